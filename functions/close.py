@@ -1,0 +1,19 @@
+"""Close: prove that every record has one outcome, and publish the results."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from batchwright.aws.lambdas import logger, quiet
+from batchwright.aws.wiring import close_world
+from batchwright.steps.close import close
+
+
+@logger.inject_lambda_context(clear_state=True)
+@quiet
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Close the job of ``event["job_id"]``, whatever became of it."""
+    logger.append_keys(job_id=event["job_id"])
+    answer = close(event["job_id"], event.get("failure"), close_world())
+    logger.info("job closed", answer=answer)
+    return answer

@@ -1,0 +1,36 @@
+"""Invoke: ask for the records of one chunk."""
+
+import asyncio
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from batchwright.aws.lambdas import logger, quiet
+from batchwright.aws.metrics import measure, metrics
+from batchwright.aws.wiring import bedrock, invoke_world, settings
+from batchwright.chunk import Chunk
+from batchwright.steps.invoke import Report, invoke
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+@quiet
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Work on the chunk that is the event."""
+    chunk = Chunk.model_validate(event)
+    logger.append_keys(job_id=chunk.job_id, chunk=chunk.chunk)
+    answer, report = asyncio.run(_invoke(chunk, context))
+    measure(report)
+    logger.info("chunk worked on", answer=answer, **report.tally.to_json())
+    return answer
+
+
+async def _invoke(chunk: Chunk, context: LambdaContext) -> tuple[dict[str, Any], Report]:
+    in_flight = settings().in_flight
+    async with bedrock(limit=in_flight) as engine:
+        return await invoke(
+            chunk,
+            invoke_world(engine),
+            time_left=lambda: context.get_remaining_time_in_millis() / 1000,
+            in_flight=in_flight,
+        )

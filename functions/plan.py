@@ -1,0 +1,24 @@
+"""Plan: check a job's input and cut it into chunks."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from batchwright.aws.lambdas import logger, quiet
+from batchwright.aws.wiring import plan_world, settings
+from batchwright.steps.plan import plan
+
+
+@logger.inject_lambda_context(clear_state=True)
+@quiet
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Plan the job of ``event["job_id"]``."""
+    logger.append_keys(job_id=event["job_id"])
+    answer = plan(
+        event["job_id"],
+        plan_world(),
+        chunk_records=settings().chunk_records,
+        max_concurrency=settings().max_concurrency,
+    )
+    logger.info("job planned", answer=answer)
+    return answer

@@ -1,0 +1,1 @@
+"""The only folder that knows AWS: one adapter a service, and the wiring."""

@@ -1,0 +1,54 @@
+"""From botocore's exceptions to our own error tree, without the service's words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+)
+
+from batchwright.errors import AccessDenied, AlreadyExists, BatchwrightError, Missing, Unavailable
+
+KINDS: dict[str, type[BatchwrightError]] = {
+    "NoSuchKey": Missing,
+    "NoSuchVersion": Missing,
+    "NoSuchBucket": Missing,
+    "NotFound": Missing,
+    "404": Missing,
+    "405": Missing,  # a delete marker was named by its version
+    "PreconditionFailed": AlreadyExists,
+    "412": AlreadyExists,
+    "AccessDenied": AccessDenied,
+    "AccessDeniedException": AccessDenied,
+    "403": AccessDenied,
+    "Forbidden": AccessDenied,
+    "KMS.AccessDeniedException": AccessDenied,
+    "SlowDown": Unavailable,
+    "ThrottlingException": Unavailable,
+    "ProvisionedThroughputExceededException": Unavailable,
+    "RequestLimitExceeded": Unavailable,
+    "ConditionalRequestConflict": Unavailable,
+}
+SERVER_FAULT = 500
+
+
+@contextmanager
+def told(what: str) -> Iterator[None]:
+    """Raise our own error for whatever AWS says to ``what``, which must name no content."""
+    try:
+        yield
+    except ClientError as fault:
+        raise _ours(fault, what) from None
+    except BotoCoreError as fault:
+        raise Unavailable(f"{what}: {type(fault).__name__}") from None
+
+
+def _ours(fault: ClientError, what: str) -> Exception:
+    code = fault.response.get("Error", {}).get("Code", "Unknown")
+    status = fault.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if kind := KINDS.get(code):
+        return kind(f"{what}: AWS says {code}")
+    if status >= SERVER_FAULT:
+        return Unavailable(f"{what}: AWS says {code}")
+    return fault

@@ -1,0 +1,30 @@
+"""What a worker did, as CloudWatch metrics in embedded metric format; numbers only."""
+
+from aws_lambda_powertools import Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from batchwright.outcome import Ending
+from batchwright.steps.invoke import Report
+
+# An embedded metric holds at most 100 values (docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/
+# CloudWatch_Embedded_Metric_Format_Specification.html).
+MOST_VALUES = 100
+
+metrics = Metrics()
+
+
+def measure(report: Report) -> None:
+    """Add a worker's report to the metrics of this invocation."""
+    tally = report.tally
+    for ending in Ending:
+        metrics.add_metric(f"Records{ending.value.title()}", MetricUnit.Count, tally.counts[ending])
+    metrics.add_metric("Calls", MetricUnit.Count, tally.calls)
+    metrics.add_metric("AmbiguousCalls", MetricUnit.Count, tally.ambiguous_calls)
+    metrics.add_metric("InputTokens", MetricUnit.Count, tally.usage.input_tokens)
+    metrics.add_metric("OutputTokens", MetricUnit.Count, tally.usage.output_tokens)
+    if tally.cost_usd is not None:
+        metrics.add_metric("CostUSD", MetricUnit.NoUnit, tally.cost_usd)
+    metrics.add_metric("ChunkDuration", MetricUnit.Seconds, report.seconds)
+    step = len(report.latencies_ms) // MOST_VALUES + 1
+    for latency in report.latencies_ms[::step]:
+        metrics.add_metric("ModelLatency", MetricUnit.Milliseconds, latency)

@@ -1,0 +1,167 @@
+"""The bucket."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from batchwright.aws.faults import told
+from batchwright.errors import Unavailable
+from batchwright.job import Pin
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+
+BLOCK = 4 * 1024 * 1024
+# S3 takes parts from 5 MiB on (docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html), 10,000 of them: 80 GB.
+PART = 8 * 1024 * 1024
+CHECKSUMS = (
+    "ChecksumSHA256",
+    "ChecksumCRC64NVME",
+    "ChecksumSHA1",
+    "ChecksumCRC32C",
+    "ChecksumCRC32",
+)
+# S3 says 409 where two conditional writes of one key meet; which of them wins is known at the next try.
+CONFLICT_TRIES = 5
+
+
+class S3Objects:
+    """One bucket in S3."""
+
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        """``client`` retries what is safe to retry; a lost reply to a conditional write comes back as a 412."""
+        self._s3 = client
+        self.bucket = bucket
+
+    def pin(self, key: str, version_id: str | None = None) -> Pin:
+        """Return the object's version as it stands."""
+        with told(f"head of {key}"):
+            head = self._s3.head_object(
+                Bucket=self.bucket, Key=key, ChecksumMode="ENABLED", **_version(version_id)
+            )
+        found: dict[str, Any] = dict(head)
+        etag = found["ETag"].strip('"')
+        checksums = (f"{name}:{found[name]}" for name in CHECKSUMS if found.get(name))
+        return Pin(
+            bucket=self.bucket,
+            key=key,
+            version_id=found.get("VersionId") or version_id,
+            etag=etag,
+            size=found["ContentLength"],
+            tag=next(checksums, etag),
+        )
+
+    def read(self, key: str, *, span: tuple[int, int] | None = None) -> bytes:
+        """Return an object, or a part of it."""
+        if span and span[0] == span[1]:
+            return b""
+        with told(f"read of {key}"):
+            return self._s3.get_object(Bucket=self.bucket, Key=key, **_range(span))["Body"].read()
+
+    def read_pinned(self, pin: Pin, *, span: tuple[int, int]) -> bytes:
+        """Return bytes of one version."""
+        if span[0] == span[1]:
+            return b""
+        with told(f"read of {pin.key}"):
+            return self._s3.get_object(
+                Bucket=pin.bucket, Key=pin.key, **_range(span), **_version(pin.version_id)
+            )["Body"].read()
+
+    def blocks(self, pin: Pin) -> Iterator[bytes]:
+        """Yield one version's bytes, a request a block: a read that breaks starts over at its block."""
+        for start in range(0, pin.size, BLOCK):
+            yield self.read_pinned(pin, span=(start, min(start + BLOCK, pin.size)))
+
+    def write(self, key: str, content: bytes) -> None:
+        """Write an object whole."""
+        with told(f"write of {key}"):
+            self._s3.put_object(Bucket=self.bucket, Key=key, Body=content)
+
+    def create(self, key: str, content: bytes) -> None:
+        """Write an object that must not exist yet."""
+        for last in (*[False] * (CONFLICT_TRIES - 1), True):
+            try:
+                with told(f"create of {key}"):
+                    self._s3.put_object(Bucket=self.bucket, Key=key, Body=content, IfNoneMatch="*")
+            except Unavailable as fault:
+                if last or "ConditionalRequestConflict" not in str(fault):
+                    raise
+            else:
+                return
+
+    @contextmanager
+    def upload(self, key: str) -> Iterator["S3Upload"]:
+        """Write an object of any size."""
+        upload = S3Upload(self._s3, self.bucket, key)
+        try:
+            yield upload
+        except BaseException:
+            upload.abort()
+            raise
+        upload.finish()
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Yield the keys that begin with ``prefix``."""
+        with told(f"listing of {prefix}"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=prefix
+            )
+            for page in pages:
+                for found in page.get("Contents", ()):
+                    yield found["Key"]
+
+
+class S3Upload:
+    """A multipart upload that begins with the first full part; what is smaller is written whole."""
+
+    def __init__(self, client: "S3Client", bucket: str, key: str) -> None:
+        """Nothing is sent yet."""
+        self._s3 = client
+        self._place: Any = {"Bucket": bucket, "Key": key}
+        self._held = bytearray()
+        self._id: str | None = None
+        self._parts: list[CompletedPartTypeDef] = []
+
+    def write(self, block: bytes) -> None:
+        """Add bytes."""
+        self._held += block
+        if len(self._held) >= PART:
+            self._send()
+
+    def finish(self) -> None:
+        """Make the object appear."""
+        with told(f"upload of {self._place['Key']}"):
+            if self._id is None:
+                self._s3.put_object(**self._place, Body=bytes(self._held))
+                return
+            if self._held:
+                self._send()
+            self._s3.complete_multipart_upload(
+                **self._place, UploadId=self._id, MultipartUpload={"Parts": self._parts}
+            )
+
+    def abort(self) -> None:
+        """Leave nothing behind."""
+        if self._id is not None:
+            with told(f"abort of {self._place['Key']}"):
+                self._s3.abort_multipart_upload(**self._place, UploadId=self._id)
+
+    def _send(self) -> None:
+        with told(f"upload of {self._place['Key']}"):
+            if self._id is None:
+                self._id = self._s3.create_multipart_upload(**self._place)["UploadId"]
+            number = len(self._parts) + 1
+            sent = self._s3.upload_part(
+                **self._place, UploadId=self._id, PartNumber=number, Body=bytes(self._held)
+            )
+        self._parts.append({"PartNumber": number, "ETag": sent["ETag"]})
+        self._held.clear()
+
+
+def _version(version_id: str | None) -> Any:
+    return {"VersionId": version_id} if version_id else {}
+
+
+def _range(span: tuple[int, int] | None) -> Any:
+    return {"Range": f"bytes={span[0]}-{span[1] - 1}"} if span else {}

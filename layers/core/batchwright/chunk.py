@@ -1,0 +1,40 @@
+"""A run of records, as a byte range of the input: one line of ``plan.jsonl``, one child of the workflow's map."""
+
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
+
+# A lane is a way to ask: today one request after the other, at once.
+ON_DEMAND = "on_demand"
+
+
+class ByteRange(BaseModel):
+    """Bytes ``start`` up to, not including, ``end`` of an object."""
+
+    model_config = ConfigDict(frozen=True)
+
+    start: NonNegativeInt
+    end: NonNegativeInt
+
+
+class Chunk(BaseModel):
+    """Everything that a worker needs to find its records; pointers only."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job_id: str
+    chunk: NonNegativeInt
+    lane: str = ON_DEMAND
+    dialect: str
+    header: ByteRange | None = None
+    """Where the columns of a table are named."""
+    records: PositiveInt
+    first_index: NonNegativeInt
+    """The place of the chunk's first record among the job's, from 0."""
+    first_line: PositiveInt
+    span: ByteRange
+    problems: ByteRange | None = None
+    """The lines of ``problems.jsonl`` that speak of this chunk."""
+
+    @property
+    def indexes(self) -> range:
+        """The places of the chunk's records among the job's."""
+        return range(self.first_index, self.first_index + self.records)

@@ -1,0 +1,97 @@
+"""The chunk log: a chunk's outcomes as an append-only sequence of immutable objects.
+
+Each segment is created under the next number and only if nobody has (``If-None-Match: *``). Whoever finds the number
+taken reads what stands there, drops what it settles, and tries the next: a compare-and-append without lease, clock or
+table. A late worker can waste a call; it cannot change or double an outcome.
+"""
+
+from collections.abc import Iterator
+
+from batchwright.errors import AlreadyExists, LogBroken, Missing
+from batchwright.outcome import Tally
+from batchwright.places import chunk_prefix
+from batchwright.ports import Objects
+from batchwright.segment import Settled, read_segment, write_segment
+
+
+class ChunkLog:
+    """One chunk's log, as one writer sees it."""
+
+    def __init__(self, objects: Objects, job_id: str, chunk: int, *, writer: str) -> None:
+        """``writer`` must be an id that no other worker has."""
+        self._objects = objects
+        self._job_id = job_id
+        self._chunk = chunk
+        self._writer = writer
+        self.segments = 0
+        """How many segments this writer has seen, its own included."""
+        self.settled: set[int] = set()
+        """The indexes that have an outcome."""
+        self.tally = Tally()
+
+    def read(self) -> Iterator[Settled]:
+        """Read every segment that was not seen yet; yield its outcomes, each once."""
+        while True:
+            try:
+                content = self._objects.read(self._key(self.segments))
+            except Missing:
+                return
+            yield from self._take(content)
+
+    def catch_up(self) -> None:
+        """Read every segment that was not seen yet, and remember what is settled."""
+        for _ in self.read():
+            pass
+
+    def append(
+        self, settled: list[Settled], *, calls: int = 0, ambiguous_calls: int = 0
+    ) -> list[Settled]:
+        """Append the outcomes that are not settled yet; return those that were.
+
+        ``calls`` are the model calls made since this writer's last segment. They are kept even where every outcome was
+        settled by somebody else: calls are counted (law 3).
+        """
+        fresh = self._fresh(settled)
+        while fresh or calls:
+            content = write_segment(
+                fresh,
+                place=(self._job_id, self._chunk, self.segments),
+                writer=self._writer,
+                calls=calls,
+                ambiguous_calls=ambiguous_calls,
+            )
+            try:
+                self._objects.create(self._key(self.segments), content)
+            except AlreadyExists:
+                standing = self._objects.read(self._key(self.segments))
+                self._take(standing)
+                if standing == content:
+                    return fresh  # our own, whose reply was lost
+                fresh = self._fresh(fresh)
+            else:
+                self._count(fresh, calls, ambiguous_calls)
+                return fresh
+        return fresh
+
+    def _fresh(self, settled: list[Settled]) -> list[Settled]:
+        return [each for each in settled if each[0].index not in self.settled]
+
+    def _take(self, content: bytes) -> list[Settled]:
+        place = (self._job_id, self._chunk, self.segments)
+        header, settled = read_segment(content, place=place)
+        for outcome, _ in settled:
+            if outcome.index in self.settled:
+                raise LogBroken(f"segment {place} settles record {outcome.index} a second time")
+        self._count(settled, header.calls, header.ambiguous_calls)
+        return settled
+
+    def _count(self, settled: list[Settled], calls: int, ambiguous_calls: int) -> None:
+        for outcome, _ in settled:
+            self.settled.add(outcome.index)
+            self.tally.add(outcome)
+        self.tally.calls += calls
+        self.tally.ambiguous_calls += ambiguous_calls
+        self.segments += 1
+
+    def _key(self, segment: int) -> str:
+        return f"{chunk_prefix(self._job_id, self._chunk)}{segment:06d}.jsonl"

@@ -1,0 +1,56 @@
+"""What a model answered."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from batchwright.errors import (
+    ContentFiltered,
+    ContextOverflow,
+    MalformedCompletion,
+    RecordEnds,
+    Truncated,
+)
+from batchwright.usage import Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """A Converse answer: content blocks, why it ended, and what it took."""
+
+    content: list[dict[str, Any]]
+    stop_reason: str
+    usage: Usage
+    latency_ms: int
+    request_id: str | None = None
+
+    @property
+    def text(self) -> str:
+        """All text blocks, joined."""
+        return "".join(block["text"] for block in self.content if "text" in block)
+
+
+ANSWERED = {"end_turn", "stop_sequence", "tool_use"}
+ENDINGS: dict[str, tuple[type[RecordEnds], str]] = {
+    "max_tokens": (Truncated, "the answer was cut at max_tokens"),
+    "content_filtered": (ContentFiltered, "the model's service withheld the answer"),
+    "guardrail_intervened": (ContentFiltered, "a guardrail of the model's service intervened"),
+    "model_context_window_exceeded": (
+        ContextOverflow,
+        "prompt and answer exceed the model's context",
+    ),
+}
+
+
+def fault_of(completion: Completion) -> RecordEnds | None:
+    """Return why a completion is not an answer, or ``None`` if it is one.
+
+    Only the stop reasons that are known to mean success do; whatever the service invents next does not.
+    """
+    if completion.stop_reason in ENDINGS:
+        kind, message = ENDINGS[completion.stop_reason]
+        return kind(message)
+    if completion.stop_reason not in ANSWERED:
+        return MalformedCompletion("the stop reason means no success that is known here")
+    if not completion.content:
+        return MalformedCompletion("the answer is empty")
+    return None

@@ -1,0 +1,207 @@
+"""Prompt and policy in one file: which models may be asked, with what limits, and for tables with what prompt."""
+
+import re
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Literal
+
+import rfc8785
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+
+from batchwright.digest import digest_of_envelope
+from batchwright.errors import ContractInvalid, RecordInvalid
+from batchwright.record import Record
+from batchwright.request import Request
+
+DEFAULT = "default"
+NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
+LARGEST_CONTRACT = 256 * 1024
+# Bedrock reserves max_tokens of the minute's quota before it answers, and the model's own maximum where nothing is
+# said: the largest cause of throttling. Every text model that Bedrock serves takes this many.
+DEFAULT_MAX_TOKENS = 2048
+# Bedrock's own ids are <maker>.<model>, perhaps behind a geography; gpt-4.1-mini or claude-3.5-sonnet are not.
+BEDROCK_ID = re.compile(r"^(arn:|([a-z]{2,6}(-[a-z]{3})?\.)?[a-z][a-z0-9]*\.[a-z])")
+
+_STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Route(BaseModel):
+    """One model to ask, and what it is asked with where the request says nothing."""
+
+    model_config = _STRICT
+
+    engine: Literal["bedrock"] = "bedrock"
+    model: Annotated[str, Field(min_length=1, max_length=2048)]
+    max_tokens: PositiveInt | None = None
+    temperature: Annotated[float, Field(ge=0, le=1)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    timeout: PositiveInt = 300
+    """Seconds that one call may take; less where the worker has less left."""
+
+
+class Prompt(BaseModel):
+    """The prompt for tables: Jinja templates over a row's columns, and the column that holds the record's id."""
+
+    model_config = _STRICT
+
+    system: str | None = None
+    user: Annotated[str, Field(min_length=1)]
+    id: str = "id"
+
+
+class ResponseFormat(BaseModel):
+    """The JSON Schema that answers must have; sent to the model as structured output."""
+
+    model_config = ConfigDict(**_STRICT, populate_by_name=True)
+
+    json_schema: Annotated[dict[str, Any], Field(alias="schema", min_length=1)]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "answer"
+
+
+class Contract(BaseModel):
+    """A contract, as its author wrote it."""
+
+    model_config = _STRICT
+
+    name: Annotated[str, Field(pattern=NAME)]
+    routes: Annotated[tuple[Route, ...], Field(min_length=1, max_length=1)]
+    models: dict[str, str] = {}
+    prompt: Prompt | None = None
+    response: ResponseFormat | None = None
+    strict: bool = False
+    """Whether one bad line refuses the whole file."""
+
+    def digest(self) -> str:
+        """Return the digest of what the author wrote, whatever the order and the layout."""
+        return digest_of_envelope(self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the author wrote, without the defaults."""
+        return self.model_dump(mode="json", exclude_unset=True, by_alias=True)
+
+    def route_for(self, model: str | None, served: tuple[str, ...]) -> Route:
+        """Return whom to ask when a line names ``model``, or nobody.
+
+        Raises :class:`RecordInvalid` ``model_not_found`` where the contract does not know the name, or the stack may
+        not ask the model.
+        """
+        target = self._target(model)
+        if not any(fnmatchcase(target, pattern) for pattern in served):
+            raise RecordInvalid(
+                "model_not_found",
+                f"this stack may not ask {target!r}: add its ARN to the parameter ModelArns and deploy",
+                param="model",
+            )
+        return next((route for route in self.routes if route.model == target), Route(model=target))
+
+    def prepared(self, record: Record, served: tuple[str, ...]) -> tuple[Route, Request]:
+        """Return the route of a record, and its request with what the contract adds where the record is silent."""
+        route = self.route_for(record.model, served)
+        body = dict(record.request.body)
+        body["inferenceConfig"] = {**_defaults(route), **body.get("inferenceConfig", {})}
+        if self.response is not None and "outputConfig" not in body:
+            body["outputConfig"] = structured_output(self.response.json_schema, self.response.name)
+        return route, Request(body)
+
+    def _target(self, model: str | None) -> str:
+        if model is None:
+            return self.routes[0].model
+        if model in self.models:
+            return self.models[model]
+        if any(route.model == model for route in self.routes):
+            return model
+        if "*" in self.models and not (self.name == DEFAULT and BEDROCK_ID.match(model)):
+            return self.models["*"]
+        if self.name == DEFAULT:
+            return model
+        raise RecordInvalid(
+            "model_not_found",
+            f"contract {self.name!r} does not say what to ask for {model!r}: add it, or '*', under models:",
+            param="model",
+        )
+
+
+def _defaults(route: Route) -> dict[str, Any]:
+    settings = {
+        "maxTokens": route.max_tokens or DEFAULT_MAX_TOKENS,
+        "temperature": route.temperature,
+        "topP": route.top_p,
+    }
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def structured_output(schema: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return Converse's ``outputConfig`` that holds the model to a JSON Schema
+    (docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html).
+    """
+    written = rfc8785.dumps(schema).decode()
+    return {
+        "textFormat": {
+            "type": "json_schema",
+            "structure": {"jsonSchema": {"schema": written, "name": name}},
+        }
+    }
+
+
+def default_contract(served: tuple[str, ...]) -> Contract:
+    """Return the built-in contract: files run as they are.
+
+    A Bedrock model id is asked as it stands; names of other houses (``gpt-4o-mini``) and lines that name no model are
+    asked of the stack's first model.
+    """
+    first = served[0]
+    return Contract(name=DEFAULT, routes=(Route(model=first),), models={"*": first})
+
+
+def read_contract(text: bytes, *, name: str) -> Contract:
+    """Read a contract's YAML.
+
+    Raises :class:`ContractInvalid` with every fault's path and what is wanted there, or the line of a YAML fault.
+    """
+    if len(text) > LARGEST_CONTRACT:
+        raise ContractInvalid(f"contract {name!r} is larger than {LARGEST_CONTRACT:,} bytes")
+    try:
+        fields = yaml.safe_load(text)
+        contract = Contract.model_validate(fields)
+        contract.digest()
+    except (yaml.YAMLError, UnicodeDecodeError) as fault:
+        raise ContractInvalid(f"contract {name!r} is not YAML{_place(fault)}") from None
+    except ValidationError as fault:
+        raise ContractInvalid(f"contract {name!r}: {_faults(fault)}") from None
+    except rfc8785.CanonicalizationError:
+        raise ContractInvalid(
+            f"contract {name!r}: response.schema holds a number that JSON cannot carry exactly"
+        ) from None
+    if contract.name != name:
+        raise ContractInvalid(
+            f"the contract in {name}.yaml says name: {contract.name!r}; make them the same"
+        )
+    _check_templates(contract)
+    return contract
+
+
+def contract_from_json(fields: dict[str, Any]) -> Contract:
+    """Read a contract back from a job, as it was admitted."""
+    return Contract.model_validate(fields)
+
+
+def _place(fault: Exception) -> str:
+    mark = getattr(fault, "problem_mark", None)
+    return f": see line {mark.line + 1}, column {mark.column + 1}" if mark else ": it is not UTF-8"
+
+
+def _faults(fault: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(str(step) for step in error['loc']) or 'the file'}: {error['msg']}"
+        for error in fault.errors(include_url=False, include_input=False, include_context=False)
+    )
+
+
+def _check_templates(contract: Contract) -> None:
+    if contract.prompt is None:
+        return
+    from batchwright.template import Template  # noqa: PLC0415 - jinja2 costs a cold start, and only tables need it
+
+    for field in ("system", "user"):
+        if text := getattr(contract.prompt, field):
+            Template(text, name=f"prompt.{field}")

@@ -1,0 +1,134 @@
+"""A job: which object is run, under which contract, and how far it has come."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, NonNegativeInt
+
+from batchwright.contract import Contract, contract_from_json
+from batchwright.digest import digest_of_envelope
+from batchwright.outcome import Tally
+from batchwright.record import Problem
+
+
+class Status(StrEnum):
+    """Where a job stands."""
+
+    RECEIVED = "received"
+    VALIDATING = "validating"
+    RUNNING = "running"
+    CLOSING = "closing"
+    COMPLETED = "completed"
+    """Every record has its outcome; some may have failed."""
+    INCOMPLETE = "incomplete"
+    """Stopped before every record was asked; the reason says why."""
+    FAILED = "failed"
+    """Refused, or stopped before any record succeeded."""
+
+    @property
+    def final(self) -> bool:
+        """Whether the job has ended."""
+        return self in FINAL
+
+
+FINAL = frozenset({Status.COMPLETED, Status.INCOMPLETE, Status.FAILED})
+
+
+class Pin(BaseModel):
+    """One version of one object, so that what is read later is what was admitted.
+
+    ``tag`` tells contents apart: the checksum that S3 keeps for the whole object, else its ETag. The ETag alone will
+    not do, because under a KMS key S3 gives the same bytes another one at every upload.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    bucket: str
+    key: str
+    version_id: str | None = None
+    etag: str
+    size: NonNegativeInt
+    tag: str
+
+
+class Reason(BaseModel):
+    """Why a job was refused or stopped."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    message: str
+    line: int | None = None
+
+    def as_problem(self) -> Problem:
+        """Return it as a line of ``problems.jsonl``."""
+        return Problem(line=self.line, record_id=None, code=self.code, message=self.message)
+
+
+class Job(BaseModel):
+    """A job as it was admitted: ``jobs/<job>/job.json``, written once and never changed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job_id: str
+    created_at: datetime
+    input: Pin | None
+    contract_name: str
+    contract: dict[str, Any] | None
+    contract_digest: str | None
+    models: tuple[str, ...]
+    """The ids that the stack may ask, patterns allowed."""
+    refusal: Reason | None = None
+
+    def terms(self) -> Contract:
+        """Return the contract as it was when the job was admitted."""
+        return contract_from_json(self.contract or {})
+
+
+def job_id_of(pin: Pin, contract_digest: str, again: str | None) -> str:
+    """Return the id that the same content at the same place under the same contract always has.
+
+    ``again`` makes it another one: what names the wish to run the same thing once more.
+    """
+    envelope = {
+        "bucket": pin.bucket,
+        "key": pin.key,
+        "tag": pin.tag,
+        "size": str(pin.size),
+        "contract": contract_digest,
+        "again": again,
+    }
+    return digest_of_envelope(envelope)[:32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRow:
+    """What the table knows of a job."""
+
+    job_id: str
+    status: Status
+    created_at: str
+    updated_at: str
+    contract: str
+    contract_digest: str | None = None
+    input: str | None = None
+    """Where the records came from, as an ``s3://`` address."""
+    total: int = 0
+    chunks: int = 0
+    tally: Tally = field(default_factory=Tally)
+    reason: Reason | None = None
+    problems: int = 0
+    estimate: dict[str, Any] | None = None
+    results: dict[str, str] | None = None
+
+    def counts(self) -> dict[str, int]:
+        """Return the counts of law 1, what is pending included."""
+        ended = {ending.value: count for ending, count in self.tally.counts.items()}
+        return {"total": self.total, **ended, "pending": self.total - self.tally.settled}
+
+
+def timestamp(now: datetime) -> str:
+    """Return a time as every row and file of Batchwright writes it: ISO 8601 in UTC, to the millisecond."""
+    return now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,143 @@
+"""How one record ended, and how many ended how."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from batchwright.usage import Usage
+
+
+class Ending(StrEnum):
+    """The six ways in which a record can end (law 1)."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    REVIEW = "review"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One record's end: our own facts, one line of ``outcomes.jsonl``.
+
+    ``attempts`` counts the calls that were made for it, ``ambiguous_attempts`` those that got no whole answer and may
+    have been billed. ``cost_usd`` is ``None`` where the model's price is not known.
+    """
+
+    index: int
+    line: int
+    record_id: str | None
+    status: Ending
+    error: dict[str, Any] | None = None
+    model: str | None = None
+    route: int | None = None
+    stop_reason: str | None = None
+    attempts: int = 0
+    ambiguous_attempts: int = 0
+    usage: Usage = field(default_factory=Usage)
+    cost_usd: float | None = 0.0
+    latency_ms: int | None = None
+    request_digest: str | None = None
+    idempotency_key: str | None = None
+    contract_digest: str
+    output_digest: str | None = None
+    """SHA-256 of the line that went to ``output.jsonl`` or ``errors.jsonl``, without its line end."""
+    at: str
+    """When it was settled, ISO 8601 in UTC."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the facts, in the order in which they are read best."""
+        return {
+            "index": self.index,
+            "line": self.line,
+            "record_id": self.record_id,
+            "status": self.status.value,
+            "error": self.error,
+            "model": self.model,
+            "route": self.route,
+            "stop_reason": self.stop_reason,
+            "attempts": self.attempts,
+            "ambiguous_attempts": self.ambiguous_attempts,
+            "usage": self.usage.to_json(),
+            "cost_usd": self.cost_usd,
+            "latency_ms": self.latency_ms,
+            "request_digest": self.request_digest,
+            "idempotency_key": self.idempotency_key,
+            "contract_digest": self.contract_digest,
+            "output_digest": self.output_digest,
+            "at": self.at,
+        }
+
+    @classmethod
+    def from_json(cls, facts: dict[str, Any]) -> "Outcome":
+        """Read what :meth:`to_json` wrote."""
+        return cls(**{**facts, "status": Ending(facts["status"]), "usage": Usage(**facts["usage"])})
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """How many records ended how, what they used, and what that cost."""
+
+    counts: dict[Ending, int] = field(default_factory=lambda: dict.fromkeys(Ending, 0))
+    usage: Usage = field(default_factory=Usage)
+    cost_usd: float | None = 0.0
+    calls: int = 0
+    ambiguous_calls: int = 0
+
+    @property
+    def settled(self) -> int:
+        """The records that have ended."""
+        return sum(self.counts.values())
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one outcome. Its calls are not taken from it: segments count those, wasted ones included."""
+        self.counts[outcome.status] += 1
+        self.usage += outcome.usage
+        self.cost_usd = add_costs(self.cost_usd, outcome.cost_usd)
+
+    def add_all(self, other: "Tally") -> None:
+        """Count what another tally has counted."""
+        for ending, count in other.counts.items():
+            self.counts[ending] += count
+        self.usage += other.usage
+        self.cost_usd = add_costs(self.cost_usd, other.cost_usd)
+        self.calls += other.calls
+        self.ambiguous_calls += other.ambiguous_calls
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as the job's row and the receipt keep it."""
+        return {
+            "counts": {ending.value: count for ending, count in self.counts.items()},
+            "usage": self.usage.to_json(),
+            "cost_usd": self.cost_usd,
+            "calls": self.calls,
+            "ambiguous_calls": self.ambiguous_calls,
+        }
+
+    @classmethod
+    def from_json(cls, facts: dict[str, Any]) -> "Tally":
+        """Read what :meth:`to_json` wrote."""
+        return cls(
+            counts={ending: int(facts["counts"].get(ending, 0)) for ending in Ending},
+            usage=Usage(**{name: int(count) for name, count in facts["usage"].items()}),
+            cost_usd=None if facts["cost_usd"] is None else float(facts["cost_usd"]),
+            calls=int(facts["calls"]),
+            ambiguous_calls=int(facts["ambiguous_calls"]),
+        )
+
+
+def tally_of(tallies: Iterable[Tally]) -> Tally:
+    """Add tallies up."""
+    total = Tally()
+    for tally in tallies:
+        total.add_all(tally)
+    return total
+
+
+def add_costs(known: float | None, more: float | None) -> float | None:
+    """Add two costs; an unknown one makes the sum unknown."""
+    # Rounded to what a table can mean: a millionth of a millionth of a dollar.
+    return None if known is None or more is None else round(known + more, 12)

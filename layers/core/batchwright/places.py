@@ -1,0 +1,42 @@
+"""Where things are kept in the bucket. Names from outside never become keys: jobs are digests, the rest is counted."""
+
+INBOX = "inbox/"
+UPLOADS = "uploads/"
+CONTRACTS = "contracts/"
+JOBS = "jobs/"
+RESULTS = "results/"
+
+
+def contract_key(name: str) -> str:
+    """Where a contract lies."""
+    return f"{CONTRACTS}{name}.yaml"
+
+
+def job_key(job_id: str) -> str:
+    """Where a job lies as it was admitted."""
+    return f"{JOBS}{job_id}/job.json"
+
+
+def inline_key(job_id: str) -> str:
+    """Where records that came in a message are put."""
+    return f"{JOBS}{job_id}/input.jsonl"
+
+
+def plan_key(job_id: str) -> str:
+    """Where the chunks are listed."""
+    return f"{JOBS}{job_id}/plan.jsonl"
+
+
+def problems_key(job_id: str) -> str:
+    """Where the lines that may not run are listed."""
+    return f"{JOBS}{job_id}/problems.jsonl"
+
+
+def chunk_prefix(job_id: str, chunk: int) -> str:
+    """Where a chunk's log lies."""
+    return f"{JOBS}{job_id}/chunks/{chunk:06d}/"
+
+
+def result_key(job_id: str, name: str) -> str:
+    """Where one of the result files lies."""
+    return f"{RESULTS}{job_id}/{name}"

@@ -1,0 +1,137 @@
+"""What Batchwright needs of the world.
+
+Adapters are in ``aws/``; the tests bring their own, held to the same contract.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from batchwright.completion import Completion
+from batchwright.job import JobRow, Pin, Reason, Status
+from batchwright.outcome import Tally
+from batchwright.request import Request
+
+
+class Upload(Protocol):
+    """An object that is being written, block by block; it appears whole at the end, or not at all."""
+
+    def write(self, block: bytes) -> None:
+        """Add bytes."""
+        ...
+
+
+class Objects(Protocol):
+    """One bucket."""
+
+    @property
+    def bucket(self) -> str:
+        """Its name."""
+        ...
+
+    def pin(self, key: str, version_id: str | None = None) -> Pin:
+        """Return the object's version as it stands; raises :class:`Missing` or :class:`AccessDenied`."""
+        ...
+
+    def read(self, key: str, *, span: tuple[int, int] | None = None) -> bytes:
+        """Return an object, or its bytes from ``span[0]`` up to ``span[1]``; raises :class:`Missing`."""
+        ...
+
+    def read_pinned(self, pin: Pin, *, span: tuple[int, int]) -> bytes:
+        """Return bytes of one version; raises :class:`Missing`."""
+        ...
+
+    def blocks(self, pin: Pin) -> Iterator[bytes]:
+        """Yield one version's bytes in blocks; raises :class:`Missing`."""
+        ...
+
+    def write(self, key: str, content: bytes) -> None:
+        """Write an object whole."""
+        ...
+
+    def create(self, key: str, content: bytes) -> None:
+        """Write an object that must not exist yet; raises :class:`AlreadyExists`."""
+        ...
+
+    def upload(self, key: str) -> AbstractContextManager[Upload]:
+        """Write an object of any size in constant memory; left by an exception, nothing is written."""
+        ...
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Yield the keys that begin with ``prefix``, in order."""
+        ...
+
+
+class Jobs(Protocol):
+    """The table of jobs."""
+
+    def add(self, row: JobRow) -> bool:
+        """Write a new job's row; ``False`` where the job already has one."""
+        ...
+
+    def get(self, job_id: str) -> JobRow | None:
+        """Return a job's row."""
+        ...
+
+    def change(self, row: JobRow) -> bool:
+        """Replace a job's row, unless the job has ended: then ``False``."""
+        ...
+
+    def stop(self, job_id: str, reason: Reason) -> None:
+        """Note why the job must stop; the first reason stands."""
+        ...
+
+    def stop_reason(self, job_id: str) -> Reason | None:
+        """Return why the job must stop."""
+        ...
+
+    def report_chunk(self, job_id: str, chunk: int, segments: int, tally: Tally) -> None:
+        """Note how far a chunk has come after ``segments`` segments; an older report changes nothing."""
+        ...
+
+    def progress(self, job_id: str) -> Tally:
+        """Return what all chunks of a job have reported."""
+        ...
+
+    def recent(self, limit: int) -> list[JobRow]:
+        """Return the newest jobs, newest first."""
+        ...
+
+
+class Workflows(Protocol):
+    """The state machine."""
+
+    def start(self, job_id: str) -> None:
+        """Start a job's workflow; one that was started stands."""
+        ...
+
+
+class Events(Protocol):
+    """Who wants to know."""
+
+    def job_changed(self, job_id: str, status: Status, detail: Mapping[str, object]) -> None:
+        """Say that a job has another status."""
+        ...
+
+
+class Engine(Protocol):
+    """A service that answers requests."""
+
+    async def ask(
+        self, request: Request, *, model: str, timeout: float, metadata: Mapping[str, str]
+    ) -> Completion:
+        """Make exactly one call, and wait ``timeout`` seconds at most.
+
+        Raises :class:`AskAgain`, :class:`RecordEnds` or :class:`JobStops`. ``metadata`` goes with the call where the
+        service keeps such a thing; it must hold no personal data.
+        """
+        ...
+
+
+class Clock(Protocol):
+    """The time of day."""
+
+    def now(self) -> datetime:
+        """Return the time, in UTC."""
+        ...

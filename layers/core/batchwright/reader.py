@@ -1,0 +1,86 @@
+"""The records of one chunk, read as the plan saw them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import orjson
+
+from batchwright.chunk import Chunk
+from batchwright.contract import Contract
+from batchwright.dialects import Dialect, open_dialect
+from batchwright.errors import RecordInvalid, Refused
+from batchwright.job import Job, Pin
+from batchwright.lines import Line, rows
+from batchwright.places import problems_key
+from batchwright.ports import Objects
+from batchwright.record import Problem, Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One record's place and what stands there: a record, a problem, or a record that the plan found at fault."""
+
+    index: int
+    line: int
+    record: Record | None
+    problem: Problem | None
+
+
+class ChunkReader:
+    """Reads a chunk's byte range of the pinned object, and the plan's findings on it."""
+
+    def __init__(self, objects: Objects, job: Job, chunk: Chunk) -> None:
+        """Fetch the bytes; :meth:`items` reads them record by record."""
+        self._chunk = chunk
+        self._objects = objects
+        self._pin = _pin(job)
+        self.contract: Contract = job.terms()
+        self.dialect: Dialect = open_dialect(chunk.dialect, self.contract, self._header())
+        self._content = objects.read_pinned(self._pin, span=(chunk.span.start, chunk.span.end))
+        self._problems = self._found()
+
+    def items(self) -> Iterator[Item]:
+        """Yield every record of the chunk, in order."""
+        lines = self.dialect.framing(
+            [self._content], number=self._chunk.first_line, start=self._chunk.span.start
+        )
+        indexes = iter(self._chunk.indexes)
+        for line in lines:
+            if not line.blank:
+                yield self._item(next(indexes), line, self._problems.get(line.number))
+
+    def _header(self) -> bytes | None:
+        span = self._chunk.header
+        if span is None:
+            return None
+        content = self._objects.read_pinned(self._pin, span=(span.start, span.end))
+        return next(rows([content], start=span.start)).content
+
+    def _item(self, index: int, line: Line, problem: Problem | None) -> Item:
+        record = None
+        try:
+            record = self.dialect.read(line)
+        except RecordInvalid as fault:
+            problem = problem or problem_of(fault, line.number)
+        return Item(index=index, line=line.number, record=record, problem=problem)
+
+    def _found(self) -> dict[int | None, Problem]:
+        span = self._chunk.problems
+        if span is None:
+            return {}
+        content = self._objects.read(problems_key(self._chunk.job_id), span=(span.start, span.end))
+        problems = [Problem(**orjson.loads(line)) for line in content.splitlines()]
+        return {problem.line: problem for problem in problems}
+
+
+def problem_of(fault: RecordInvalid, line: int) -> Problem:
+    """Return a fault of a line as it is told in ``problems.jsonl``."""
+    return Problem(
+        line=line, record_id=fault.record_id, code=fault.code, message=str(fault), param=fault.param
+    )
+
+
+def _pin(job: Job) -> Pin:
+    if job.input is None:
+        raise Refused("input_missing", "the job has no input to read")
+    return job.input

@@ -1,0 +1,134 @@
+"""From what happened to a record to its outcome, and to its line of the results."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from batchwright.completion import Completion
+from batchwright.dialects import Dialect
+from batchwright.dialects.dialect import Answered, Unanswered
+from batchwright.digest import digest, idempotency_key
+from batchwright.errors import BatchwrightError, ContentFiltered
+from batchwright.job import Job, timestamp
+from batchwright.outcome import Ending, Outcome
+from batchwright.prices import cost_usd
+from batchwright.reader import Item
+from batchwright.segment import Settled
+from batchwright.usage import Usage
+
+
+@dataclass(slots=True, kw_only=True)
+class Asked:
+    """What asking for one record took, answered or not."""
+
+    model: str
+    route: int = 0
+    request_digest: str
+    key: str
+    calls: int = 0
+    ambiguous_calls: int = 0
+    usage: Usage = field(default_factory=Usage)
+    completion: Completion | None = None
+
+
+class Settler:
+    """Writes outcomes of one job in one dialect."""
+
+    def __init__(self, job: Job, dialect: Dialect) -> None:
+        """``dialect`` must be the one that the chunk was planned with."""
+        self._job_id = job.job_id
+        self._contract_digest = job.contract_digest or ""
+        self._dialect = dialect
+
+    def succeeded(self, item: Item, asked: Asked, at: datetime) -> Settled:
+        """Settle a record with its answer."""
+        assert item.record is not None  # noqa: S101 - only a record that was read can have been asked
+        assert asked.completion is not None  # noqa: S101 - and only an answer is a success
+        answered = Answered(key=asked.key, model=asked.model, at=at)
+        line = self._dialect.answer(item.record, asked.completion, answered)
+        return self._written(self._outcome(item, asked, Ending.SUCCEEDED, None, at), line)
+
+    def ended(self, item: Item, asked: Asked, fault: BatchwrightError, at: datetime) -> Settled:
+        """Settle a record that was asked and has no answer to release."""
+        ending = Ending.BLOCKED if isinstance(fault, ContentFiltered) else Ending.FAILED
+        shown = asked.completion if fault.code == "truncated" else None
+        return self._unanswered(item, asked, ending, (fault.code, str(fault), None), at, shown)
+
+    def never_asked(
+        self, item: Item, ending: Ending, code: str, message: str, at: datetime
+    ) -> Settled:
+        """Settle a record for which no call was made: its line is at fault, or the job was stopped before."""
+        if item.problem is not None:
+            problem = item.problem
+            told = (problem.code, problem.message, problem.param)
+            return self._unanswered(item, None, Ending.FAILED, told, at, None)
+        return self._unanswered(item, None, ending, (code, message, None), at, None)
+
+    def _unanswered(
+        self,
+        item: Item,
+        asked: Asked | None,
+        ending: Ending,
+        told: tuple[str, str, str | None],
+        at: datetime,
+        shown: Completion | None,
+    ) -> Settled:
+        code, message, param = told
+        record_id = item.record.record_id if item.record else _known_id(item)
+        unanswered = Unanswered(
+            ending=ending,
+            code=code,
+            message=message,
+            line=item.line,
+            param=param,
+            key=asked.key if asked else idempotency_key(self._job_id, item.index, ""),
+            model=asked.model if asked else None,
+            at=at,
+        )
+        line = self._dialect.failure(record_id, item.record, shown, unanswered)
+        error = {"code": code, "message": message, "param": param}
+        return self._written(self._outcome(item, asked, ending, error, at), line)
+
+    def _outcome(
+        self,
+        item: Item,
+        asked: Asked | None,
+        ending: Ending,
+        error: dict[str, Any] | None,
+        at: datetime,
+    ) -> Outcome:
+        outcome = Outcome(
+            index=item.index,
+            line=item.line,
+            record_id=item.record.record_id if item.record else _known_id(item),
+            status=ending,
+            error=error,
+            contract_digest=self._contract_digest,
+            at=timestamp(at),
+        )
+        if asked is None:
+            return outcome
+        completion = asked.completion
+        return replace(
+            outcome,
+            model=asked.model,
+            route=asked.route,
+            stop_reason=completion.stop_reason if completion else None,
+            attempts=asked.calls,
+            ambiguous_attempts=asked.ambiguous_calls,
+            usage=asked.usage,
+            cost_usd=cost_usd(asked.model, asked.usage),
+            latency_ms=completion.latency_ms if completion else None,
+            request_digest=asked.request_digest,
+            idempotency_key=asked.key,
+        )
+
+    def _written(self, outcome: Outcome, line: dict[str, Any]) -> Settled:
+        result = orjson.dumps(line)
+        return replace(outcome, output_digest=digest(result)), result
+
+
+def _known_id(item: Item) -> str | None:
+    return item.problem.record_id if item.problem else None

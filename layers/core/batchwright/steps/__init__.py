@@ -1,0 +1,1 @@
+"""The verbs, one a file: each takes ports, and none imports AWS."""

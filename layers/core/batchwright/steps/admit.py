@@ -1,0 +1,313 @@
+"""Admit: an object that was dropped, or a message on the queue, becomes a job; the same one twice is one job."""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import unquote_plus, urlsplit
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from batchwright.contract import DEFAULT, NAME, Contract, default_contract, read_contract
+from batchwright.digest import digest, digest_of_envelope
+from batchwright.errors import AlreadyExists, BatchwrightError, Missing, Refused
+from batchwright.job import Job, JobRow, Pin, Reason, Status, job_id_of, timestamp
+from batchwright.places import INBOX, UPLOADS, contract_key, inline_key, job_key
+from batchwright.ports import Clock, Events, Jobs, Objects, Workflows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What admission needs of the world. ``models`` are the ids that the stack may ask."""
+
+    objects: Objects
+    jobs: Jobs
+    workflows: Workflows
+    events: Events
+    clock: Clock
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """What became of one wish: the job that stands for it, and whether this message made it."""
+
+    job_id: str
+    new: bool
+    refusal: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for the log."""
+        return {"job_id": self.job_id, "new": self.new, "refusal": self.refusal}
+
+
+class Wish(BaseModel):
+    """A message on the queue: an object to run, or the records themselves."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    input: Annotated[str, Field(max_length=2048)] | None = None
+    records: Annotated[list[dict[str, Any]], Field(min_length=1)] | None = None
+    contract: Annotated[str, Field(max_length=256)] = DEFAULT
+    again: bool | Annotated[str, Field(min_length=1, max_length=128)] = False
+    """Run it although it ran before; a text names the wish, so that the same wish twice is one job."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What a wish names, wherever it came from."""
+
+    bucket: str
+    key: str
+    contract: str
+    version_id: str | None = None
+    again: str | None = None
+
+
+def admit(body: str, message_id: str, world: World) -> list[Admitted]:
+    """Make the jobs that one message wishes for; tell those that stand already.
+
+    A message that cannot be a job becomes a refused one, which ends with a receipt like any other. Only what AWS
+    itself fails to do is raised: then the message comes back.
+    """
+    door = Door(world)
+    try:
+        fields = _fields(body)
+        if fields.get("Event") == "s3:TestEvent":
+            return []
+        if "detail-type" in fields or "Records" in fields:
+            return [door.admit_object(source, body) for source in _dropped(fields)]
+        return [door.admit_wish(_wish(fields), body, message_id)]
+    except Refused as refusal:
+        return [door.refuse(refusal, body)]
+
+
+class Door:
+    """Makes jobs."""
+
+    def __init__(self, world: World) -> None:
+        """Nothing happens yet."""
+        self._world = world
+
+    def admit_wish(self, wish: Wish, body: str, message_id: str) -> Admitted:
+        """Admit a message of our own form."""
+        again = _again(wish.again, message_id)
+        if wish.records is not None:
+            return self._admit_inline(wish.records, wish.contract, again)
+        source = _named(wish.input or "", wish.contract, again)
+        return self.admit_object(source, body)
+
+    def admit_object(self, source: Source, body: str) -> Admitted:
+        """Admit an object; one that may not run, or is not there, becomes a refused job."""
+        try:
+            self._check_place(source)
+            pin = self._pin(source)
+        except Refused as refusal:
+            return self.refuse(refusal, body, source.contract)
+        try:
+            contract = self._contract(source.contract)
+        except Refused as refusal:
+            job_id = job_id_of(pin, f"{source.contract} {refusal.code}", source.again)
+            return self._made(job_id, pin, source.contract, None, refusal)
+        job_id = job_id_of(pin, contract.digest(), source.again)
+        return self._made(job_id, pin, source.contract, contract, None)
+
+    def refuse(self, refusal: Refused, body: str, contract: str = DEFAULT) -> Admitted:
+        """Make a refused job of a message that names nothing to run; the same message is the same job."""
+        job_id = digest_of_envelope({"refused": digest(body.encode())})[:32]
+        return self._made(job_id, None, contract, None, refusal)
+
+    def _admit_inline(
+        self, records: list[dict[str, Any]], contract_name: str, again: str | None
+    ) -> Admitted:
+        content = b"".join(orjson.dumps(record) + b"\n" for record in records)
+        tag = digest(content)
+        nowhere = Pin(
+            bucket=self._world.objects.bucket, key="", etag=tag, size=len(content), tag=tag
+        )
+        contract, refusal = None, None
+        try:
+            contract = self._contract(contract_name)
+        except Refused as fault:
+            refusal = fault
+        known = (
+            contract.digest() if contract else f"{contract_name} {refusal.code if refusal else ''}"
+        )
+        job_id = job_id_of(nowhere, known, again)
+        with suppress(AlreadyExists):  # the same bytes: the key is made from them
+            self._world.objects.create(inline_key(job_id), content)
+        pin = self._world.objects.pin(inline_key(job_id))
+        return self._made(job_id, pin, contract_name, contract, refusal)
+
+    def _check_place(self, source: Source) -> None:
+        if source.bucket != self._world.objects.bucket:
+            raise Refused(
+                "foreign_bucket",
+                f"only bucket {self._world.objects.bucket!r} is read; copy the file to its {INBOX}",
+            )
+        if not source.key.startswith((INBOX, UPLOADS)):
+            raise Refused("foreign_key", f"only objects under {INBOX} and {UPLOADS} are run")
+
+    def _pin(self, source: Source) -> Pin:
+        objects = self._world.objects
+        try:
+            objects.pin(
+                source.key
+            )  # deleted since: its sender wants it no more, though the version is still there
+            return objects.pin(source.key, source.version_id)
+        except Missing:
+            raise Refused(
+                "input_missing", "the object is not there; was it deleted before it was read?"
+            ) from None
+
+    def _contract(self, name: str) -> Contract:
+        if not re.match(NAME, name):
+            raise Refused(
+                "contract_not_found", "a contract's name is lower-case letters, digits and -"
+            )
+        try:
+            text = self._world.objects.read(contract_key(name))
+        except Missing:
+            if name == DEFAULT:
+                return default_contract(self._world.models)
+            raise Refused(
+                "contract_not_found",
+                f"there is no contract {name!r}; put it with: batchwright contract put {name}.yaml",
+            ) from None
+        return read_contract(text, name=name)
+
+    def _made(
+        self,
+        job_id: str,
+        pin: Pin | None,
+        contract_name: str,
+        contract: Contract | None,
+        refusal: BatchwrightError | None,
+    ) -> Admitted:
+        world, now = self._world, self._world.clock.now()
+        job = Job(
+            job_id=job_id,
+            created_at=now,
+            input=pin,
+            contract_name=contract_name,
+            contract=contract.to_json() if contract else None,
+            contract_digest=contract.digest() if contract else None,
+            models=world.models,
+            refusal=Reason(code=refusal.code, message=str(refusal)) if refusal else None,
+        )
+        # It may stand already, admitted by a worker that died before it could start the workflow.
+        with suppress(AlreadyExists):
+            world.objects.create(job_key(job_id), job.model_dump_json().encode())
+        new = world.jobs.add(_row(job))
+        row = None if new else world.jobs.get(job_id)
+        if row is None or not row.status.final:
+            world.workflows.start(job_id)
+        if new:
+            world.events.job_changed(job_id, Status.RECEIVED, {"contract": contract_name})
+        return Admitted(job_id=job_id, new=new, refusal=refusal.code if refusal else None)
+
+
+def _row(job: Job) -> JobRow:
+    created = timestamp(job.created_at)
+    return JobRow(
+        job_id=job.job_id,
+        status=Status.RECEIVED,
+        created_at=created,
+        updated_at=created,
+        contract=job.contract_name,
+        contract_digest=job.contract_digest,
+        input=f"s3://{job.input.bucket}/{job.input.key}" if job.input else None,
+    )
+
+
+def _fields(body: str) -> dict[str, Any]:
+    try:
+        fields = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        fields = None
+    if not isinstance(fields, dict):
+        raise Refused("invalid_message", "the message is not a JSON object")
+    return fields
+
+
+def _wish(fields: dict[str, Any]) -> Wish:
+    try:
+        wish = Wish.model_validate(fields)
+    except ValidationError as fault:
+        first = fault.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = ".".join(str(step)[:64] for step in first["loc"][:2])
+        raise Refused("invalid_message", f"{place}: {first['msg']}") from None
+    if (wish.input is None) == (wish.records is None):
+        raise Refused("invalid_message", "a message holds either input or records")
+    return wish
+
+
+def _again(again: bool | str, message_id: str) -> str | None:
+    """Name the wish to run once more; a bare ``true`` is named by the message, so a redelivery is no second wish."""
+    if again is True:
+        return message_id
+    return again or None
+
+
+def _named(address: str, contract: str, again: str | None) -> Source:
+    parts = urlsplit(address, allow_fragments=False)
+    if parts.scheme != "s3" or not parts.netloc or not parts.path.strip("/"):
+        raise Refused(
+            "invalid_message", "input: an address like s3://bucket/inbox/file.jsonl is wanted"
+        )
+    key = address.removeprefix(f"s3://{parts.netloc}/")
+    return Source(bucket=parts.netloc, key=key, contract=contract, again=again)
+
+
+def _dropped(fields: dict[str, Any]) -> Iterator[Source]:
+    """Yield the objects that an event of EventBridge or of S3 speaks of; folders made in the console are none."""
+    try:
+        for source in _of_eventbridge(fields) if "detail" in fields else _of_s3(fields):
+            if not source.key.endswith("/"):
+                yield source
+    except (KeyError, TypeError, AttributeError):
+        raise Refused(
+            "invalid_message", "the message looks like an S3 event, and is none"
+        ) from None
+
+
+def _of_eventbridge(event: dict[str, Any]) -> Iterator[Source]:
+    """EventBridge gives keys as they are
+    (docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html).
+    """
+    if event.get("detail-type") == "Object Created":
+        found = event["detail"]["object"]
+        key = str(found["key"])
+        yield Source(
+            bucket=str(event["detail"]["bucket"]["name"]),
+            key=key,
+            version_id=found.get("version-id"),
+            contract=contract_of(key),
+        )
+
+
+def _of_s3(event: dict[str, Any]) -> Iterator[Source]:
+    """S3's own notifications give keys URL-encoded
+    (docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html).
+    """
+    for entry in event["Records"]:
+        found = entry["s3"]["object"]
+        key = unquote_plus(found["key"])
+        yield Source(
+            bucket=str(entry["s3"]["bucket"]["name"]),
+            key=key,
+            version_id=found.get("versionId"),
+            contract=contract_of(key),
+        )
+
+
+def contract_of(key: str) -> str:
+    """Return the contract that a place in the inbox names.
+
+    >>> contract_of("inbox/support-triage/monday.jsonl"), contract_of("inbox/monday.jsonl")
+    ('support-triage', 'default')
+    """
+    first, slash, _ = key.removeprefix(INBOX).partition("/")
+    return first if slash else DEFAULT

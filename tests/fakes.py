@@ -1,0 +1,199 @@
+"""The world in memory; tests/contract holds it to the same rules as the world on AWS."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from batchwright.completion import Completion
+from batchwright.digest import digest
+from batchwright.errors import AlreadyExists, Missing
+from batchwright.job import JobRow, Pin, Reason, Status
+from batchwright.outcome import Tally, tally_of
+from batchwright.request import Request
+from batchwright.usage import Usage
+
+MODEL = "us.amazon.nova-lite-v1:0"
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+class MemoryObjects:
+    """A versioned bucket."""
+
+    def __init__(self, bucket: str = "box") -> None:
+        self.bucket = bucket
+        self.versions: dict[str, list[bytes | None]] = {}
+
+    def pin(self, key: str, version_id: str | None = None) -> Pin:
+        content = self._version(key, version_id)
+        number = version_id or str(len(self.versions[key]))
+        tag = digest(content)
+        return Pin(
+            bucket=self.bucket, key=key, version_id=number, etag=tag, size=len(content), tag=tag
+        )
+
+    def read(self, key: str, *, span: tuple[int, int] | None = None) -> bytes:
+        content = self._version(key, None)
+        return content if span is None else content[slice(*span)]
+
+    def read_pinned(self, pin: Pin, *, span: tuple[int, int]) -> bytes:
+        return self._version(pin.key, pin.version_id)[slice(*span)]
+
+    def blocks(self, pin: Pin) -> Iterator[bytes]:
+        content = self._version(pin.key, pin.version_id)
+        for start in range(0, len(content), 1000):
+            yield content[start : start + 1000]
+
+    def write(self, key: str, content: bytes) -> None:
+        self.versions.setdefault(key, []).append(content)
+
+    def create(self, key: str, content: bytes) -> None:
+        if self.versions.get(key, [None])[-1] is not None:
+            raise AlreadyExists(key)
+        self.write(key, content)
+
+    def delete(self, key: str) -> None:
+        self.versions[key].append(None)
+
+    @contextmanager
+    def upload(self, key: str) -> Iterator["MemoryUpload"]:
+        upload = MemoryUpload()
+        yield upload
+        self.write(key, b"".join(upload.blocks))
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        yield from sorted(
+            key
+            for key, versions in self.versions.items()
+            if key.startswith(prefix) and versions[-1] is not None
+        )
+
+    def lines(self, key: str) -> list[bytes]:
+        return self.read(key).splitlines()
+
+    def _version(self, key: str, version_id: str | None) -> bytes:
+        versions = self.versions.get(key, [])
+        number = int(version_id) if version_id else len(versions)
+        content = versions[number - 1] if 0 < number <= len(versions) else None
+        if content is None:
+            raise Missing(f"{key} is not there")
+        return content
+
+
+@dataclass
+class MemoryUpload:
+    blocks: list[bytes] = field(default_factory=list)
+
+    def write(self, block: bytes) -> None:
+        self.blocks.append(bytes(block))
+
+
+class MemoryJobs:
+    """A table of jobs."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, JobRow] = {}
+        self.reasons: dict[str, Reason] = {}
+        self.reports: dict[tuple[str, int], tuple[int, Tally]] = {}
+
+    def add(self, row: JobRow) -> bool:
+        return self.rows.setdefault(row.job_id, row) is row
+
+    def get(self, job_id: str) -> JobRow | None:
+        return self.rows.get(job_id)
+
+    def change(self, row: JobRow) -> bool:
+        standing = self.rows.get(row.job_id)
+        if standing is not None and standing.status.final:
+            return False
+        self.rows[row.job_id] = row
+        return True
+
+    def stop(self, job_id: str, reason: Reason) -> None:
+        self.reasons.setdefault(job_id, reason)
+
+    def stop_reason(self, job_id: str) -> Reason | None:
+        return self.reasons.get(job_id)
+
+    def report_chunk(self, job_id: str, chunk: int, segments: int, tally: Tally) -> None:
+        standing = self.reports.get((job_id, chunk))
+        if standing is None or standing[0] <= segments:
+            self.reports[job_id, chunk] = (segments, Tally.from_json(tally.to_json()))
+
+    def progress(self, job_id: str) -> Tally:
+        return tally_of(tally for (job, _), (_, tally) in self.reports.items() if job == job_id)
+
+    def recent(self, limit: int) -> list[JobRow]:
+        rows = sorted(self.rows.values(), key=lambda row: row.created_at, reverse=True)
+        return rows[:limit]
+
+
+@dataclass
+class ListedWorkflows:
+    started: list[str] = field(default_factory=list)
+
+    def start(self, job_id: str) -> None:
+        if job_id not in self.started:
+            self.started.append(job_id)
+
+
+@dataclass
+class ListedEvents:
+    said: list[tuple[str, Status]] = field(default_factory=list)
+
+    def job_changed(self, job_id: str, status: Status, detail: Mapping[str, object]) -> None:
+        assert "prompt" not in detail
+        self.said.append((job_id, status))
+
+
+@dataclass
+class StoppedClock:
+    time: datetime = NOON
+
+    def now(self) -> datetime:
+        return self.time
+
+
+type Script = Callable[[Request, int], Completion]
+"""What an engine does with a request, given how many calls it had before."""
+
+
+def echo(request: Request, _call: int = 0) -> Completion:
+    """Answer with the last text, as the model host's echo does, cut at the request's limit."""
+    text = [*request.texts()][-1]
+    limit = request.max_tokens or 10_000
+    cut = text[: limit * 4]
+    return Completion(
+        content=[{"text": cut}],
+        stop_reason="end_turn" if cut == text else "max_tokens",
+        usage=Usage(input_tokens=request.estimated_input_tokens(), output_tokens=-(-len(cut) // 4)),
+        latency_ms=5,
+        request_id="request-1",
+    )
+
+
+@dataclass
+class ScriptedEngine:
+    """Does with every request what a script says, and remembers what it was asked."""
+
+    script: Script = echo
+    calls: list[Request] = field(default_factory=list)
+    open_calls: int = 0
+    most_open: int = 0
+
+    async def ask(
+        self, request: Request, *, model: str, timeout: float, metadata: Mapping[str, str]
+    ) -> Completion:
+        assert model
+        assert timeout > 0
+        assert metadata["idempotency_key"]
+        self.calls.append(request)
+        number = len(self.calls) - 1
+        self.open_calls += 1
+        self.most_open = max(self.most_open, self.open_calls)
+        try:
+            await asyncio.sleep(0)
+            return self.script(request, number)
+        finally:
+            self.open_calls -= 1

@@ -1,0 +1,178 @@
+"""A whole job in memory: admit, plan, invoke every chunk, close; for tests that follow a file from end to end."""
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from batchwright.chunk import Chunk
+from batchwright.job import JobRow
+from batchwright.places import contract_key, plan_key, problems_key, result_key
+from batchwright.ports import Engine
+from batchwright.steps.admit import Admitted, admit
+from batchwright.steps.admit import World as AdmitWorld
+from batchwright.steps.close import World as CloseWorld
+from batchwright.steps.close import close
+from batchwright.steps.invoke import World as InvokeWorld
+from batchwright.steps.invoke import invoke
+from batchwright.steps.plan import World as PlanWorld
+from batchwright.steps.plan import plan
+from tests.fakes import (
+    MODEL,
+    ListedEvents,
+    ListedWorkflows,
+    MemoryJobs,
+    MemoryObjects,
+    ScriptedEngine,
+    StoppedClock,
+)
+
+
+@dataclass
+class Laptop:
+    """The world in memory, and the workflow's turns taken by hand."""
+
+    engine: Engine = field(default_factory=ScriptedEngine)
+    objects: MemoryObjects = field(default_factory=MemoryObjects)
+    jobs: MemoryJobs = field(default_factory=MemoryJobs)
+    workflows: ListedWorkflows = field(default_factory=ListedWorkflows)
+    events: ListedEvents = field(default_factory=ListedEvents)
+    clock: StoppedClock = field(default_factory=StoppedClock)
+    chunk_records: int = 10
+    chance: Callable[[], float] = lambda: 0.0
+    ids: Any = field(default_factory=itertools.count)
+
+    def drop(self, content: bytes, key: str = "inbox/file.jsonl") -> str:
+        """Put a file into the inbox, and admit it; return the job's id."""
+        self.objects.write(key, content)
+        return self.say(self.event(key))
+
+    def event(self, key: str) -> dict[str, Any]:
+        version = str(len(self.objects.versions.get(key, [0])))
+        return {
+            "detail-type": "Object Created",
+            "source": "aws.s3",
+            "detail": {
+                "bucket": {"name": self.objects.bucket},
+                "object": {"key": key, "version-id": version},
+            },
+        }
+
+    def say(self, message: dict[str, Any] | str, message_id: str = "message-1") -> str:
+        (admitted,) = self.admit(message, message_id)
+        return admitted.job_id
+
+    def admit(self, message: dict[str, Any] | str, message_id: str) -> list[Admitted]:
+        body = message if isinstance(message, str) else json.dumps(message)
+        world = AdmitWorld(
+            objects=self.objects,
+            jobs=self.jobs,
+            workflows=self.workflows,
+            events=self.events,
+            clock=self.clock,
+            models=(MODEL, "amazon.nova-lite-v1:0"),
+        )
+        return admit(body, message_id, world)
+
+    def plan(self, job_id: str) -> dict[str, Any]:
+        world = PlanWorld(
+            objects=self.objects, jobs=self.jobs, events=self.events, clock=self.clock
+        )
+        return plan(job_id, world, chunk_records=self.chunk_records, max_concurrency=4)
+
+    def chunks(self, job_id: str) -> list[Chunk]:
+        return [Chunk.model_validate_json(line) for line in self.objects.lines(plan_key(job_id))]
+
+    async def invoke(
+        self, chunk: Chunk, *, seconds: float = 900, in_flight: int = 8
+    ) -> dict[str, Any]:
+        ends = time.monotonic() + seconds
+        answer, _ = await invoke(
+            chunk,
+            self.worker_world(),
+            time_left=lambda: ends - time.monotonic(),
+            in_flight=in_flight,
+        )
+        return answer
+
+    def worker_world(self) -> InvokeWorld:
+        return InvokeWorld(
+            objects=self.objects,
+            jobs=self.jobs,
+            engine=self.engine,
+            clock=self.clock,
+            seconds=time.monotonic,
+            chance=self.chance,
+            new_id=lambda: f"worker-{next(self.ids)}",
+        )
+
+    def close(self, job_id: str, failure: dict[str, Any] | None = None) -> dict[str, Any]:
+        world = CloseWorld(
+            objects=self.objects, jobs=self.jobs, events=self.events, clock=self.clock
+        )
+        return close(job_id, failure, world)
+
+    def run(self, content: bytes, key: str = "inbox/file.jsonl") -> JobRow:
+        """Drop a file and take its job to the end."""
+        return self.finish(self.drop(content, key))
+
+    def finish(self, job_id: str) -> JobRow:
+        if self.plan(job_id)["state"] == "done":
+            for chunk in self.chunks(job_id):
+                while (answer := asyncio.run(self.invoke(chunk)))["state"] == "more":
+                    pass
+                if answer["state"] == "stopped":
+                    break
+        self.close(job_id)
+        return self.row(job_id)
+
+    def row(self, job_id: str) -> JobRow:
+        row = self.jobs.get(job_id)
+        assert row is not None
+        return row
+
+    def put_contract(self, name: str, text: str) -> None:
+        self.objects.write(contract_key(name), text.encode())
+
+    def results(self, job_id: str, name: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.objects.lines(result_key(job_id, name))]
+
+    def problems(self, job_id: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.objects.lines(problems_key(job_id))]
+
+
+def chat_line(custom_id: str, text: str, **body: Any) -> dict[str, Any]:
+    """Return one line of an OpenAI Batch file."""
+    return {
+        "custom_id": custom_id,
+        "method": "POST",
+        "url": "/v1/chat/completions",
+        "body": {
+            "model": "gpt-4o-mini",
+            "messages": [{"role": "user", "content": text}],
+            **body,
+        },
+    }
+
+
+def converse_line(record_id: str, text: str, **model_input: Any) -> dict[str, Any]:
+    """Return one line of a Bedrock Converse batch file."""
+    return {
+        "recordId": record_id,
+        "modelInput": {
+            "messages": [{"role": "user", "content": [{"text": text}]}],
+            "inferenceConfig": {"maxTokens": 100},
+            **model_input,
+        },
+    }
+
+
+def jsonl(lines: Sequence[dict[str, Any]]) -> bytes:
+    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+
+def chat_file(count: int) -> bytes:
+    return jsonl([chat_line(f"req-{number}", f"say {number}") for number in range(count)])
