@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Lock
 
 from batchwright.completion import Completion
 from batchwright.digest import digest
@@ -24,6 +25,7 @@ class MemoryObjects:
     def __init__(self, bucket: str = "box") -> None:
         self.bucket = bucket
         self.versions: dict[str, list[bytes | None]] = {}
+        self._lock = Lock()
 
     def pin(self, key: str, version_id: str | None = None) -> Pin:
         content = self._version(key, version_id)
@@ -49,9 +51,10 @@ class MemoryObjects:
         self.versions.setdefault(key, []).append(content)
 
     def create(self, key: str, content: bytes) -> None:
-        if self.versions.get(key, [None])[-1] is not None:
-            raise AlreadyExists(key)
-        self.write(key, content)
+        with self._lock:  # as atomic as the real one: workers write from threads
+            if self.versions.get(key, [None])[-1] is not None:
+                raise AlreadyExists(key)
+            self.write(key, content)
 
     def delete(self, key: str) -> None:
         self.versions[key].append(None)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from batchwright.completion import fault_of
@@ -49,11 +50,14 @@ class Pace:
         """Wait, but not past the worker's stop; raises :class:`LeftForLater`."""
         if seconds > LONGEST_WAIT or self.now() - self.answered_at > PATIENCE:
             self.rest_for(max(seconds, REST * (0.5 + self.chance() / 2)))
-        try:
+        await self.sleep(seconds)
+        if self.stopping.is_set():
+            raise LeftForLater
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass, or the worker's stop come."""
+        with suppress(TimeoutError):
             await asyncio.wait_for(self.stopping.wait(), seconds)
-        except TimeoutError:
-            return
-        raise LeftForLater
 
     def take_calls(self) -> tuple[int, int]:
         """Return the calls, and those of them that are ambiguous, since this was last asked."""

@@ -127,9 +127,10 @@ class Worker:
 
     async def _ask_all(self) -> None:
         items = self._open_items()
-        drained = asyncio.get_running_loop().call_later(
-            max(self._time_left() - self._drain, 0), self._pace.stopping.set
-        )
+        working = self._time_left() - self._drain
+        if working <= 0:
+            return
+        drained = asyncio.get_running_loop().call_later(working, self._pace.stopping.set)
         writer = asyncio.create_task(self._keep_writing())
         writer.add_done_callback(lambda _: self._pace.stopping.set())
         try:

@@ -1,0 +1,194 @@
+"""The subcommands, each a few lines: find the stack, do one thing, say how it is."""
+
+import sys
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from batchwright import __version__
+from batchwright.cli import show
+from batchwright.cli.contracts import put_contract
+from batchwright.cli.faults import Code, told
+from batchwright.cli.results import download
+from batchwright.cli.stack import Stack, find_stack
+from batchwright.cli.submit import Via, submit
+from batchwright.cli.watch import find_job, wait, watch, with_progress
+from batchwright.contract import DEFAULT
+from batchwright.job import JobRow
+from batchwright.places import contract_key
+
+app = typer.Typer(
+    help="Run large language models over files on AWS.",
+    epilog="Exit codes: 0 done, 2 wrong usage or no AWS, 3 not every record succeeded, 4 refused or failed.",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+contracts = typer.Typer(help="Contracts: prompt and policy in one file.", no_args_is_help=True)
+app.add_typer(contracts, name="contract")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
+LocalFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE", exists=True, dir_okay=False, readable=True, help="A local file."
+    ),
+]
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; whatever goes wrong is one line on stderr, and a code."""
+    try:
+        code: int | None = app(
+            args=None if arguments is None else [*arguments],
+            prog_name="batchwright",
+            standalone_mode=False,
+        )
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = None  # whoever read it has gone; the interpreter must not flush into nothing
+        return Code.DONE
+    except Exception as fault:  # noqa: BLE001 - the one place that ends every failure in a line
+        return told(fault)
+    return code or Code.DONE
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"batchwright {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def batchwright(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Run large language models over files on AWS."""
+
+
+@app.command("submit")
+def submit_command(
+    file: LocalFile,
+    *,
+    contract: Annotated[
+        str, typer.Option(metavar="NAME", help="The contract to run under.")
+    ] = DEFAULT,
+    via: Annotated[Via, typer.Option(help="Drop it in the inbox, or send a message.")] = Via.S3,
+    again: Annotated[
+        bool, typer.Option("--again", help="Run it although it ran before; always by the queue.")
+    ] = False,
+    wait_for_end: Annotated[
+        bool, typer.Option("--wait", help="Wait, with a progress bar, until the job has ended.")
+    ] = False,
+    as_json: Json = False,
+) -> int:
+    """Upload a file and make it a job. The same file under the same contract is the same job."""
+    stack = find_stack()
+    submitted = submit(
+        file,
+        stack,
+        contract=contract,
+        via=Via.QUEUE if again else via,
+        again=uuid.uuid4().hex if again else None,
+    )
+    if not as_json:
+        said = "is a new job" if submitted.new else "stands already; --again runs it once more"
+        typer.echo(f"job {submitted.job_id} {said}", err=True)
+    row = wait(submitted.job_id, stack) if wait_for_end else submitted.standing()
+    return _told_job(with_progress(stack.jobs, row), stack, as_json=as_json, new=submitted.new)
+
+
+@app.command("status")
+def status_command(job: JobId, *, as_json: Json = False) -> int:
+    """Say how a job stands."""
+    stack = find_stack()
+    return _told_job(find_job(stack.jobs, job), stack, as_json=as_json)
+
+
+@app.command("watch")
+def watch_command(job: JobId, *, as_json: Json = False) -> int:
+    """Show a job's progress until it has ended."""
+    stack = find_stack()
+    return _told_job(watch(job, stack), stack, as_json=as_json)
+
+
+@app.command("results")
+def results_command(
+    job: JobId,
+    *,
+    directory: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="DIR", file_okay=False, help="Where to put them."),
+    ],
+    as_json: Json = False,
+) -> int:
+    """Download all files of a job that has ended."""
+    stack = find_stack()
+    row = find_job(stack.jobs, job)
+    places = download(row, directory, stack)
+    return _told_job(row, stack, as_json=as_json, places=places)
+
+
+@app.command("jobs")
+def jobs_command(
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 20,
+    as_json: Json = False,
+) -> int:
+    """List the newest jobs."""
+    stack = find_stack()
+    rows = [with_progress(stack.jobs, row) for row in stack.jobs.recent(limit)]
+    found = [show.facts_of(row, stack.objects.bucket) for row in rows]
+    if as_json:
+        show.write_json({"jobs": found})
+    else:
+        show.write_jobs(found)
+    return Code.DONE
+
+
+@contracts.command("put")
+def contract_put_command(file: LocalFile, *, as_json: Json = False) -> int:
+    """Check a contract and put it into the stack under the name that it says."""
+    stack = find_stack()
+    contract = put_contract(file, stack)
+    facts = {
+        "contract": contract.name,
+        "digest": contract.digest(),
+        "address": stack.address(contract_key(contract.name)),
+    }
+    if as_json:
+        show.write_json(facts)
+    else:
+        show.write_lines(facts.items())
+    return Code.DONE
+
+
+def _told_job(
+    row: JobRow,
+    stack: Stack,
+    *,
+    as_json: bool,
+    new: bool | None = None,
+    places: dict[str, str] | None = None,
+) -> Code:
+    """Print a job; ``places`` are where its files lie here, if they were brought."""
+    facts: dict[str, Any] = show.facts_of(row, stack.objects.bucket)
+    if new is not None:
+        facts["new"] = new
+    if places is not None:
+        facts["results"] = {name: places.get(name) for name in show.RESULTS}
+    if as_json:
+        show.write_json(facts)
+    else:
+        show.write_lines(show.lines_of(facts))
+    return show.code_of(row)

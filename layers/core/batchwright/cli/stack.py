@@ -1,0 +1,96 @@
+"""The deployed stack: found by its name, known by its outputs."""
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from batchwright.aws.dynamodb import DynamoDBJobs
+from batchwright.aws.s3 import S3Objects
+from batchwright.cli.faults import Code, Halt
+from batchwright.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+NAME = "BATCHWRIGHT_STACK"
+DEFAULT_NAME = "batchwright"
+# Somebody waits in front of it: a few tries, and then the truth.
+PATIENT = Config(
+    retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=60
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """What the command needs of a stack."""
+
+    name: str
+    objects: S3Objects
+    jobs: DynamoDBJobs
+    models: tuple[str, ...]
+    """The ids that may be asked."""
+    s3: "S3Client"
+    sqs: "SQSClient"
+    queue_url: str
+    dead_letters_url: str | None
+
+    def address(self, key: str) -> str:
+        """Return where a key of the stack's bucket lies."""
+        return f"s3://{self.objects.bucket}/{key}"
+
+
+def find_stack() -> Stack:
+    """Find the stack that the environment names; raises :class:`Halt` where there is none."""
+    name = os.environ.get(NAME) or DEFAULT_NAME
+    outputs = _outputs(name)
+    try:
+        settings = Settings.model_validate(
+            {
+                "BUCKET": outputs["BucketName"],
+                "JOBS_TABLE": outputs["JobsTableName"],
+                "MODEL_ARNS": outputs["AllowedModels"],
+                "STATE_MACHINE_ARN": outputs["StateMachineArn"],
+            }
+        )
+        queue_url = outputs["JobsQueueUrl"]
+    except KeyError as missing:
+        raise Halt(
+            f"stack {name!r} has no output {missing.args[0]}: is it Batchwright's? {NAME} names the stack",
+            Code.USAGE,
+        ) from None
+    s3: S3Client = boto3.client("s3", config=PATIENT)
+    return Stack(
+        name=name,
+        objects=S3Objects(s3, settings.bucket),
+        jobs=DynamoDBJobs(boto3.client("dynamodb", config=PATIENT), settings.jobs_table),
+        models=settings.models,
+        s3=s3,
+        sqs=boto3.client("sqs", config=PATIENT),
+        queue_url=queue_url,
+        dead_letters_url=outputs.get("JobsDeadLetterQueueUrl"),
+    )
+
+
+def _outputs(name: str) -> dict[str, str]:
+    cloudformation: CloudFormationClient = boto3.client("cloudformation", config=PATIENT)
+    try:
+        stacks = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    except ClientError as fault:
+        if "does not exist" not in fault.response["Error"].get("Message", ""):
+            raise
+        region = cloudformation.meta.region_name
+        raise Halt(
+            f"there is no stack {name!r} in {region}; deploy it (sam build && sam deploy), or name it in {NAME}",
+            Code.USAGE,
+        ) from None
+    return {
+        output["OutputKey"]: output["OutputValue"]
+        for stack in stacks
+        for output in stack.get("Outputs", [])
+    }

@@ -1,0 +1,167 @@
+"""Watch: a job's progress, looked up until the job has ended."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from batchwright.aws.faults import told
+from batchwright.cli.faults import Code, Halt
+from batchwright.cli.show import money
+from batchwright.cli.stack import Stack
+from batchwright.errors import Missing
+from batchwright.job import JobRow
+from batchwright.ports import Jobs
+
+PATIENCE = 60.0
+"""Seconds in which a job that was sent must appear."""
+BETWEEN_LOOKS = 0.5
+# A look reads a row a chunk; a job of ten thousand chunks is looked at every ten seconds.
+CHUNKS_A_SECOND = 1000
+
+
+def find_job(jobs: Jobs, job_id: str) -> JobRow:
+    """Return a job's row with its counts as they are now; raises :class:`Missing`."""
+    row = jobs.get(job_id)
+    if row is None:
+        raise Missing(f"there is no job {job_id!r}; batchwright jobs lists those there are")
+    return with_progress(jobs, row)
+
+
+def with_progress(jobs: Jobs, row: JobRow) -> JobRow:
+    """Fill in what the chunks have reported; a job that has ended knows better itself."""
+    return row if row.status.final else replace(row, tally=jobs.progress(row.job_id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watcher:
+    """Looks at a job, pauses, and looks again."""
+
+    jobs: Jobs
+    pause: Callable[[float], None] = time.sleep
+    seconds: Callable[[], float] = time.monotonic
+
+    def appears(self, job_id: str, patience: float = PATIENCE) -> bool:
+        """Wait until a job has its row; ``False`` if it gets none in time."""
+        ends = self.seconds() + patience
+        while self.jobs.get(job_id) is None:
+            if self.seconds() >= ends:
+                return False
+            self.pause(BETWEEN_LOOKS)
+        return True
+
+    def until_ended(self, job_id: str, show: Callable[[JobRow], None]) -> JobRow:
+        """Show a job's progress until it has ended, and return how."""
+        while True:
+            row = find_job(self.jobs, job_id)
+            show(row)
+            if row.status.final:
+                return row
+            self.pause(max(BETWEEN_LOOKS, row.chunks / CHUNKS_A_SECOND))
+
+
+def watch(job_id: str, stack: Stack) -> JobRow:
+    """Draw a job's progress on stderr until it has ended."""
+    with Bar(Console(stderr=True)) as bar:
+        return Watcher(jobs=stack.jobs).until_ended(job_id, bar.show)
+
+
+def wait(job_id: str, stack: Stack, watcher: Watcher | None = None) -> JobRow:
+    """Watch a job that was only just sent; raises :class:`Halt` where it never appears."""
+    watcher = watcher or Watcher(jobs=stack.jobs)
+    if not watcher.appears(job_id):
+        raise Halt(
+            f"job {job_id} has not appeared within {PATIENCE:.0f} s; {_dead_letters(stack)},"
+            " and the log of the admit function says more",
+            Code.REFUSED,
+        )
+    with Bar(Console(stderr=True)) as bar:
+        return watcher.until_ended(job_id, bar.show)
+
+
+def _dead_letters(stack: Stack) -> str:
+    if stack.dead_letters_url is None:
+        return "look into the dead-letter queue of the jobs queue"
+    with told("look at the dead-letter queue"):
+        found = stack.sqs.get_queue_attributes(
+            QueueUrl=stack.dead_letters_url, AttributeNames=["ApproximateNumberOfMessages"]
+        )
+    depth = found["Attributes"]["ApproximateNumberOfMessages"]
+    return f"its dead-letter queue {stack.dead_letters_url} holds {depth} messages"
+
+
+class Bar:
+    """A live progress bar; where nobody looks at a terminal, a line for every status."""
+
+    def __init__(self, console: Console) -> None:
+        """``console`` is where it is drawn."""
+        self._console = console
+        self._status = ""
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TaskProgressColumn(),
+            RateColumn(),
+            TimeElapsedColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[spent]}", style="dim"),
+            console=console,
+            expand=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task("looking", total=None, spent="")
+
+    def __enter__(self) -> Self:
+        """Begin to draw."""
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the last state on the screen."""
+        self._progress.stop()
+
+    def show(self, row: JobRow) -> None:
+        """Draw a job as it stands."""
+        status = row.status.value
+        if status != self._status and not self._console.is_terminal:
+            done = f", {row.tally.settled} of {row.total} records" if row.total else ""
+            self._console.print(f"{row.job_id} {status}{done}", highlight=False, soft_wrap=True)
+        self._status = status
+        self._progress.update(
+            self._task,
+            description=status,
+            total=row.total or None,
+            completed=row.tally.settled,
+            spent=_spent(row),
+        )
+
+
+class RateColumn(ProgressColumn):
+    """Records a second."""
+
+    def render(self, task: Task) -> Text:
+        """Return the rate, once there is one."""
+        rate = task.finished_speed or task.speed
+        return Text(f"{rate:,.1f}/s" if rate else "-/s", style="progress.data.speed")
+
+
+def _spent(row: JobRow) -> str:
+    usage = row.tally.usage
+    tokens = usage.input_tokens + usage.output_tokens
+    return f"{tokens:,} tokens  {money(row.tally.cost_usd)}  {row.tally.calls:,} calls"

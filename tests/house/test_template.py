@@ -1,0 +1,321 @@
+"""What no scanner sees: each rule is a function from the expanded template to what breaks it.
+
+Every rule is shown a template that breaks it, too, so that none can pass by looking away.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.house.cloudformation import Template, each, of_type, shown, statements
+
+type Rule = Callable[[Template], Iterator[str]]
+
+QUEUES = ("JobsQueue", "JobsDeadLetterQueue")
+KEPT = ("Key", "Bucket", "LedgerTable")
+EXPIRING = {"inbox/", "uploads/", "jobs/", "results/", "quarantine/"}
+HOLDERS = ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SNS::Topic")
+DOORS = {
+    "Bucket": ("s3:*", {"${Bucket.Arn}", "${Bucket.Arn}/*"}),
+    "JobsQueue": ("sqs:*", {"${JobsQueue.Arn}"}),
+    "JobsDeadLetterQueue": ("sqs:*", {"${JobsDeadLetterQueue.Arn}"}),
+    "JobEventsTopic": ("sns:Publish", {"${JobEventsTopic}"}),
+}
+FOURTEEN_DAYS = 1209600
+
+# Where a service may act for us without naming the source that it acts for, and why.
+WITHOUT_SOURCE = {
+    ("AdmitRole", "lambda.amazonaws.com"): "a role can only be passed inside its account",
+    ("PlanRole", "lambda.amazonaws.com"): "a role can only be passed inside its account",
+    ("InvokeRole", "lambda.amazonaws.com"): "a role can only be passed inside its account",
+    ("CloseRole", "lambda.amazonaws.com"): "a role can only be passed inside its account",
+    (
+        "Key",
+        "logs.${AWS::Region}.${AWS::URLSuffix}",
+    ): "logs name the group in the encryption context",
+    ("Key", "events.amazonaws.com"): "not supported by EventBridge for encrypted targets",
+    ("JobEventsTopicPolicy", "events.amazonaws.com"): "not supported by EventBridge for topics",
+}
+
+
+def services_that_do_not_name_their_source(template: Template) -> Iterator[str]:
+    for name, resource in template["Resources"].items():
+        for statement in statements(resource):
+            principal = statement.get("Principal")
+            if statement["Effect"] != "Allow" or not isinstance(principal, dict):
+                continue
+            asked = {key for test in statement.get("Condition", {}).values() for key in test}
+            for service in each(principal.get("Service", [])):
+                if not asked >= {"aws:SourceArn", "aws:SourceAccount"}:
+                    yield f"{name} {shown(service)}"
+
+
+def undocumented_trust(template: Template) -> Iterator[str]:
+    """Services without a source that WITHOUT_SOURCE does not explain, or no longer has to."""
+    documented = {f"{name} {service}" for name, service in WITHOUT_SOURCE}
+    yield from documented ^ set(services_that_do_not_name_their_source(template))
+
+
+def key_use_by_logs_is_bound_to_our_groups(template: Template) -> Iterator[str]:
+    for statement in statements(template["Resources"]["Key"]["Properties"]["KeyPolicy"]):
+        service = shown(statement["Principal"].get("Service", ""))
+        context = statement.get("Condition", {}).get("ArnLike", {})
+        groups = each(context.get("kms:EncryptionContext:aws:logs:arn", []))
+        if service.startswith("logs.") and not groups:
+            yield "any log group"
+        yield from (shown(group) for group in groups if "${AWS::StackName}/" not in shown(group))
+
+
+def plain_http(template: Template) -> Iterator[str]:
+    yield from of_type(template, *HOLDERS).keys() ^ DOORS.keys()
+    for name, (action, resources) in DOORS.items():
+        policy = template["Resources"][f"{name}Policy"]["Properties"]["PolicyDocument"]
+        denied = {
+            (statement["Action"], shown(resource))
+            for statement in statements(policy)
+            if statement["Effect"] == "Deny"
+            and statement["Principal"] == "*"
+            and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+            for resource in each(statement["Resource"])
+        }
+        if denied != {(action, resource) for resource in resources}:
+            yield name
+
+
+def messages_that_would_be_lost(template: Template) -> Iterator[str]:
+    jobs, dead = (template["Resources"][name]["Properties"] for name in QUEUES)
+    redrive = jobs.get("RedrivePolicy", {})
+    if shown(redrive.get("deadLetterTargetArn")) != "${JobsDeadLetterQueue.Arn}":
+        yield "the jobs queue has no dead letter queue"
+    if redrive.get("maxReceiveCount", 0) < 5:
+        yield "a few throttles would make a dead letter"
+    if dead["MessageRetentionPeriod"] < FOURTEEN_DAYS:
+        yield "dead letters go before somebody looked"
+    if dead["RedriveAllowPolicy"]["redrivePermission"] != "byQueue":
+        yield "other queues may send here"
+
+
+def a_batch_that_fails_as_a_whole(template: Template) -> Iterator[str]:
+    for name, mapping in of_type(template, "AWS::Lambda::EventSourceMapping").items():
+        if mapping.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+            yield f"{name} does not report which messages failed"
+        if "MaximumConcurrency" not in mapping.get("ScalingConfig", {}):
+            yield f"{name} is not bounded"
+        if mapping.get("BatchSize", 10) > 10:
+            yield f"{name} takes too many at once"
+        if "FilterCriteria" in mapping:
+            yield f"{name} would delete what does not match"
+
+
+def an_inbox_that_hears_too_much_or_too_little(template: Template) -> Iterator[str]:
+    rule = template["Resources"]["InboxRule"]["Properties"]
+    if rule["EventPattern"] != {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {
+            "bucket": {"name": [{"Ref": "Bucket"}]},
+            "object": {"key": [{"prefix": "inbox/"}]},
+        },
+    }:
+        yield "the pattern is not: objects created under inbox/ of our bucket"
+    for target in rule["Targets"]:
+        if shown(target.get("DeadLetterConfig", {}).get("Arn")) != "${JobsDeadLetterQueue.Arn}":
+            yield "undeliverable events are dropped"
+        if "RetryPolicy" not in target:
+            yield "retries are left to chance"
+
+
+def an_open_or_forgetful_bucket(template: Template) -> Iterator[str]:
+    bucket = template["Resources"]["Bucket"]["Properties"]
+    if bucket["VersioningConfiguration"] != {"Status": "Enabled"}:
+        yield "not versioned"
+    if set(bucket["PublicAccessBlockConfiguration"].values()) != {True}:
+        yield "public access"
+    if len(bucket["PublicAccessBlockConfiguration"]) != 4:
+        yield "public access"
+    if bucket["OwnershipControls"] != {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}:
+        yield "objects that others own"
+    if not bucket["NotificationConfiguration"]["EventBridgeConfiguration"]["EventBridgeEnabled"]:
+        yield "nobody hears of a drop"
+
+
+def what_never_expires(template: Template) -> Iterator[str]:
+    rules = template["Resources"]["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    expiring = {
+        rule["Prefix"]
+        for rule in rules
+        if rule["Status"] == "Enabled"
+        and {"Prefix", "ExpirationInDays", "NoncurrentVersionExpiration"} <= rule.keys()
+    }
+    yield from EXPIRING ^ expiring
+    if not any("AbortIncompleteMultipartUpload" in rule for rule in rules):
+        yield "parts of unfinished uploads"
+
+
+def tables_that_could_be_lost(template: Template) -> Iterator[str]:
+    for name, table in of_type(template, "AWS::DynamoDB::Table").items():
+        if table.get("PointInTimeRecoverySpecification") != {"PointInTimeRecoveryEnabled": True}:
+            yield f"{name} cannot be put back to a point in time"
+        if table["BillingMode"] != "PAY_PER_REQUEST":
+            yield f"{name} has a capacity to guess"
+    ledger = template["Resources"]["LedgerTable"]["Properties"]
+    if "TimeToLiveSpecification" in ledger:
+        yield "the ledger forgets"
+    if not ledger.get("DeletionProtectionEnabled"):
+        yield "the ledger can be deleted"
+
+
+def what_goes_with_the_stack(template: Template) -> Iterator[str]:
+    for name in KEPT:
+        resource = template["Resources"][name]
+        if resource.get("DeletionPolicy") != "RetainExceptOnCreate":
+            yield f"{name} is deleted with the stack"
+        if resource.get("UpdateReplacePolicy") != "Retain":
+            yield f"{name} is deleted when it is replaced"
+
+
+def what_lies_in_the_clear(template: Template) -> Iterator[str]:
+    for name, group in of_type(template, "AWS::Logs::LogGroup").items():
+        if shown(group.get("KmsKeyId")) != "${Key.Arn}":
+            yield name
+    for name, table in of_type(template, "AWS::DynamoDB::Table").items():
+        if shown(table.get("SSESpecification", {}).get("KMSMasterKeyId")) != "${Key.Arn}":
+            yield name
+    for name, holder in of_type(template, "AWS::SQS::Queue", "AWS::SNS::Topic").items():
+        if shown(holder.get("KmsMasterKeyId")) not in {"${Key.Arn}", "${Key}"}:
+            yield name
+    (rule,) = template["Resources"]["Bucket"]["Properties"]["BucketEncryption"][
+        "ServerSideEncryptionConfiguration"
+    ]
+    default = rule["ServerSideEncryptionByDefault"]
+    if shown(default.get("KMSMasterKeyID")) != "${Key.Arn}" or not rule["BucketKeyEnabled"]:
+        yield "Bucket"
+    if not template["Resources"]["Key"]["Properties"]["EnableKeyRotation"]:
+        yield "Key"
+
+
+def functions_that_share_or_speak_freely(template: Template) -> Iterator[str]:
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        verb = name.removesuffix("Function")
+        if shown(function["Role"]) != f"${{{verb}Role.Arn}}":
+            yield f"{name} has somebody else's role"
+        if shown(function.get("LoggingConfig", {}).get("LogGroup")) != f"${{{verb}LogGroup}}":
+            yield f"{name} writes to somebody else's log"
+        if function.get("TracingConfig") != {"Mode": "Active"}:
+            yield f"{name} is not traced"
+        if function["Runtime"] != "python3.13" or len(function["Layers"]) != 1:
+            yield f"{name} runs on something else"
+    for name, group in of_type(template, "AWS::Logs::LogGroup").items():
+        if shown(group.get("RetentionInDays")) != "${LogRetentionDays}":
+            yield f"{name} keeps log lines for ever"
+
+
+def histories_that_could_leak(template: Template) -> Iterator[str]:
+    machine = template["Resources"]["JobStateMachine"]["Properties"]
+    if machine["LoggingConfiguration"]["IncludeExecutionData"] is not False:
+        yield "state goes to the log"
+    if machine["LoggingConfiguration"]["Level"] not in {"ERROR", "ALL"}:
+        yield "failures are not logged"
+    if machine["TracingConfiguration"] != {"Enabled": True}:
+        yield "not traced"
+    if machine["StateMachineType"] != "STANDARD":
+        yield "a workflow of five minutes"
+
+
+def words_of_one_region_or_account(template: Template) -> Iterator[str]:
+    """Literal partitions, Regions and accounts: the template is for all of them."""
+    text = str([template["Resources"], template["Outputs"]])
+    yield from (word for word in ("arn:aws:", "us-east-1", "000000000000") if word in text)
+
+
+LOGS = "KeyPolicy.Statement.1"
+CONTEXT = "kms:EncryptionContext:aws:logs:arn"
+EVENTS = "NotificationConfiguration.EventBridgeConfiguration"
+ENCRYPTION = "BucketEncryption.ServerSideEncryptionConfiguration.0"
+BROKEN: list[tuple[Rule, str, object]] = [
+    (undocumented_trust, "JobsQueuePolicy.PolicyDocument.Statement.0.Condition.ArnEquals", {}),
+    (undocumented_trust, "JobsQueuePolicy.PolicyDocument.Statement.0.Condition.StringEquals", {}),
+    (undocumented_trust, "JobsDeadLetterQueuePolicy.PolicyDocument.Statement.0.Condition", {}),
+    (undocumented_trust, "JobStateMachineRole.AssumeRolePolicyDocument.Statement.0.Condition", {}),
+    (key_use_by_logs_is_bound_to_our_groups, f"Key.{LOGS}.Condition", {}),
+    (key_use_by_logs_is_bound_to_our_groups, f"Key.{LOGS}.Condition.ArnLike.{CONTEXT}", "*"),
+    (plain_http, "BucketPolicy.PolicyDocument.Statement.0.Effect", "Allow"),
+    (plain_http, "BucketPolicy.PolicyDocument.Statement.0.Resource", {"Fn::GetAtt": ["Bucket", "Arn"]}),
+    (plain_http, "JobsQueuePolicy.PolicyDocument.Statement.1.Action", "sqs:SendMessage"),
+    (plain_http, "JobsDeadLetterQueuePolicy.PolicyDocument.Statement.1.Condition.Bool", {}),
+    (plain_http, "JobEventsTopicPolicy.PolicyDocument.Statement", []),
+    (messages_that_would_be_lost, "JobsQueue.RedrivePolicy", {}),
+    (messages_that_would_be_lost, "JobsQueue.RedrivePolicy.maxReceiveCount", 1),
+    (messages_that_would_be_lost, "JobsDeadLetterQueue.MessageRetentionPeriod", 345600),
+    (messages_that_would_be_lost, "JobsDeadLetterQueue.RedriveAllowPolicy", {"redrivePermission": "allowAll"}),
+    (a_batch_that_fails_as_a_whole, "AdmitFunctionJobs.FunctionResponseTypes", []),
+    (a_batch_that_fails_as_a_whole, "AdmitFunctionJobs.ScalingConfig", {}),
+    (a_batch_that_fails_as_a_whole, "AdmitFunctionJobs.BatchSize", 100),
+    (a_batch_that_fails_as_a_whole, "AdmitFunctionJobs.FilterCriteria", {}),
+    (an_inbox_that_hears_too_much_or_too_little, "InboxRule.EventPattern.detail.object", {}),
+    (an_inbox_that_hears_too_much_or_too_little, "InboxRule.Targets.0.DeadLetterConfig", {}),
+    (an_open_or_forgetful_bucket, "Bucket.VersioningConfiguration.Status", "Suspended"),
+    (an_open_or_forgetful_bucket, "Bucket.PublicAccessBlockConfiguration.BlockPublicAcls", False),
+    (an_open_or_forgetful_bucket, "Bucket.OwnershipControls.Rules", []),
+    (an_open_or_forgetful_bucket, f"Bucket.{EVENTS}.EventBridgeEnabled", False),
+    (what_never_expires, "Bucket.LifecycleConfiguration.Rules.0.Status", "Disabled"),
+    (what_never_expires, "Bucket.LifecycleConfiguration.Rules.3.Prefix", "result/"),
+    (what_never_expires, "Bucket.LifecycleConfiguration.Rules.5", {"Status": "Enabled"}),
+    (tables_that_could_be_lost, "JobsTable.PointInTimeRecoverySpecification", {}),
+    (tables_that_could_be_lost, "LedgerTable.DeletionProtectionEnabled", False),
+    (tables_that_could_be_lost, "LedgerTable.TimeToLiveSpecification", {"AttributeName": "at"}),
+    (what_lies_in_the_clear, f"Bucket.{ENCRYPTION}.ServerSideEncryptionByDefault", {"SSEAlgorithm": "AES256"}),
+    (what_lies_in_the_clear, "JobsQueue.KmsMasterKeyId", "alias/aws/sqs"),
+    (what_lies_in_the_clear, "JobEventsTopic.KmsMasterKeyId", "alias/aws/sns"),
+    (what_lies_in_the_clear, "StateTable.SSESpecification", {"SSEEnabled": True}),
+    (what_lies_in_the_clear, "PlanLogGroup.KmsKeyId", None),
+    (what_lies_in_the_clear, "Key.EnableKeyRotation", False),
+    (functions_that_share_or_speak_freely, "PlanFunction.Role", {"Fn::GetAtt": ["AdmitRole", "Arn"]}),
+    (functions_that_share_or_speak_freely, "PlanFunction.LoggingConfig", {}),
+    (functions_that_share_or_speak_freely, "CloseFunction.TracingConfig", {"Mode": "PassThrough"}),
+    (functions_that_share_or_speak_freely, "CloseLogGroup.RetentionInDays", None),
+    (histories_that_could_leak, "JobStateMachine.LoggingConfiguration.IncludeExecutionData", True),
+    (histories_that_could_leak, "JobStateMachine.LoggingConfiguration.Level", "OFF"),
+    (histories_that_could_leak, "JobStateMachine.TracingConfiguration.Enabled", False),
+    (words_of_one_region_or_account, "InboxRule.Description", "arn:aws:events:us-east-1"),
+]  # fmt: skip
+RULES = [*dict.fromkeys(rule for rule, _, _ in BROKEN), what_goes_with_the_stack]
+
+
+def with_change(template: Template, place: str, value: object) -> Template:
+    """A copy that is different in one place: a resource, then the way into its properties."""
+    changed = copy.deepcopy(template)
+    name, *way, last = place.split(".")
+    part = changed["Resources"][name]["Properties"]
+    for step in way:
+        part = part[int(step)] if isinstance(part, list) else part[step]
+    part[int(last) if isinstance(part, list) else last] = value
+    return changed
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_template_has_no(rule: Rule, expanded: Template) -> None:
+    assert sorted(rule(expanded)) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "place", "value"),
+    BROKEN,
+    ids=[f"{rule.__name__}-{place}" for rule, place, _ in BROKEN],
+)
+def test_a_broken_template_is_seen(
+    rule: Rule, place: str, value: object, expanded: Template
+) -> None:
+    assert sorted(rule(with_change(expanded, place, value))) != []
+
+
+@pytest.mark.parametrize("name", KEPT)
+@pytest.mark.parametrize("policy", ["DeletionPolicy", "UpdateReplacePolicy"])
+def test_it_is_seen_when_something_would_go_with_the_stack(
+    expanded: Template, name: str, policy: str
+) -> None:
+    broken = copy.deepcopy(expanded)
+    del broken["Resources"][name][policy]
+
+    assert list(what_goes_with_the_stack(broken)) != []

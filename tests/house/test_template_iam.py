@@ -1,0 +1,245 @@
+"""Each role may do exactly what its code calls, on exactly our resources."""
+
+import copy
+import re
+from collections.abc import Callable
+
+import pytest
+
+from tests.house.cloudformation import (
+    ROLES,
+    ROOT,
+    Statement,
+    Template,
+    each,
+    of_type,
+    role_statements,
+    shown,
+    statements,
+)
+
+type Grant = tuple[str, str, str]
+
+# Actions, then resources, then "if" and what the request must say: one line for each thing a step does.
+GRANTS = {
+    "AdmitRole": """
+        sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes  ${JobsQueue.Arn}
+        s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/*
+        s3:GetObject  ${Bucket.Arn}/contracts/* ${Bucket.Arn}/jobs/*/input.jsonl
+        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* contracts/*
+        s3:PutObject  ${Bucket.Arn}/jobs/*/job.json ${Bucket.Arn}/jobs/*/input.jsonl
+        dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn}
+        states:StartExecution  ${JobStateMachine}
+        events:PutEvents  ${OurBus}
+        kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
+        logs:CreateLogStream logs:PutLogEvents  ${AdmitLogGroup.Arn}
+        xray:PutTraceSegments xray:PutTelemetryRecords  *
+    """,
+    "PlanRole": """
+        s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/* ${Bucket.Arn}/jobs/*
+        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/*
+        s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/plan.jsonl ${Bucket.Arn}/jobs/*/problems.jsonl
+        dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn}
+        events:PutEvents  ${OurBus}
+        kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
+        logs:CreateLogStream logs:PutLogEvents  ${PlanLogGroup.Arn}
+        xray:PutTraceSegments xray:PutTelemetryRecords  *
+    """,
+    "InvokeRole": """
+        bedrock:InvokeModel  ${ModelArns}
+        s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/* ${Bucket.Arn}/jobs/*
+        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/*
+        s3:PutObject  ${Bucket.Arn}/jobs/*/chunks/*
+        dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn}
+        kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
+        logs:CreateLogStream logs:PutLogEvents  ${InvokeLogGroup.Arn}
+        xray:PutTraceSegments xray:PutTelemetryRecords  *
+    """,
+    "CloseRole": """
+        s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/* ${Bucket.Arn}/jobs/*
+        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/*
+        s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/results/*
+        s3:PutObject  ${Bucket.Arn}/jobs/*/chunks/*
+        dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn}
+        events:PutEvents  ${OurBus}
+        kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
+        logs:CreateLogStream logs:PutLogEvents  ${CloseLogGroup.Arn}
+        xray:PutTraceSegments xray:PutTelemetryRecords  *
+    """,
+    "JobStateMachineRole": """
+        lambda:InvokeFunction  ${PlanFunction.Arn} ${InvokeFunction.Arn} ${CloseFunction.Arn}
+        s3:GetObject  ${Bucket.Arn}/jobs/*/plan.jsonl
+        s3:PutObject s3:ListMultipartUploadParts s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/map/*
+        states:StartExecution  ${JobStateMachine}
+        states:DescribeExecution states:StopExecution states:RedriveExecution  ${OurRuns}:* ${OurRuns}/Chunks:*
+        kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
+        logs:CreateLogDelivery logs:GetLogDelivery logs:UpdateLogDelivery logs:DeleteLogDelivery  *
+        logs:ListLogDeliveries logs:PutResourcePolicy logs:DescribeResourcePolicies logs:DescribeLogGroups  *
+        xray:PutTraceSegments xray:PutTelemetryRecords xray:GetSamplingRules xray:GetSamplingTargets  *
+    """,
+}  # fmt: skip
+PLACES = {
+    "${OurBus}": "events:${AWS::Region}:${AWS::AccountId}:event-bus/default",
+    "${OurRuns}": "states:${AWS::Region}:${AWS::AccountId}:execution:${JobStateMachine.Name}",
+}
+CORE = ROOT / "layers/core/batchwright"
+CALLED_AS = {"s3:GetObjectVersion": "VersionId", "bedrock:InvokeModel": "/converse"}
+CALLED_BY_AWS = {  # for us: polling, encrypting, tracing, logging, mapping; and telling 404 from 403
+    "s3:ListBucket",
+    "s3:ListMultipartUploadParts",
+    *(f"sqs:{verb}" for verb in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")),
+    *(f"kms:{verb}" for verb in ("Decrypt", "GenerateDataKey")),
+    *(f"xray:{verb}" for verb in ("PutTraceSegments", "PutTelemetryRecords")),
+    *(f"xray:{verb}" for verb in ("GetSamplingRules", "GetSamplingTargets")),
+    *(f"logs:{verb}LogDelivery" for verb in ("Create", "Get", "Update", "Delete")),
+    *(f"logs:{verb}" for verb in ("CreateLogStream", "PutLogEvents", "ListLogDeliveries")),
+    *(f"logs:{verb}" for verb in ("PutResourcePolicy", "DescribeResourcePolicies")),
+    "logs:DescribeLogGroups",
+    "lambda:InvokeFunction",
+    *(f"states:{verb}Execution" for verb in ("Describe", "Stop", "Redrive")),
+}
+ON_EVERYTHING = {"xray", "logs"}  # the only services here whose actions know no resources
+
+
+def asked(text: str) -> set[Grant]:
+    """The grants that a table in GRANTS asks for."""
+    for short, place in PLACES.items():
+        text = text.replace(short, f"arn:${{AWS::Partition}}:{place}")
+    grants = set()
+    for line in filter(None, map(str.strip, text.splitlines())):
+        actions, resources, *condition = line.split("  ")
+        grants |= {
+            (action, resource, "".join(condition))
+            for action in actions.split()
+            for resource in resources.split()
+        }
+    return grants
+
+
+def condition(statement: Statement) -> str:
+    """A condition in the words of GRANTS."""
+    match statement.get("Condition"):
+        case None:
+            return ""
+        case {"StringLikeIfExists": {"s3:prefix": prefixes, **more}, **others} if not (
+            more or others
+        ):
+            return f"if s3:prefix in {' '.join(each(prefixes))}"
+        case other:
+            return str(other)
+
+
+def given(template: Template, role: str) -> set[Grant]:
+    """What the template gives to a role."""
+    return {
+        (action, shown(resource), condition(statement))
+        for name, statement in role_statements(template)
+        if name == role and statement["Effect"] == "Allow"
+        for action in each(statement["Action"])
+        for resource in each(statement["Resource"])
+    }
+
+
+@pytest.mark.parametrize("role", GRANTS)
+def test_a_role_may_do_exactly_what_its_code_calls(role: str, expanded: Template) -> None:
+    assert given(expanded, role) == asked(GRANTS[role])
+
+
+def test_there_are_no_other_roles_and_no_policies_of_somebody_else(expanded: Template) -> None:
+    roles = of_type(expanded, "AWS::IAM::Role")
+
+    assert roles.keys() == GRANTS.keys()
+    assert not any("ManagedPolicyArns" in role for role in roles.values())
+    assert not of_type(expanded, "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy")
+
+
+def test_a_role_is_told_only_what_it_may_do(expanded: Template) -> None:
+    for name, properties in of_type(expanded, *ROLES).items():
+        for statement in statements(properties):
+            assert statement["Effect"] == "Allow", name
+            assert not {"NotAction", "NotResource", "NotPrincipal"} & statement.keys(), name
+
+
+@pytest.mark.parametrize("role", GRANTS)
+def test_no_role_has_a_wildcard_for_an_action_or_for_everything(
+    role: str, expanded: Template
+) -> None:
+    for action, resource, _ in given(expanded, role):
+        assert "*" not in action
+        assert resource != "*" or action.split(":")[0] in ON_EVERYTHING
+
+
+def test_models_are_asked_by_invoke_alone_and_only_those_that_are_allowed(
+    expanded: Template,
+) -> None:
+    asking = {
+        (role, resource)
+        for role in GRANTS
+        for action, resource, _ in given(expanded, role)
+        if action.startswith("bedrock:")
+    }
+
+    assert asking == {("InvokeRole", "${ModelArns}")}
+
+
+def test_the_key_is_used_and_never_changed_by_roles(expanded: Template) -> None:
+    for role in GRANTS:
+        uses = {(action, where) for action, where, _ in given(expanded, role) if "kms:" in action}
+
+        assert uses == {("kms:Decrypt", "${Key.Arn}"), ("kms:GenerateDataKey", "${Key.Arn}")}
+
+
+def wider(policy: list[Statement]) -> None:
+    policy[0]["Action"] = [*each(policy[0]["Action"]), "s3:DeleteObject"]
+
+
+def narrower(policy: list[Statement]) -> None:
+    policy.pop()
+
+
+def elsewhere(policy: list[Statement]) -> None:
+    policy[1]["Resource"] = {"Fn::Sub": "${Bucket.Arn}/*"}
+
+
+def unconditional(policy: list[Statement]) -> None:
+    next(statement for statement in policy if "Condition" in statement).pop("Condition")
+
+
+@pytest.mark.parametrize("role", GRANTS)
+@pytest.mark.parametrize("change", [wider, narrower, elsewhere])
+def test_a_grant_too_many_or_too_few_is_seen(
+    role: str, change: Callable[[list[Statement]], None], expanded: Template
+) -> None:
+    assert given(changed(expanded, role, change), role) != asked(GRANTS[role])
+
+
+@pytest.mark.parametrize("role", ["AdmitRole", "PlanRole", "InvokeRole", "CloseRole"])
+def test_a_condition_that_was_lost_is_seen(role: str, expanded: Template) -> None:
+    assert given(changed(expanded, role, unconditional), role) != asked(GRANTS[role])
+
+
+def changed(template: Template, role: str, change: Callable[[list[Statement]], None]) -> Template:
+    copied = copy.deepcopy(template)
+    (policy,) = copied["Resources"][role]["Properties"]["Policies"]
+    change(policy["PolicyDocument"]["Statement"])
+    return copied
+
+
+def test_nothing_is_granted_that_no_adapter_calls(expanded: Template) -> None:
+    adapters = "".join(path.read_text() for path in (CORE / "aws").glob("*.py"))
+    granted = {action for role in GRANTS for action, _, _ in given(expanded, role)}
+
+    for action in granted - set(CALLED_BY_AWS) - set(CALLED_AS):
+        assert f".{snake_case(action)}(" in adapters, action
+    for action in granted & set(CALLED_AS):
+        assert CALLED_AS[action] in adapters, action
+
+
+def snake_case(action: str) -> str:
+    """The boto3 method of an action.
+
+    >>> snake_case("states:StartExecution")
+    'start_execution'
+    """
+    _, _, name = action.partition(":")
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()

@@ -1,0 +1,160 @@
+from dataclasses import replace
+
+import pytest
+
+from batchwright.chunklog import ChunkLog
+from batchwright.errors import LogBroken
+from batchwright.outcome import Ending, Outcome
+from batchwright.segment import Settled, read_segment
+from batchwright.usage import Usage
+from tests.fakes import MemoryObjects
+
+FIRST = "jobs/j/chunks/000000/000000.jsonl"
+
+
+def settled(index: int, said: str = "a") -> Settled:
+    outcome = Outcome(
+        index=index,
+        line=index + 1,
+        record_id=f"r{index}",
+        status=Ending.SUCCEEDED,
+        usage=Usage(input_tokens=2, output_tokens=1),
+        contract_digest="c",
+        at="2026-11-22T12:00:00.000Z",
+    )
+    return outcome, f'{{"said":"{said}\u2028"}}'.encode()
+
+
+def log(objects: MemoryObjects, writer: str) -> ChunkLog:
+    return ChunkLog(objects, "j", 0, writer=writer)
+
+
+def test_what_was_appended_is_read_back() -> None:
+    objects = MemoryObjects()
+    one = log(objects, "one")
+    one.append([settled(0), settled(1)], calls=3, ambiguous_calls=1)
+    one.append([settled(2)], calls=1)
+
+    again = log(objects, "two")
+
+    assert list(again.read()) == [settled(0), settled(1), settled(2)]
+    assert again.tally == one.tally
+    assert again.tally.calls == 4
+    assert again.tally.counts[Ending.SUCCEEDED] == 3
+    assert again.settled == {0, 1, 2}
+
+
+def test_a_settled_record_is_never_settled_again() -> None:
+    objects = MemoryObjects()
+    log(objects, "one").append([settled(0, "first")])
+
+    written = log(objects, "two").append([settled(0, "second"), settled(1)])
+
+    assert written == [settled(1)]
+    assert list(log(objects, "reader").read()) == [settled(0, "first"), settled(1)]
+
+
+def test_a_zombie_that_was_overtaken_twice_adds_only_what_is_still_open() -> None:
+    objects = MemoryObjects()
+    zombie, quick = log(objects, "zombie"), log(objects, "quick")
+    quick.append([settled(0)])
+    quick.append([settled(1)])
+
+    assert zombie.append([settled(0, "late"), settled(1, "late"), settled(2)]) == [settled(2)]
+    assert zombie.segments == 3
+
+
+def test_calls_that_gained_nothing_are_counted_all_the_same() -> None:
+    objects = MemoryObjects()
+    zombie = log(objects, "zombie")
+    log(objects, "quick").append([settled(0)], calls=1)
+
+    assert zombie.append([settled(0, "late")], calls=1) == []
+
+    reader = log(objects, "reader")
+    assert list(reader.read()) == [settled(0)]
+    assert reader.tally.calls == 2
+
+
+class LostReplies(MemoryObjects):
+    """Writes, and says that somebody else was first: the client's own retry after a lost reply."""
+
+    def create(self, key: str, content: bytes) -> None:
+        super().create(key, content)
+        super().create(key, content)
+
+
+def test_ones_own_segment_is_known_after_a_lost_reply() -> None:
+    objects = LostReplies()
+
+    assert log(objects, "one").append([settled(0)], calls=1) == [settled(0)]
+    assert list(objects.keys("")) == [FIRST]
+
+
+def test_nothing_new_writes_nothing() -> None:
+    objects = MemoryObjects()
+
+    log(objects, "one").append([])
+
+    assert list(objects.keys("")) == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:-10],
+        lambda content: content.replace(b'"said":"a', b'"said":"b'),
+        lambda content: content + b"{}\n",
+        lambda content: content.replace(b'"job_id":"j"', b'"job_id":"k"'),
+        lambda content: content.replace(b'"segment":0', b'"segment":1'),
+        lambda content: b"no header\n" + content,
+        lambda content: content[:0],
+    ],
+    ids=["torn", "changed", "longer", "other job", "other place", "no header", "empty"],
+)
+def test_a_torn_changed_or_foreign_segment_is_noticed(damage: object) -> None:
+    objects = MemoryObjects()
+    log(objects, "one").append([settled(0)])
+    assert callable(damage)
+    objects.write(FIRST, damage(objects.read(FIRST)))
+
+    with pytest.raises(LogBroken):
+        log(objects, "two").catch_up()
+
+
+def test_a_record_that_is_settled_twice_is_noticed() -> None:
+    objects = MemoryObjects()
+    log(objects, "one").append([settled(0)])
+    twice = MemoryObjects()
+    blind = log(twice, "blind")
+    blind.segments = 1
+    blind.append([settled(0)])
+    second = FIRST.replace("000000.jsonl", "000001.jsonl")
+    objects.write(second, twice.read(second))
+
+    with pytest.raises(LogBroken, match="second time"):
+        log(objects, "two").catch_up()
+
+
+def test_every_field_of_an_outcome_survives_the_log() -> None:
+    objects = MemoryObjects()
+    outcome, line = settled(0)
+    full = replace(
+        outcome,
+        error={"code": "truncated", "message": "cut", "param": None},
+        model="m",
+        route=0,
+        stop_reason="max_tokens",
+        attempts=2,
+        ambiguous_attempts=1,
+        cost_usd=None,
+        latency_ms=7,
+        request_digest="r",
+        idempotency_key="k",
+        output_digest="o",
+    )
+    log(objects, "one").append([(full, line)])
+
+    _, ((read, _),) = read_segment(objects.read(FIRST), place=("j", 0, 0))
+
+    assert read == full

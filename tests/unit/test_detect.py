@@ -1,0 +1,53 @@
+import json
+
+import pytest
+
+from batchwright.contract import Contract, Prompt, Route
+from batchwright.dialects import detect
+from batchwright.errors import Refused
+from batchwright.lines import Line
+from tests.fakes import MODEL
+from tests.laptop import chat_line, converse_line
+
+PLAIN = Contract(name="plain", routes=(Route(model=MODEL),))
+WITH_PROMPT = Contract(name="tags", routes=(Route(model=MODEL),), prompt=Prompt(user="{{ text }}"))
+
+
+def line(content: object) -> Line:
+    raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return Line(2, 0, len(raw), raw)
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (chat_line("a", "x"), "openai_chat"),
+        (converse_line("a", "x"), "bedrock_converse"),
+        ({"modelInput": {"messages": [], "inferenceConfig": {}}}, "bedrock_converse"),
+        (b"id,text", "csv"),
+        (b"text", "csv"),
+    ],
+)
+def test_the_first_line_tells_the_dialect(content: object, name: str) -> None:
+    assert detect(line(content), WITH_PROMPT).name == name
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        ({"custom_id": "a", "params": {}}, "unsupported_dialect"),
+        ({"recordId": "a", "modelInput": {"inputText": "x"}}, "unsupported_dialect"),
+        ({"text": "a row"}, "unknown_dialect"),
+        ([1, 2], "unknown_dialect"),
+        (b"id,text", "unknown_dialect"),
+        (b"\xff\xfei\x00d\x00", "unsupported_encoding"),
+        (b"i\x00d\x00", "unsupported_encoding"),
+        (b'{"custom_id": ', "invalid_json_line"),
+    ],
+)
+def test_a_file_of_no_known_dialect_is_refused_with_its_line(content: object, code: str) -> None:
+    with pytest.raises(Refused) as caught:
+        detect(line(content), PLAIN)
+
+    assert caught.value.code == code
+    assert caught.value.line in {1, 2}

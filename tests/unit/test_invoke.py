@@ -1,0 +1,219 @@
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from batchwright.chunk import Chunk
+from batchwright.completion import Completion
+from batchwright.errors import AccessDenied, Throttled, Unavailable
+from batchwright.job import Status
+from batchwright.outcome import Ending
+from batchwright.request import Request
+from tests.fakes import NOON, MemoryObjects, ScriptedEngine, echo
+from tests.laptop import Laptop, chat_file, chat_line, jsonl
+
+
+def planned(laptop: Laptop, content: bytes) -> tuple[str, list[Chunk]]:
+    job_id = laptop.drop(content)
+    laptop.plan(job_id)
+    return job_id, laptop.chunks(job_id)
+
+
+async def test_every_record_of_a_chunk_is_asked_once() -> None:
+    engine = ScriptedEngine()
+    laptop = Laptop(engine=engine)
+    job_id, (chunk, *_) = planned(laptop, chat_file(10))
+
+    assert await laptop.invoke(chunk) == {"state": "done"}
+
+    assert len(engine.calls) == 10
+    tally = laptop.jobs.progress(job_id)
+    assert tally.counts[Ending.SUCCEEDED] == 10
+    assert tally.calls == 10
+
+
+async def test_many_requests_are_in_flight_but_no_more_than_allowed() -> None:
+    engine = ScriptedEngine()
+    laptop = Laptop(engine=engine, chunk_records=100)
+    _, (chunk,) = planned(laptop, chat_file(100))
+
+    await laptop.invoke(chunk, in_flight=16)
+
+    assert engine.most_open == 16
+
+
+async def test_a_settled_chunk_is_not_asked_again() -> None:
+    engine = ScriptedEngine()
+    laptop = Laptop(engine=engine)
+    _, (chunk, *_) = planned(laptop, chat_file(10))
+    await laptop.invoke(chunk)
+
+    assert await laptop.invoke(chunk) == {"state": "done"}
+    assert len(engine.calls) == 10
+
+
+async def test_a_worker_without_time_asks_nothing_and_says_more() -> None:
+    engine = ScriptedEngine()
+    laptop = Laptop(engine=engine)
+    _, (chunk, *_) = planned(laptop, chat_file(10))
+
+    assert await laptop.invoke(chunk, seconds=0) == {"state": "more"}
+    assert engine.calls == []
+
+
+class Slow(ScriptedEngine):
+    """Answers the first few at once, and the rest never."""
+
+    async def ask(self, request: Request, **_: object) -> Completion:
+        self.calls.append(request)
+        if len(self.calls) > 4:
+            await asyncio.Event().wait()
+        return echo(request)
+
+
+async def test_what_was_answered_before_the_time_was_up_is_kept_and_the_rest_is_left() -> None:
+    slow = Slow()
+    laptop = Laptop(engine=slow)
+    job_id, (chunk, *_) = planned(laptop, chat_file(10))
+
+    assert await laptop.invoke(chunk, seconds=0.5, in_flight=2) == {"state": "more"}
+    tally = laptop.jobs.progress(job_id)
+    assert tally.counts[Ending.SUCCEEDED] == 4
+    assert (tally.calls, tally.ambiguous_calls) == (6, 2)
+
+    laptop.engine = ScriptedEngine()
+    assert await laptop.invoke(chunk) == {"state": "done"}
+    assert laptop.jobs.progress(job_id).calls == 12
+
+
+async def test_a_throttled_worker_hands_the_waiting_to_the_workflow() -> None:
+    def throttle(_request: Request, _call: int) -> Completion:
+        raise Throttled("slow down", retry_after=42)
+
+    laptop = Laptop(engine=ScriptedEngine(throttle))
+    job_id, (chunk, *_) = planned(laptop, chat_file(10))
+
+    assert await laptop.invoke(chunk) == {"state": "paused", "seconds": 42}
+
+    tally = laptop.jobs.progress(job_id)
+    assert tally.settled == 0
+    assert tally.calls >= 1
+    laptop.engine = ScriptedEngine()
+    assert await laptop.invoke(chunk) == {"state": "done"}
+
+
+async def test_a_denied_model_stops_the_job_with_one_reason() -> None:
+    def deny(_request: Request, call: int) -> Completion:
+        if call == 3:
+            raise AccessDenied("no access to the model")
+        return echo(_request)
+
+    engine = ScriptedEngine(deny)
+    laptop = Laptop(engine=engine)
+    job_id, chunks = planned(laptop, chat_file(20))
+
+    assert await laptop.invoke(chunks[0], in_flight=1) == {
+        "state": "stopped",
+        "reason": "access_denied",
+    }
+    assert len(engine.calls) == 4
+
+    assert (await laptop.invoke(chunks[1]))["state"] == "stopped"
+    assert len(engine.calls) == 4, "the other chunk sees the reason and asks nothing"
+
+    laptop.close(job_id)
+    row = laptop.row(job_id)
+    assert row.status is Status.INCOMPLETE
+    assert row.reason is not None
+    assert row.reason.code == "access_denied"
+    assert row.counts()["succeeded"] == 3
+    assert row.counts()["failed"] == 17
+
+
+async def test_a_job_past_its_deadline_asks_nothing_and_its_records_expire() -> None:
+    engine = ScriptedEngine()
+    laptop = Laptop(engine=engine)
+    job_id, (chunk, *_) = planned(laptop, chat_file(10))
+    laptop.clock.time = NOON + timedelta(hours=24)
+
+    assert await laptop.invoke(chunk) == {"state": "stopped", "reason": "deadline"}
+
+    laptop.close(job_id)
+    assert engine.calls == []
+    assert laptop.row(job_id).counts()["expired"] == 10
+
+
+async def test_bad_lines_of_the_chunk_fail_without_a_call() -> None:
+    engine = ScriptedEngine()
+    laptop = Laptop(engine=engine)
+    content = chat_file(3) + b"{broken\n" + jsonl([chat_line("req-1", "again")])
+    job_id, (chunk,) = planned(laptop, content)
+
+    await laptop.invoke(chunk)
+
+    assert len(engine.calls) == 3
+    assert laptop.jobs.progress(job_id).counts[Ending.FAILED] == 2
+
+
+async def test_two_workers_on_one_chunk_settle_every_record_once() -> None:
+    engine = ScriptedEngine()
+    laptop = Laptop(engine=engine, chunk_records=300)
+    job_id, (chunk,) = planned(laptop, chat_file(300))
+
+    answers = await asyncio.gather(*(laptop.invoke(chunk) for _ in range(2)))
+
+    assert answers == [{"state": "done"}] * 2
+    laptop.close(job_id)
+    row = laptop.row(job_id)
+    assert row.counts()["succeeded"] == 300
+    assert row.tally.calls == len(engine.calls), "calls that gained nothing are counted"
+    assert len(engine.calls) > 300
+
+
+class FullBucket(MemoryObjects):
+    """Takes no segment."""
+
+    def create(self, key: str, content: bytes) -> None:
+        if "/chunks/" in key:
+            raise Unavailable("the bucket is down")
+        super().create(key, content)
+
+
+async def test_a_segment_that_cannot_be_written_fails_the_worker() -> None:
+    laptop = Laptop(objects=FullBucket())
+    _, (chunk, *_) = planned(laptop, chat_file(10))
+
+    with pytest.raises(Unavailable):
+        await laptop.invoke(chunk)
+
+
+class CountingBucket(MemoryObjects):
+    """Counts what it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    def read(self, key: str, *, span: tuple[int, int] | None = None) -> bytes:
+        self.asked += 1
+        return super().read(key, span=span)
+
+    def create(self, key: str, content: bytes) -> None:
+        self.asked += 1
+        super().create(key, content)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        self.asked += 1
+        return super().keys(prefix)
+
+
+async def test_a_thousand_records_cost_a_dozen_requests_to_the_bucket() -> None:
+    bucket = CountingBucket()
+    laptop = Laptop(objects=bucket, chunk_records=1000)
+    _, (chunk,) = planned(laptop, chat_file(1000))
+    bucket.asked = 0
+
+    await laptop.invoke(chunk)
+
+    assert bucket.asked <= 12

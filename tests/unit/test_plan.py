@@ -1,0 +1,236 @@
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batchwright.job import Status
+from batchwright.places import plan_key, problems_key
+from tests.fakes import MODEL
+from tests.laptop import Laptop, chat_file, chat_line, converse_line, jsonl
+
+TABLE = f"name: tags\nroutes: [{{model: '{MODEL}'}}]\nprompt: {{user: '{{{{ text }}}}'}}\n"
+
+
+@pytest.fixture
+def laptop() -> Laptop:
+    return Laptop()
+
+
+def test_the_plan_cuts_the_file_into_byte_ranges_without_a_gap(laptop: Laptop) -> None:
+    content = chat_file(25)
+    job_id = laptop.drop(content)
+
+    answer = laptop.plan(job_id)
+
+    assert answer == {
+        "state": "done",
+        "plan": {"bucket": "box", "key": plan_key(job_id)},
+        "max_concurrency": 4,
+    }
+    chunks = laptop.chunks(job_id)
+    assert [chunk.records for chunk in chunks] == [10, 10, 5]
+    assert [chunk.first_index for chunk in chunks] == [0, 10, 20]
+    assert [chunk.first_line for chunk in chunks] == [1, 11, 21]
+    pieces = [content[chunk.span.start : chunk.span.end] for chunk in chunks]
+    assert b"".join(pieces) == content
+
+
+def test_what_travels_is_small_and_holds_no_record(laptop: Laptop) -> None:
+    job_id = laptop.drop(jsonl([chat_line(f"canary-{n}", "canary") for n in range(30)]))
+
+    answer = laptop.plan(job_id)
+
+    plan_lines = laptop.objects.lines(plan_key(job_id))
+    assert len(json.dumps(answer)) < 400
+    assert all(len(line) < 400 for line in plan_lines)
+    assert b"canary" not in b"".join(plan_lines)
+
+
+def test_the_row_says_what_the_job_may_cost_before_anything_is_asked(laptop: Laptop) -> None:
+    job_id = laptop.drop(jsonl([chat_line("a", "x" * 400, max_tokens=50)]))
+
+    laptop.plan(job_id)
+
+    row = laptop.row(job_id)
+    assert (row.status, row.total, row.chunks) == (Status.RUNNING, 1, 1)
+    assert row.estimate == {
+        "input_tokens": 100,
+        "max_output_tokens": 50,
+        "max_cost_usd": pytest.approx(100 * 0.06e-6 + 50 * 0.24e-6),
+    }
+
+
+def test_bad_lines_are_told_with_their_numbers_and_the_good_ones_run(laptop: Laptop) -> None:
+    content = b"\n".join(
+        [
+            b"",
+            jsonl([chat_line("a", "fine")]).strip(),
+            b"{broken",
+            jsonl([chat_line("b", "fine", n=3)]).strip(),
+            b"   ",
+            jsonl([chat_line("a", "the same id")]).strip(),
+            jsonl([chat_line("c", "fine", model="us.meta.llama3-3-70b-instruct-v1:0")]).strip(),
+            jsonl([chat_line("d", "fine")]).strip(),
+        ]
+    )
+    job_id = laptop.drop(content)
+
+    assert laptop.plan(job_id)["state"] == "done"
+
+    told = [
+        (each["line"], each["record_id"], each["code"], each["param"])
+        for each in laptop.problems(job_id)
+    ]
+    assert told == [
+        (3, None, "invalid_json_line", None),
+        (4, "b", "invalid_request", "body.n"),
+        (6, "a", "duplicate_custom_id", "custom_id"),
+        (7, "c", "model_not_found", "model"),
+    ]
+    assert "lines 2 and 6" in laptop.problems(job_id)[2]["message"]
+    assert laptop.row(job_id).total == 6
+    assert laptop.row(job_id).problems == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "line"),
+    [
+        (b"", "empty_file", None),
+        (b"\n \r\n\n", "empty_file", None),
+        (b"\xef\xbb\xbf", "empty_file", None),
+        (b"{broken\n{also broken\n", "invalid_json_line", 1),
+        (b"hello world\n", "unknown_dialect", 1),
+        (b'\n{"a": 1}\n', "unknown_dialect", 2),
+        ("id,text\n".encode("utf-16"), "unsupported_encoding", 1),
+        (jsonl([chat_line("a", "x", n=2), chat_line("b", "x", n=2)]), "no_valid_record", None),
+        (jsonl([{"custom_id": "a", "params": {}}]), "unsupported_dialect", 1),
+    ],
+)
+def test_a_file_that_may_not_run_is_refused_before_any_call(
+    laptop: Laptop, content: bytes, code: str, line: int | None
+) -> None:
+    row = laptop.run(content)
+
+    assert row.status is Status.FAILED
+    assert row.reason is not None
+    assert (row.reason.code, row.reason.line) == (code, line)
+    assert row.counts()["total"] == 0
+    assert laptop.problems(row.job_id)[-1]["code"] == code
+    assert laptop.engine.calls == []  # type: ignore[attr-defined]
+    assert row.results is not None
+    assert set(row.results) == {"problems", "receipt"}
+    assert json.loads(laptop.objects.read(row.results["receipt"]))["reason"]["code"] == code
+
+
+def test_a_refused_plan_leaves_no_plan(laptop: Laptop) -> None:
+    job_id = laptop.drop(jsonl([chat_line("a", "x", n=2)] * 30))
+
+    assert laptop.plan(job_id) == {"state": "refused", "reason": "no_valid_record"}
+    assert plan_key(job_id) not in set(laptop.objects.keys(""))
+    assert len(laptop.objects.lines(problems_key(job_id))) == 31
+
+
+def test_a_broken_first_line_does_not_hide_the_dialect(laptop: Laptop) -> None:
+    row = laptop.run(b"{broken\n" + chat_file(2))
+
+    assert row.counts() == {
+        "total": 3,
+        "succeeded": 2,
+        "failed": 1,
+        "blocked": 0,
+        "review": 0,
+        "expired": 0,
+        "cancelled": 0,
+        "pending": 0,
+    }
+
+
+def test_a_strict_contract_refuses_the_file_for_one_bad_line(laptop: Laptop) -> None:
+    laptop.put_contract(
+        "strict",
+        f"name: strict\nroutes: [{{model: '{MODEL}'}}]\nstrict: true\nmodels: {{'*': '{MODEL}'}}\n",
+    )
+
+    row = laptop.run(chat_file(3) + b"{broken\n", "inbox/strict/a.jsonl")
+
+    assert row.reason is not None
+    assert row.reason.code == "strict"
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("final", [True, False])
+def test_every_way_to_end_a_line_and_to_begin_a_file_is_read(
+    laptop: Laptop, end: bytes, mark: bytes, final: bool
+) -> None:
+    content = mark + end.join(chat_file(23).splitlines()) + (end if final else b"")
+
+    row = laptop.run(content)
+
+    assert row.counts()["succeeded"] == 23
+
+
+def test_a_table_is_cut_at_its_rows(laptop: Laptop) -> None:
+    laptop.put_contract("tags", TABLE)
+    rows = "".join(f'{n},"text {n}\nwith ""quotes"", and more"\r\n' for n in range(25))
+
+    row = laptop.run(f"id,text\r\n{rows}".encode(), "inbox/tags/a.csv")
+
+    assert row.counts()["succeeded"] == 25
+    output = laptop.results(row.job_id, "output.jsonl")
+    assert output[24]["row"] == {"id": "24", "text": 'text 24\nwith "quotes", and more'}
+    assert output[24]["output"] == 'text 24\nwith "quotes", and more'
+
+
+def test_a_table_without_rows_or_with_a_missing_column_is_refused(laptop: Laptop) -> None:
+    laptop.put_contract("tags", TABLE)
+
+    empty = laptop.run(b"id,text\n", "inbox/tags/a.csv")
+    missing = laptop.run(b"id,words\n1,x\n", "inbox/tags/b.csv")
+
+    assert empty.reason is not None
+    assert empty.reason.code == "empty_file"
+    assert missing.reason is not None
+    assert missing.reason.code == "missing_column"
+    assert "'text'" in missing.reason.message
+
+
+def test_a_file_that_is_gone_when_it_is_planned_is_refused(laptop: Laptop) -> None:
+    job_id = laptop.drop(chat_file(1))
+    laptop.objects.versions["inbox/file.jsonl"] = [None]
+
+    assert laptop.plan(job_id) == {"state": "refused", "reason": "input_missing"}
+
+
+def test_planning_twice_gives_the_same_plan(laptop: Laptop) -> None:
+    job_id = laptop.drop(chat_file(25))
+    laptop.plan(job_id)
+    first = laptop.objects.read(plan_key(job_id))
+
+    laptop.plan(job_id)
+
+    assert laptop.objects.read(plan_key(job_id)) == first
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    texts=st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1),
+    chunk_records=st.integers(1, 7),
+    end=st.sampled_from(["\n", "\r\n", "\n\n"]),
+    final=st.booleans(),
+)
+def test_cutting_any_file_at_any_size_yields_every_record_once(
+    texts: list[str], chunk_records: int, end: str, final: bool
+) -> None:
+    laptop = Laptop(chunk_records=chunk_records)
+    lines = [
+        json.dumps(converse_line(f"r{n}", f"x{text}"), ensure_ascii=False)
+        for n, text in enumerate(texts)
+    ]
+
+    row = laptop.run((end.join(lines) + (end if final else "")).encode())
+
+    assert row.counts()["succeeded"] == len(texts)
+    answers = laptop.results(row.job_id, "output.jsonl")
+    assert [answer["recordId"] for answer in answers] == [f"r{n}" for n in range(len(texts))]

@@ -1,0 +1,63 @@
+import json
+from datetime import date
+from importlib.resources import files
+
+import pytest
+
+from batchwright.outcome import Ending, Outcome, Tally
+from batchwright.prices import cost_usd, price_table
+from batchwright.usage import Usage
+
+USED = Usage(input_tokens=1_000_000, output_tokens=1_000_000)
+
+
+def test_the_table_names_its_source_and_its_day() -> None:
+    table = json.loads(files("batchwright").joinpath("prices.json").read_bytes())
+
+    assert table["source"].startswith("https://aws.amazon.com/bedrock/pricing/")
+    assert date.fromisoformat(table["as_of"]) <= date(2026, 11, 22)
+    assert table["currency"] == "USD"
+
+
+def test_every_price_is_a_pair_and_more_than_nothing() -> None:
+    for model, price in price_table().items():
+        assert set(price) == {"input", "output"}, model
+        assert 0 < price["input"] <= price["output"], model
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "amazon.nova-lite-v1:0",
+        "us.amazon.nova-lite-v1:0",
+        "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-lite-v1:0",
+    ],
+)
+def test_a_model_costs_the_same_by_every_name(model: str) -> None:
+    assert cost_usd(model, USED) == pytest.approx(0.30)
+
+
+def test_an_unknown_model_costs_nobody_knows_what() -> None:
+    assert cost_usd("somebody.new-model-v1:0", USED) is None
+
+
+def test_one_unknown_cost_makes_the_sum_unknown() -> None:
+    tally = Tally()
+    for cost in (0.1, None, 0.2):
+        tally.add(
+            Outcome(
+                index=0,
+                line=1,
+                record_id="r",
+                status=Ending.SUCCEEDED,
+                cost_usd=cost,
+                contract_digest="c",
+                at="",
+            )
+        )
+
+    assert tally.cost_usd is None
+
+
+def test_cached_tokens_have_a_price_that_the_table_does_not_know() -> None:
+    assert cost_usd("amazon.nova-lite-v1:0", Usage(input_tokens=1, cache_read_tokens=1)) is None

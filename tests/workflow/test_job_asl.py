@@ -1,0 +1,305 @@
+"""The workflow, held to its own rules. Neither cfn-lint nor SAM CLI looks into the file.
+
+Each rule is a function from the definition to what breaks it, and is shown definitions that do.
+"""
+
+import copy
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+from batchwright import errors
+
+type Definition = dict[str, Any]
+type State = dict[str, Any]
+type Rule = Callable[[Definition], Iterator[str]]
+
+ROOT = Path(__file__).parents[2]
+SUBSTITUTION = re.compile(r"\$\{(\w+)\}")
+INFRASTRUCTURE = {
+    "Lambda.ServiceException",
+    "Lambda.TooManyRequestsException",
+    "Lambda.SdkClientException",
+    "Lambda.Unknown",
+    "Runtime.ExitError",
+    "Runtime.HandlerError",
+    "Sandbox.Timedout",
+    "States.Timeout",
+}
+OURS = {name for name, thing in vars(errors).items() if isinstance(thing, type)}
+LAMBDA_LIFE = 900  # no task may be given up before its function is
+ANSWERS = {
+    "Refused?": {"done", "refused"},
+    "Chunk settled?": {"done", "more", "paused", "stopped"},
+    "Closed?": {"done", "more"},
+}
+# All that the workflow reads of its state: ids, places, counts and reasons, and nothing that was asked or answered.
+POINTERS = {
+    "$",
+    "$.job_id",
+    "$.failure",
+    "$.planned",
+    "$.planned.state",
+    "$.planned.plan.bucket",
+    "$.planned.plan.key",
+    "$.planned.max_concurrency",
+    "$.answer",
+    "$.answer.state",
+    "$.answer.seconds",
+    "$.answer.reason",
+    "$.closed",
+    "$.closed.state",
+    "States.Format('jobs/{}/map', $.job_id)",
+}
+
+
+def scopes(definition: Definition) -> Iterator[Definition]:
+    """The workflow, and the workflow that each child of its map runs."""
+    yield definition
+    for state in definition["States"].values():
+        if "ItemProcessor" in state:
+            yield from scopes(state["ItemProcessor"])
+
+
+def states(definition: Definition) -> Iterator[tuple[str, State]]:
+    for scope in scopes(definition):
+        yield from scope["States"].items()
+
+
+def targets(state: State) -> Iterator[str]:
+    """Where a state may go."""
+    for transition in (state, *state.get("Choices", []), *state.get("Catch", [])):
+        yield from (transition[key] for key in ("Next", "Default") if key in transition)
+
+
+def words(part: object) -> Iterator[str]:
+    """Every text below here."""
+    match part:
+        case str():
+            yield part
+        case dict():
+            for value in part.values():
+                yield from words(value)
+        case list():
+            for value in part:
+                yield from words(value)
+
+
+def ways_to_nowhere(definition: Definition) -> Iterator[str]:
+    for scope in scopes(definition):
+        for name, state in scope["States"].items():
+            yield from (f"{name} → {to}" for to in targets(state) if to not in scope["States"])
+
+
+def states_that_nothing_leads_to(definition: Definition) -> Iterator[str]:
+    for scope in scopes(definition):
+        reached, open_ = set(), [scope["StartAt"]]
+        while open_:
+            name = open_.pop()
+            if name not in reached and name in scope["States"]:
+                reached.add(name)
+                open_ += targets(scope["States"][name])
+        yield from scope["States"].keys() - reached
+
+
+def states_that_lead_nowhere(definition: Definition) -> Iterator[str]:
+    for name, state in states(definition):
+        ends = state["Type"] in {"Succeed", "Fail"} or state.get("End", False)
+        if ends == any(targets(state)):
+            yield name
+
+
+def states_without_a_word(definition: Definition) -> Iterator[str]:
+    yield from (name for name, state in states(definition) if len(state.get("Comment", "")) < 20)
+
+
+def errors_that_nobody_raises(definition: Definition) -> Iterator[str]:
+    for name, state in states(definition):
+        for retry in state.get("Retry", []):
+            unknown = set(retry["ErrorEquals"]) - INFRASTRUCTURE - OURS
+            yield from (f"{name} retries {error}" for error in unknown)
+
+
+def errors_that_nobody_retries(definition: Definition) -> Iterator[str]:
+    for name, state in states(definition):
+        if state["Type"] == "Task":
+            retried = {error for retry in state.get("Retry", []) for error in retry["ErrorEquals"]}
+            missing = (INFRASTRUCTURE | {"Unavailable"}) - retried
+            yield from (f"{name} gives up on {error}" for error in missing)
+
+
+def maps_that_start_over(definition: Definition) -> Iterator[str]:
+    for name, state in states(definition):
+        if state["Type"] == "Map" and "Retry" in state:
+            yield name
+
+
+def herds(definition: Definition) -> Iterator[str]:
+    """Retries that come all at once, too late, or for ever."""
+    for name, state in states(definition):
+        for retry in state.get("Retry", []):
+            if retry.get("JitterStrategy") != "FULL" or not 1 <= retry["BackoffRate"] <= 3:
+                yield f"{name} does not spread its retries"
+            if not retry["IntervalSeconds"] < retry.get("MaxDelaySeconds", 0) <= 300:
+                yield f"{name} may wait for ever"
+            if not 1 <= retry["MaxAttempts"] <= 20:
+                yield f"{name} may try for ever"
+
+
+def tasks_without_a_good_end(definition: Definition) -> Iterator[str]:
+    for name, state in states(definition):
+        if state["Type"] == "Task" and not LAMBDA_LIFE < state.get("TimeoutSeconds", 0) <= 1000:
+            yield f"{name} has no time-out, or one shorter than its function"
+
+
+def failures_that_leave_no_receipt(definition: Definition) -> Iterator[str]:
+    for name, state in definition["States"].items():
+        if state["Type"] in {"Task", "Map"} and name != "Close":
+            caught = {error for catch in state.get("Catch", []) for error in catch["ErrorEquals"]}
+            closing = all(
+                (catch["Next"], catch["ResultPath"]) == ("Close", "$.failure")
+                for catch in state.get("Catch", [])
+            )
+            if caught != {"States.ALL"} or not closing:
+                yield name
+        if state["Type"] == "Fail" and "close" not in name:
+            yield f"{name} ends the job without closing it"
+
+
+def answers_that_nobody_expects(definition: Definition) -> Iterator[str]:
+    for name, state in states(definition):
+        if state["Type"] == "Choice":
+            answers = {choice.get("StringEquals") for choice in state["Choices"]}
+            if answers != ANSWERS.get(name):
+                yield f"{name} knows {answers}"
+            if "Default" not in state:
+                yield f"{name} has no way out"
+
+
+def state_that_is_more_than_pointers(definition: Definition) -> Iterator[str]:
+    for name, state in states(definition):
+        told = {
+            key: value for key, value in state.items() if key not in {"Comment", "ItemProcessor"}
+        }
+        for word in words(told):
+            is_path = re.match(r"\$(?!\{)|States\.[A-Z][a-z]+\(", word)
+            if is_path and word not in POINTERS:
+                yield f"{name} reads {word}"
+    for name, state in states(definition):
+        if state["Type"] in {"Task", "Map"} and "ResultPath" not in state:
+            yield f"{name} keeps whatever came back"
+
+
+def a_map_that_is_not_ours(definition: Definition) -> Iterator[str]:
+    (chunks,) = (state for _, state in states(definition) if state["Type"] == "Map")
+    if chunks["ItemProcessor"]["ProcessorConfig"] != {
+        "Mode": "DISTRIBUTED",
+        "ExecutionType": "STANDARD",
+    }:
+        yield "children that live five minutes, or share a history"
+    if chunks["ItemReader"]["ReaderConfig"] != {"InputType": "JSONL"}:
+        yield "a plan that is read as something else"
+    if chunks.get("ToleratedFailurePercentage") != 0 or "ToleratedFailureCount" in chunks:
+        yield "failed chunks that nobody minds"
+    if "ResultWriter" not in chunks or chunks["ResultPath"] is not None:
+        yield "ten thousand answers in one state"
+    if chunks["Label"] != "Chunks":
+        yield "a label that the role's policy does not name"
+
+
+def substitutions_that_do_not_match(definition: Definition) -> Iterator[str]:
+    machine = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]["JobStateMachine"]
+    used = {name for word in words(definition) for name in SUBSTITUTION.findall(word)}
+    yield from used ^ machine["Properties"]["DefinitionSubstitutions"].keys()
+
+
+CHUNK = "Run chunks.ItemProcessor.States"
+BROKEN: list[tuple[Rule, str, object]] = [
+    (ways_to_nowhere, "Begin.Next", "Pln"),
+    (ways_to_nowhere, "Plan.Catch.0.Next", "Clse"),
+    (ways_to_nowhere, "Refused?.Default", "Nobody"),
+    (ways_to_nowhere, f"{CHUNK}.Chunk settled?.Choices.1.Next", "Close"),
+    (states_that_nothing_leads_to, "Closed?.Choices.0.Next", "Unknown answer of close"),
+    (states_that_nothing_leads_to, f"{CHUNK}.Chunk settled?.Choices.2.Next", "Invoke"),
+    (states_that_lead_nowhere, "Close.Next", ""),
+    (states_that_lead_nowhere, f"{CHUNK}.Wait.End", True),
+    (states_without_a_word, f"{CHUNK}.Wait.Comment", ""),
+    (errors_that_nobody_raises, "Plan.Retry.0.ErrorEquals.0", "Lambda.TooManyRequestException"),
+    (errors_that_nobody_raises, "Plan.Retry.1.ErrorEquals.0", "States.ALL"),
+    (errors_that_nobody_raises, "Close.Retry.0.ErrorEquals.3", "Unavailible"),
+    (errors_that_nobody_retries, f"{CHUNK}.Invoke.Retry", []),
+    (errors_that_nobody_retries, f"{CHUNK}.Invoke.Retry.1.ErrorEquals", ["States.Timeout"]),
+    (maps_that_start_over, "Run chunks.Retry", [{"ErrorEquals": ["States.Timeout"]}]),
+    (herds, "Plan.Retry.0.JitterStrategy", "NONE"),
+    (herds, "Plan.Retry.1.MaxDelaySeconds", 86400),
+    (herds, "Close.Retry.1.MaxAttempts", 1000),
+    (tasks_without_a_good_end, "Close.TimeoutSeconds", ...),
+    (tasks_without_a_good_end, "Plan.TimeoutSeconds", 60),
+    (failures_that_leave_no_receipt, "Plan.Catch", []),
+    (failures_that_leave_no_receipt, "Run chunks.Catch.0.Next", "Job closed"),
+    (failures_that_leave_no_receipt, "Unknown answer of plan.Type", "Fail"),
+    (answers_that_nobody_expects, f"{CHUNK}.Chunk settled?.Choices", [{"StringEquals": "done"}]),
+    (answers_that_nobody_expects, "Closed?.Default", ...),
+    (answers_that_nobody_expects, "Refused?.Choices.0.StringEquals", "denied"),
+    (state_that_is_more_than_pointers, "Plan.ResultPath", ...),
+    (state_that_is_more_than_pointers, "Close.Parameters.text", "$.planned.text"),
+    (state_that_is_more_than_pointers, f"{CHUNK}.Chunk done.OutputPath", "$.answer.records"),
+    (a_map_that_is_not_ours, "Run chunks.ItemProcessor.ProcessorConfig.ExecutionType", "EXPRESS"),
+    (a_map_that_is_not_ours, "Run chunks.ItemReader.ReaderConfig.InputType", "JSON"),
+    (a_map_that_is_not_ours, "Run chunks.ToleratedFailurePercentage", 5),
+    (a_map_that_is_not_ours, "Run chunks.ResultWriter", ...),
+    (a_map_that_is_not_ours, "Run chunks.Label", "Pieces"),
+    (substitutions_that_do_not_match, "Plan.Resource", "${CloseFunction}"),
+    (substitutions_that_do_not_match, f"{CHUNK}.Invoke.Resource", "${InvokFunction}"),
+]
+RULES = list(dict.fromkeys(rule for rule, _, _ in BROKEN))
+
+
+@pytest.fixture(scope="module")
+def definition() -> Definition:
+    """The file as it is, which must be JSON before anything is substituted."""
+    parsed: Definition = json.loads((ROOT / "statemachines/job.asl.json").read_text())
+    return parsed
+
+
+def with_change(definition: Definition, place: str, value: object) -> Definition:
+    """A copy that is different in one place; ``...`` takes the place away."""
+    changed = copy.deepcopy(definition)
+    *way, last = place.split(".")
+    part: Any = changed["States"]
+    for step in way:
+        part = part[int(step) if isinstance(part, list) else step]
+    if value is ...:
+        del part[last]
+    else:
+        part[int(last) if isinstance(part, list) else last] = value
+    return changed
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_workflow_has_no(rule: Rule, definition: Definition) -> None:
+    assert sorted(rule(definition)) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "place", "value"),
+    BROKEN,
+    ids=[f"{rule.__name__}-{place}" for rule, place, _ in BROKEN],
+)
+def test_a_broken_workflow_is_seen(
+    rule: Rule, place: str, value: object, definition: Definition
+) -> None:
+    assert sorted(rule(with_change(definition, place, value))) != []
+
+
+def test_only_texts_are_substituted() -> None:
+    text = (ROOT / "statemachines/job.asl.json").read_text()
+
+    filled = SUBSTITUTION.sub("arn:aws:lambda:eu-west-1:123456789012:function:step", text)
+
+    assert json.loads(filled).keys() == json.loads(text).keys()
