@@ -48,7 +48,8 @@ class Stack:
 def find_stack() -> Stack:
     """Find the stack that the environment names; raises :class:`Halt` where there is none."""
     name = os.environ.get(NAME) or DEFAULT_NAME
-    outputs = _outputs(name)
+    session = boto3.Session()
+    outputs = _outputs(name, session)
     try:
         settings = Settings.model_validate(
             {
@@ -64,21 +65,21 @@ def find_stack() -> Stack:
             f"stack {name!r} has no output {missing.args[0]}: is it Batchwright's? {NAME} names the stack",
             Code.USAGE,
         ) from None
-    s3: S3Client = boto3.client("s3", config=PATIENT)
+    s3: S3Client = session.client("s3", config=PATIENT)
     return Stack(
         name=name,
         objects=S3Objects(s3, settings.bucket),
-        jobs=DynamoDBJobs(boto3.client("dynamodb", config=PATIENT), settings.jobs_table),
+        jobs=DynamoDBJobs(session.client("dynamodb", config=PATIENT), settings.jobs_table),
         models=settings.models,
         s3=s3,
-        sqs=boto3.client("sqs", config=PATIENT),
+        sqs=session.client("sqs", config=PATIENT),
         queue_url=queue_url,
         dead_letters_url=outputs.get("JobsDeadLetterQueueUrl"),
     )
 
 
-def _outputs(name: str) -> dict[str, str]:
-    cloudformation: CloudFormationClient = boto3.client("cloudformation", config=PATIENT)
+def _outputs(name: str, session: boto3.Session) -> dict[str, str]:
+    cloudformation: CloudFormationClient = session.client("cloudformation", config=PATIENT)
     try:
         stacks = cloudformation.describe_stacks(StackName=name)["Stacks"]
     except ClientError as fault:

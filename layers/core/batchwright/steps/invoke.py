@@ -207,13 +207,15 @@ class Worker:
 
     async def _keep_writing(self) -> None:
         """Append segments as they fall due, and the last one when the asking has ended; nobody else appends."""
-        while not self._finished:
+        last = False
+        while not last:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._full.wait(), FLUSH_SECONDS)
             self._full.clear()
-            await asyncio.to_thread(self._write)
+            last = self._finished  # told before the write, so that nothing is added after the last one
+            await asyncio.to_thread(self._write, last=last)
 
-    def _write(self) -> None:
+    def _write(self, *, last: bool) -> None:
         settled, self._unwritten = self._unwritten, []
         calls, ambiguous = self._pace.take_calls()
         if settled or calls:
@@ -223,7 +225,7 @@ class Worker:
             self.report.tally.calls += calls
             self.report.tally.ambiguous_calls += ambiguous
         now = self._world.seconds()
-        if self._finished or now - self._reported_at >= REPORT_SECONDS:
+        if last or now - self._reported_at >= REPORT_SECONDS:
             self._reported_at = now
             self._world.jobs.report_chunk(
                 self._chunk.job_id, self._chunk.chunk, self._log.segments, self._log.tally
