@@ -69,8 +69,9 @@ class DynamoDBJobs:
             "tally": orjson.dumps(tally.to_json()).decode(),
             **_life(datetime.now(UTC)),
         }
-        condition = "attribute_not_exists(segments) OR segments <= :segments"
-        self._put(item, condition, {}, {":segments": {"N": str(segments)}})
+        condition = "attribute_not_exists(#segments) OR #segments <= :segments"
+        values = {":segments": {"N": str(segments)}}
+        self._put(item, condition, {"#segments": "segments"}, values)
 
     def progress(self, job_id: str) -> Tally:
         """Return what all chunks of a job have reported."""

@@ -1,0 +1,298 @@
+"""Our Converse client against boto3's: the same request on the wire, the same answers read, the same refusals told."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import boto3
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.exceptions import BotoCoreError, ClientError
+
+from batchwright.aws.bedrock import BedrockEngine, completion_of, fault_of
+from batchwright.completion import Completion
+from batchwright.contract import structured_output
+from batchwright.errors import (
+    AccessDenied,
+    BatchwrightError,
+    ContextOverflow,
+    MalformedCompletion,
+    ModelUnknown,
+    RecordInvalid,
+    Throttled,
+    TimedOut,
+    Unavailable,
+)
+from batchwright.request import Request
+from tests.emulator.host.behaviour import Behaviour
+from tests.emulator.host.server import application
+from tests.fakes import MODEL
+
+CREDENTIALS = Credentials("AKIDEXAMPLE", "secret", "token")
+METADATA = {"job_id": "j", "idempotency_key": "k"}
+ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=1)
+WHOLE = Request(
+    {
+        "messages": [
+            {"role": "user", "content": [{"text": "Grüße \u2028 \U0001f600"}]},
+            {"role": "assistant", "content": [{"text": "yes"}]},
+            {"role": "user", "content": [{"text": "go on"}, {"text": "please"}]},
+        ],
+        "system": [{"text": "Be short."}],
+        "inferenceConfig": {
+            "maxTokens": 10,
+            "temperature": 0.0,
+            "topP": 0.5,
+            "stopSequences": ["x"],
+        },
+        "additionalModelRequestFields": {"top_k": 5},
+        "outputConfig": structured_output({"type": "object"}, "answer"),
+    }
+)
+
+
+def say(text: str, max_tokens: int = 100) -> Request:
+    return Request(
+        {
+            "messages": [{"role": "user", "content": [{"text": text}]}],
+            "inferenceConfig": {"maxTokens": max_tokens},
+        }
+    )
+
+
+@pytest.fixture
+async def host() -> AsyncIterator[str]:
+    async with TestServer(application(Behaviour(engine="echo"))) as server:
+        yield str(server.make_url("/")).rstrip("/")
+
+
+async def behave(host: str, **behaviour: Any) -> None:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.put(f"{host}/_host/behaviour", json=behaviour) as answer,
+    ):
+        assert answer.status == 200, await answer.text()
+
+
+async def ask(host: str, request: Request, *, model: str = MODEL, seconds: float = 5) -> Completion:
+    engine = BedrockEngine(endpoint=host, region="us-east-1", credentials=CREDENTIALS, limit=10)
+    async with engine:
+        return await engine.ask(request, model=model, timeout=seconds, metadata=METADATA)
+
+
+def boto3_ask(host: str, request: Request, model: str = MODEL) -> dict[str, Any]:
+    client = boto3.client(
+        "bedrock-runtime",
+        endpoint_url=host,
+        region_name="us-east-1",
+        aws_access_key_id=CREDENTIALS.access_key,
+        aws_secret_access_key=CREDENTIALS.secret_key,
+        aws_session_token=CREDENTIALS.token,
+        config=ONCE,
+    )
+    answer: dict[str, Any] = client.converse(
+        modelId=model, requestMetadata=METADATA, **request.body
+    )
+    return answer
+
+
+@pytest.fixture
+async def recorder() -> AsyncIterator[tuple[str, list[tuple[str, dict[str, str], bytes]]]]:
+    """A server that keeps what arrives, byte by byte."""
+    seen: list[tuple[str, dict[str, str], bytes]] = []
+
+    async def keep(request: web.Request) -> web.Response:
+        seen.append((request.raw_path, dict(request.headers), await request.read()))
+        return web.json_response({}, status=500)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", keep)
+    async with TestServer(app) as server:
+        yield str(server.make_url("/")).rstrip("/"), seen
+
+
+@pytest.mark.parametrize(
+    "model",
+    [MODEL, "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-lite-v1:0"],
+)
+async def test_the_request_is_the_one_that_boto3_sends_and_its_signature_holds(
+    recorder: tuple[str, list[tuple[str, dict[str, str], bytes]]], model: str
+) -> None:
+    address, seen = recorder
+    with pytest.raises(Unavailable):
+        await ask(address, WHOLE, model=model)
+    with pytest.raises(ClientError):
+        await asyncio.to_thread(boto3_ask, address, WHOLE, model)
+
+    (our_path, our_headers, our_body), (their_path, their_headers, their_body) = seen
+    assert our_path == their_path
+    assert json.loads(our_body) == json.loads(their_body)
+    for name in ("Content-Type", "X-Amz-Security-Token"):
+        assert our_headers[name] == their_headers[name]
+    assert our_headers["Authorization"].split(",")[0].rsplit("/", 4)[-3:] == [
+        "us-east-1",
+        "bedrock",
+        "aws4_request",
+    ]
+    assert our_headers["Authorization"] == signature(address + our_path, our_headers, our_body)
+
+
+def signature(url: str, headers: dict[str, str], body: bytes) -> str:
+    """Sign what arrived once more, at the time that it says, by botocore."""
+    signed = ("Content-Type", "Accept")
+    request = AWSRequest("POST", url, {name: headers[name] for name in signed}, body)
+    request.context["timestamp"] = headers["X-Amz-Date"]
+    signer = SigV4Auth(CREDENTIALS.get_frozen_credentials(), "bedrock", "us-east-1")
+    request.headers["X-Amz-Date"] = headers["X-Amz-Date"]
+    request.headers["X-Amz-Security-Token"] = str(CREDENTIALS.token)
+    canonical = signer.canonical_request(request)
+    proof = signer.signature(signer.string_to_sign(request, canonical), request)
+    names = signer.signed_headers(signer.headers_to_sign(request))
+    return (
+        f"AWS4-HMAC-SHA256 Credential={signer.scope(request)},"
+        f" SignedHeaders={names}, Signature={proof}"
+    )
+
+
+async def test_the_answer_is_read_as_boto3_reads_it(host: str) -> None:
+    fields = WHOLE.body.keys() - {"additionalModelRequestFields"}  # Nova takes no top_k at its top
+    request = Request({name: WHOLE.body[name] for name in fields})
+
+    ours = await ask(host, request)
+    theirs = await asyncio.to_thread(boto3_ask, host, request)
+
+    assert ours.content == theirs["output"]["message"]["content"]
+    assert ours.stop_reason == theirs["stopReason"]
+    assert ours.usage.input_tokens == theirs["usage"]["inputTokens"]
+    assert ours.usage.output_tokens == theirs["usage"]["outputTokens"]
+    assert ours.request_id
+
+
+async def test_a_call_carries_its_key_into_the_hosts_ledger(host: str) -> None:
+    await ask(host, say("hello"))
+
+    async with aiohttp.ClientSession() as session, session.get(f"{host}/_host/calls") as answer:
+        (call,) = [json.loads(line) for line in (await answer.text()).splitlines()]
+    assert call["metadata"] == METADATA
+    assert call["model"] == MODEL
+
+
+@pytest.mark.parametrize(
+    ("do", "kind", "theirs"),
+    [
+        ("throttle", Throttled, "ThrottlingException"),
+        ("500", Unavailable, "InternalServerException"),
+        ("503", Unavailable, "ServiceUnavailableException"),
+        ("529", Unavailable, None),
+        ("400", RecordInvalid, "ValidationException"),
+        ("403", AccessDenied, "AccessDeniedException"),
+    ],
+)
+async def test_a_refusal_is_told_by_class_as_boto3_tells_it_by_name(
+    host: str, do: str, kind: type[BatchwrightError], theirs: str | None
+) -> None:
+    await behave(host, faults=[{"do": do}])
+
+    with pytest.raises(kind) as ours:
+        await ask(host, say("canary"))
+    with pytest.raises(ClientError) as boto:
+        await asyncio.to_thread(boto3_ask, host, say("canary"))
+
+    if theirs is not None:
+        assert boto.value.response["Error"]["Code"] == theirs
+        assert theirs in str(ours.value)
+    assert "canary" not in str(ours.value)
+
+
+@pytest.mark.parametrize("do", ["hang", "cut"])
+async def test_a_call_without_a_whole_answer_is_ambiguous_and_is_made_once(
+    host: str, do: str
+) -> None:
+    await behave(host, faults=[{"do": do}])
+
+    with pytest.raises(TimedOut):
+        await ask(host, say("hello"), seconds=0.3)
+    try:
+        theirs = await asyncio.to_thread(boto3_ask, host, say("hello"))
+    except BotoCoreError:
+        pass
+    else:
+        assert "output" not in theirs, "boto3 takes half an answer for a whole one, and reads none"
+
+    async with aiohttp.ClientSession() as session, session.get(f"{host}/_host/calls") as answer:
+        assert len((await answer.text()).splitlines()) == 2
+
+
+async def test_an_empty_answer_that_boto3_lets_pass_is_malformed(host: str) -> None:
+    await behave(host, faults=[{"do": "empty"}])
+
+    with pytest.raises(MalformedCompletion):
+        await ask(host, say("hello"))
+    assert "output" not in await asyncio.to_thread(boto3_ask, host, say("hello"))
+
+
+async def test_a_cut_answer_says_so(host: str) -> None:
+    assert (await ask(host, say("x" * 100, max_tokens=2))).stop_reason == "max_tokens"
+
+
+async def test_a_host_that_is_not_there_is_unavailable() -> None:
+    with pytest.raises(Unavailable):
+        await ask("http://127.0.0.1:9", say("hello"))
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "kind"),
+    [
+        (404, "not found", ModelUnknown),
+        (400, "Invocation with on-demand throughput isn't supported.", ModelUnknown),
+        (400, "The provided model identifier is invalid.", ModelUnknown),
+        (400, "Input is too long for requested model.", ContextOverflow),
+        (400, "canary", RecordInvalid),
+        (408, "", TimedOut),
+        (424, "", Unavailable),
+        (418, "", RecordInvalid),
+    ],
+)
+def test_what_bedrock_means_by_one_error_is_told_apart(
+    status: int, message: str, kind: type[BatchwrightError]
+) -> None:
+    content = json.dumps({"message": message}).encode()
+    headers = {"x-amzn-ErrorType": "ValidationException:http://internal"}
+
+    fault = fault_of(status, headers, content, MODEL)
+
+    assert type(fault) is kind
+    assert "canary" not in str(fault)
+    assert "http://internal" not in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "30"}, 30),
+        ({"x-amz-retry-after": "1500"}, 1.5),
+        ({"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
+        ({}, None),
+    ],
+)
+def test_the_services_wish_to_wait_is_kept(headers: dict[str, str], seconds: float | None) -> None:
+    fault = fault_of(429, headers, b"", MODEL)
+
+    assert isinstance(fault, Throttled)
+    assert fault.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}", b"[]", b'{"output": {}}', b'{"output": {"message": {"content": 1}}}', b"\xff"],
+)
+def test_nothing_half_is_an_answer(content: bytes) -> None:
+    with pytest.raises(MalformedCompletion):
+        completion_of(content, {})

@@ -1,0 +1,129 @@
+"""What the table of jobs must do: the same for the one in memory and the one in DynamoDB."""
+
+from dataclasses import replace
+
+import boto3
+import pytest
+
+from batchwright.aws.dynamodb import DynamoDBJobs
+from batchwright.job import JobRow, Reason, Status
+from batchwright.outcome import Ending, Tally
+from batchwright.ports import Jobs
+from batchwright.usage import Usage
+from tests.fakes import MemoryJobs
+from tests.house import cloudformation
+
+DENIED = Reason(code="access_denied", message="no")
+
+
+@pytest.fixture(params=["in memory", "in DynamoDB"])
+def jobs(request: pytest.FixtureRequest) -> Jobs:
+    if request.param == "in memory":
+        return MemoryJobs()
+    request.getfixturevalue("aws")
+    dynamodb = boto3.client("dynamodb")
+    table = cloudformation.of_type(cloudformation.read(), "AWS::DynamoDB::Table")["JobsTable"]
+    wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+    dynamodb.create_table(TableName="jobs", **{name: table[name] for name in wanted})
+    return DynamoDBJobs(dynamodb, "jobs")
+
+
+def row(job_id: str = "j", **fields: object) -> JobRow:
+    base = JobRow(
+        job_id=job_id,
+        status=Status.RECEIVED,
+        created_at="2026-11-22T12:00:00.000Z",
+        updated_at="2026-11-22T12:00:00.000Z",
+        contract="default",
+    )
+    return replace(base, **fields)  # type: ignore[arg-type]
+
+
+def tally(succeeded: int, cost: float | None = 0.000123456789) -> Tally:
+    counts = dict.fromkeys(Ending, 0) | {Ending.SUCCEEDED: succeeded}
+    usage = Usage(input_tokens=7, output_tokens=3)
+    return Tally(counts=counts, usage=usage, cost_usd=cost, calls=5, ambiguous_calls=1)
+
+
+def test_every_field_of_a_row_comes_back(jobs: Jobs) -> None:
+    full = row(
+        contract_digest="c",
+        input="s3://box/inbox/a b",
+        total=12,
+        chunks=2,
+        tally=tally(5),
+        reason=DENIED,
+        problems=3,
+        estimate={"input_tokens": 1, "max_cost_usd": None},
+        results={"receipt": "results/j/receipt.json"},
+    )
+
+    jobs.add(full)
+
+    assert jobs.get("j") == full
+    assert jobs.get("k") is None
+
+
+def test_a_job_gets_its_row_once(jobs: Jobs) -> None:
+    assert jobs.add(row(total=1))
+    assert not jobs.add(row(total=2))
+
+    found = jobs.get("j")
+    assert found is not None
+    assert found.total == 1
+
+
+def test_a_row_changes_until_the_job_has_ended(jobs: Jobs) -> None:
+    jobs.add(row())
+
+    assert jobs.change(row(status=Status.RUNNING, total=9))
+    assert jobs.change(row(status=Status.COMPLETED, total=9))
+    for late in (Status.RUNNING, Status.FAILED, Status.COMPLETED):
+        assert not jobs.change(row(status=late, total=1))
+
+    found = jobs.get("j")
+    assert found is not None
+    assert (found.status, found.total) == (Status.COMPLETED, 9)
+
+
+def test_the_first_reason_to_stop_stands(jobs: Jobs) -> None:
+    assert jobs.stop_reason("j") is None
+
+    jobs.stop("j", DENIED)
+    jobs.stop("j", Reason(code="deadline", message="late"))
+
+    assert jobs.stop_reason("j") == DENIED
+    assert jobs.stop_reason("k") is None
+
+
+def test_progress_is_the_sum_of_the_newest_reports(jobs: Jobs) -> None:
+    jobs.report_chunk("j", 0, 1, tally(1))
+    jobs.report_chunk("j", 0, 3, tally(3))
+    jobs.report_chunk("j", 0, 2, tally(2))
+    jobs.report_chunk("j", 11, 1, tally(10))
+    jobs.report_chunk("k", 0, 1, tally(100))
+
+    progress = jobs.progress("j")
+
+    assert progress.counts[Ending.SUCCEEDED] == 13
+    assert progress.usage == Usage(input_tokens=14, output_tokens=6)
+    assert progress.cost_usd == pytest.approx(2 * 0.000123456789)
+    assert (progress.calls, progress.ambiguous_calls) == (10, 2)
+
+
+def test_an_unknown_cost_stays_unknown(jobs: Jobs) -> None:
+    jobs.report_chunk("j", 0, 1, tally(1, cost=None))
+
+    assert jobs.progress("j").cost_usd is None
+
+
+def test_a_job_without_reports_has_no_progress(jobs: Jobs) -> None:
+    assert jobs.progress("j") == Tally()
+
+
+def test_the_newest_jobs_come_first_whatever_their_status(jobs: Jobs) -> None:
+    for number, status in enumerate([Status.COMPLETED, Status.RUNNING, Status.FAILED]):
+        jobs.add(row(f"j{number}", created_at=f"2026-11-2{number}T12:00:00.000Z", status=status))
+
+    assert [found.job_id for found in jobs.recent(2)] == ["j2", "j1"]
+    assert len(jobs.recent(10)) == 3

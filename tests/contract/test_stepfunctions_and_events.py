@@ -1,0 +1,48 @@
+"""Starting jobs, and saying what became of them, as AWS takes it."""
+
+import json
+
+import boto3
+import pytest
+
+from batchwright.aws.eventbridge import EventBridgeEvents
+from batchwright.aws.stepfunctions import StepFunctionsWorkflows
+from batchwright.job import Status
+
+DEFINITION = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_job_is_started_under_its_own_name_and_only_once() -> None:
+    sfn = boto3.client("stepfunctions")
+    arn = sfn.create_state_machine(
+        name="job", definition=DEFINITION, roleArn="arn:aws:iam::123456789012:role/job"
+    )["stateMachineArn"]
+    workflows = StepFunctionsWorkflows(sfn, arn)
+
+    workflows.start("a" * 32)
+    workflows.start("a" * 32)
+
+    (execution,) = sfn.list_executions(stateMachineArn=arn)["executions"]
+    assert execution["name"] == "a" * 32
+    described = sfn.describe_execution(executionArn=execution["executionArn"])
+    assert json.loads(described["input"]) == {"job_id": "a" * 32}
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_change_of_a_job_arrives_where_somebody_listens() -> None:
+    events, sqs = boto3.client("events"), boto3.client("sqs")
+    queue = sqs.create_queue(QueueName="listener")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+    pattern = {"source": ["batchwright"], "detail-type": ["Job State Change"]}
+    events.put_rule(Name="jobs", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="jobs", Targets=[{"Id": "queue", "Arn": arn["QueueArn"]}])
+
+    EventBridgeEvents(events).job_changed("j", Status.COMPLETED, {"counts": {"total": 1}})
+
+    (message,) = sqs.receive_message(QueueUrl=queue)["Messages"]
+    assert json.loads(message["Body"])["detail"] == {
+        "job_id": "j",
+        "status": "completed",
+        "counts": {"total": 1},
+    }
