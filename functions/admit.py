@@ -16,9 +16,9 @@ from batchwright.steps.admit import admit
 
 
 @quiet
-def admit_message(message: SQSRecord) -> None:
+def admit_message(record: SQSRecord) -> None:  # Powertools gives the message this name
     """Admit one message."""
-    for admitted in admit(message.body, message.message_id, admit_world()):
+    for admitted in admit(record.body, record.message_id, admit_world()):
         logger.info("message admitted", **admitted.to_json())
 
 

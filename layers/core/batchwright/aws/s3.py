@@ -150,12 +150,18 @@ class S3Upload:
     def _send(self) -> None:
         with told(f"upload of {self._place['Key']}"):
             if self._id is None:
-                self._id = self._s3.create_multipart_upload(**self._place)["UploadId"]
+                self._id = self._s3.create_multipart_upload(
+                    **self._place, ChecksumAlgorithm="CRC32"
+                )["UploadId"]
             number = len(self._parts) + 1
             sent = self._s3.upload_part(
                 **self._place, UploadId=self._id, PartNumber=number, Body=bytes(self._held)
             )
-        self._parts.append({"PartNumber": number, "ETag": sent["ETag"]})
+        part: CompletedPartTypeDef = {"PartNumber": number, "ETag": sent["ETag"]}
+        if checksum := sent.get("ChecksumCRC32"):
+            # botocore sends one with every part; S3 then wants to hear them all again at the end.
+            part["ChecksumCRC32"] = checksum
+        self._parts.append(part)
         self._held.clear()
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from batchwright.contract import DEFAULT, NAME, Contract, default_contract, read_contract
 from batchwright.digest import digest, digest_of_envelope
-from batchwright.errors import AlreadyExists, BatchwrightError, Missing, Refused
+from batchwright.errors import AlreadyExists, Missing, Refused
 from batchwright.job import Job, JobRow, Pin, Reason, Status, job_id_of, timestamp
 from batchwright.places import INBOX, UPLOADS, contract_key, inline_key, job_key
 from batchwright.ports import Clock, Events, Jobs, Objects, Workflows
@@ -84,6 +84,22 @@ def admit(body: str, message_id: str, world: World) -> list[Admitted]:
         return [door.refuse(refusal, body)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """The contract that a wish names, or why there is none."""
+
+    name: str
+    contract: Contract | None
+    refusal: Refused | None
+
+    @property
+    def digest(self) -> str:
+        """What the job's id is made from: mended terms make another job."""
+        if self.contract is not None:
+            return self.contract.digest()
+        return f"{self.name} {self.refusal.code if self.refusal else ''}"
+
+
 class Door:
     """Makes jobs."""
 
@@ -106,40 +122,31 @@ class Door:
             pin = self._pin(source)
         except Refused as refusal:
             return self.refuse(refusal, body, source.contract)
-        try:
-            contract = self._contract(source.contract)
-        except Refused as refusal:
-            job_id = job_id_of(pin, f"{source.contract} {refusal.code}", source.again)
-            return self._made(job_id, pin, source.contract, None, refusal)
-        job_id = job_id_of(pin, contract.digest(), source.again)
-        return self._made(job_id, pin, source.contract, contract, None)
+        terms = self._terms(source.contract)
+        return self._made(job_id_of(pin, terms.digest, source.again), pin, terms)
 
     def refuse(self, refusal: Refused, body: str, contract: str = DEFAULT) -> Admitted:
         """Make a refused job of a message that names nothing to run; the same message is the same job."""
         job_id = digest_of_envelope({"refused": digest(body.encode())})[:32]
-        return self._made(job_id, None, contract, None, refusal)
+        return self._made(job_id, None, Terms(name=contract, contract=None, refusal=refusal))
 
     def _admit_inline(
         self, records: list[dict[str, Any]], contract_name: str, again: str | None
     ) -> Admitted:
         content = b"".join(orjson.dumps(record) + b"\n" for record in records)
+        terms = self._terms(contract_name)
         tag = digest(content)
-        nowhere = Pin(
-            bucket=self._world.objects.bucket, key="", etag=tag, size=len(content), tag=tag
-        )
-        contract, refusal = None, None
-        try:
-            contract = self._contract(contract_name)
-        except Refused as fault:
-            refusal = fault
-        known = (
-            contract.digest() if contract else f"{contract_name} {refusal.code if refusal else ''}"
-        )
-        job_id = job_id_of(nowhere, known, again)
+        nowhere = Pin(bucket="", key="", etag=tag, size=len(content), tag=tag)
+        job_id = job_id_of(nowhere, terms.digest, again)
         with suppress(AlreadyExists):  # the same bytes: the key is made from them
             self._world.objects.create(inline_key(job_id), content)
-        pin = self._world.objects.pin(inline_key(job_id))
-        return self._made(job_id, pin, contract_name, contract, refusal)
+        return self._made(job_id, self._world.objects.pin(inline_key(job_id)), terms)
+
+    def _terms(self, name: str) -> "Terms":
+        try:
+            return Terms(name=name, contract=self._contract(name), refusal=None)
+        except Refused as refusal:
+            return Terms(name=name, contract=None, refusal=refusal)
 
     def _check_place(self, source: Source) -> None:
         if source.bucket != self._world.objects.bucket:
@@ -178,20 +185,13 @@ class Door:
             ) from None
         return read_contract(text, name=name)
 
-    def _made(
-        self,
-        job_id: str,
-        pin: Pin | None,
-        contract_name: str,
-        contract: Contract | None,
-        refusal: BatchwrightError | None,
-    ) -> Admitted:
-        world, now = self._world, self._world.clock.now()
+    def _made(self, job_id: str, pin: Pin | None, terms: "Terms") -> Admitted:
+        world, contract, refusal = self._world, terms.contract, terms.refusal
         job = Job(
             job_id=job_id,
-            created_at=now,
+            created_at=world.clock.now(),
             input=pin,
-            contract_name=contract_name,
+            contract_name=terms.name,
             contract=contract.to_json() if contract else None,
             contract_digest=contract.digest() if contract else None,
             models=world.models,
@@ -205,7 +205,7 @@ class Door:
         if row is None or not row.status.final:
             world.workflows.start(job_id)
         if new:
-            world.events.job_changed(job_id, Status.RECEIVED, {"contract": contract_name})
+            world.events.job_changed(job_id, Status.RECEIVED, {"contract": terms.name})
         return Admitted(job_id=job_id, new=new, refusal=refusal.code if refusal else None)
 
 

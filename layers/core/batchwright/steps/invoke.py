@@ -27,8 +27,8 @@ from batchwright.settling import Asked, Settler
 # At the going price of a call and of a PUT, and one worker lost in a day, about the cheapest interval (design §2).
 FLUSH_OUTCOMES = 200
 FLUSH_SECONDS = 5.0
-# Progress is for people who watch; twice the flush is often enough.
-REPORT_SECONDS = 10.0
+# Progress is for people who watch: segments that fill up faster than this are not reported one by one.
+REPORT_SECONDS = 5.0
 # A worker takes no new record in the last quarter of its time, at most 90 s, and gives up what is in flight in the
 # last tenth, at most 10 s: that is for the last segment.
 DRAIN = (0.25, 90.0)
@@ -212,7 +212,9 @@ class Worker:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._full.wait(), FLUSH_SECONDS)
             self._full.clear()
-            last = self._finished  # told before the write, so that nothing is added after the last one
+            last = (
+                self._finished
+            )  # told before the write, so that nothing is added after the last one
             await asyncio.to_thread(self._write, last=last)
 
     def _write(self, *, last: bool) -> None:

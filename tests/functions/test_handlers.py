@@ -1,0 +1,142 @@
+import json
+from typing import Any
+
+import boto3
+import pytest
+
+import functions.admit
+import functions.close
+import functions.invoke
+import functions.plan
+from tests.functions.conftest import BUCKET, Context, event
+from tests.laptop import chat_file
+
+pytestmark = pytest.mark.usefixtures("cloud")
+
+
+def read(key: str) -> bytes:
+    content: bytes = boto3.client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    return content
+
+
+def test_the_events_tell_the_way_of_one_job_and_every_handler_takes_its_own() -> None:
+    assert functions.admit.handler(event("admit.records-queued"), Context()) == {
+        "batchItemFailures": []
+    }
+    job_id = event("plan.job")["job_id"]
+    planned = functions.plan.handler(event("plan.job"), Context())
+    assert planned["state"] == "done"
+    (chunk,) = read(planned["plan"]["key"]).splitlines()
+    assert json.loads(chunk) == event("invoke.chunk")
+
+    assert functions.invoke.handler(event("invoke.chunk"), Context()) == {"state": "done"}
+
+    assert functions.close.handler(event("close.job"), Context()) == {
+        "state": "done",
+        "status": "completed",
+    }
+    answers = [json.loads(line) for line in read(f"results/{job_id}/output.jsonl").splitlines()]
+    assert [answer["custom_id"] for answer in answers] == ["mail-1", "mail-2"]
+    said = answers[0]["response"]["body"]["choices"][0]["message"]["content"]
+    assert said == "Where is my parcel?"
+
+
+def test_a_failed_workflow_closes_with_its_reason() -> None:
+    functions.admit.handler(event("admit.records-queued"), Context())
+    functions.plan.handler(event("plan.job"), Context())
+
+    answer = functions.close.handler(event("close.failed-job"), Context())
+
+    assert answer == {"state": "done", "status": "failed"}
+
+
+def test_a_dropped_file_is_found_by_its_key_as_it_is() -> None:
+    s3 = boto3.client("s3")
+    dropped = event("admit.file-dropped")
+    body = json.loads(dropped["Records"][0]["body"])
+    key = body["detail"]["object"]["key"]
+    put = s3.put_object(Bucket=BUCKET, Key=key, Body=chat_file(1))
+    body["detail"]["object"]["version-id"] = put["VersionId"]
+    dropped["Records"][0]["body"] = json.dumps(body)
+
+    assert functions.admit.handler(dropped, Context()) == {"batchItemFailures": []}
+
+    (job,) = [
+        found["Key"] for found in s3.list_objects_v2(Bucket=BUCKET, Prefix="jobs/")["Contents"]
+    ]
+    assert json.loads(read(job))["input"]["key"] == key
+
+
+def test_only_the_messages_that_aws_failed_come_back() -> None:
+    good, bad = event("admit.records-queued"), event("admit.records-queued")
+    mixed = {"Records": [*good["Records"], {**bad["Records"][0], "messageId": "second"}]}
+    mixed["Records"][1]["body"] = json.dumps({"records": [{"a": 1}], "contract": "other"})
+    boto3.client("dynamodb").delete_table(TableName="jobs")
+
+    answer = functions.admit.handler(mixed, Context())
+
+    failed = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+    assert failed == [good["Records"][0]["messageId"], "second"]
+
+
+def test_a_users_mistake_does_not_come_back() -> None:
+    wrong = event("admit.records-queued")
+    wrong["Records"][0]["body"] = "no message of ours"
+
+    assert functions.admit.handler(wrong, Context()) == {"batchItemFailures": []}
+
+
+def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines() if line[:1] == "{"]
+
+
+def test_a_worker_measures_what_it_did_in_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    functions.admit.handler(event("admit.records-queued"), Context())
+    functions.plan.handler(event("plan.job"), Context())
+    capsys.readouterr()
+
+    functions.invoke.handler(event("invoke.chunk"), Context())
+
+    (metrics,) = [line for line in logged(capsys) if "_aws" in line]
+    assert metrics["RecordsSucceeded"] == [2]
+    assert metrics["RecordsFailed"] == [0]
+    assert metrics["Calls"] == [2]
+    assert metrics["InputTokens"] == [11]
+    assert metrics["CostUSD"][0] > 0
+    assert len(metrics["ModelLatency"]) == 2
+    assert metrics["ChunkDuration"][0] > 0
+
+
+def test_no_text_of_a_record_is_ever_logged(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    canary = event("admit.records-queued")
+    text = canary["Records"][0]["body"].replace("Where is my parcel?", "canary-4711")
+    canary["Records"][0]["body"] = text
+    functions.admit.handler(canary, Context())
+    (key,) = [
+        found["Key"]
+        for found in boto3.client("s3").list_objects_v2(Bucket=BUCKET, Prefix="jobs/")["Contents"]
+        if found["Key"].endswith("job.json")
+    ]
+    job = {"job_id": key.split("/")[1]}
+    planned = functions.plan.handler(job, Context())
+    functions.invoke.handler(json.loads(read(planned["plan"]["key"])), Context())
+    functions.close.handler(job, Context())
+
+    assert b"canary-4711" in read(f"results/{job['job_id']}/output.jsonl")
+    written = capsys.readouterr()
+    logs = written.out + written.err + caplog.text
+    assert "chunk worked on" in logs
+    assert "canary-4711" not in logs
+
+
+def test_an_exception_that_nobody_foresaw_leaves_without_its_words(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(Exception, match="KeyError at ") as caught:
+        functions.plan.handler({"canary-4711": 1}, Context())
+
+    assert type(caught.value).__name__ == "Unforeseen"
+    assert caught.value.__cause__ is None
+    assert "canary-4711" not in capsys.readouterr().out
