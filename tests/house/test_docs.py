@@ -1,0 +1,83 @@
+"""What the documents say is there, and what is there they say."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from batchwright.contract import Contract, Prompt, ResponseFormat, Route, read_contract
+from batchwright.outcome import Ending
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+SOURCE = ROOT / "layers/core/batchwright"
+# Codes that stand for a file, a line, a message or a record; found where they are raised or kept.
+CODE = re.compile(r'(?:Refused|RecordInvalid)\(\s*"([a-z_]+)"')
+CLASS_CODE = re.compile(r'^    code = "([a-z_]+)"$', re.MULTILINE)
+NEVER_SEEN = {
+    "error",
+    "throttled",
+    "unavailable",
+    "missing",
+    "already_exists",
+    "log_broken",
+    "unforeseen",
+}
+LATER = {"schema_violation"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_target_of_make_in_the_documents_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+    for page in PAGES:
+        named = set(re.findall(r"(?:^ {4}|`)make ([a-z]+)", page.read_text(), re.MULTILINE))
+        assert named <= targets, page.name
+
+
+def test_every_code_that_a_user_can_see_is_explained() -> None:
+    told = set(re.findall(r"`([a-z_]+)`", (ROOT / "docs/formats.md").read_text()))
+    raised = {
+        code for file in SOURCE.rglob("*.py") for code in CODE.findall(file.read_text())
+    } | set(CLASS_CODE.findall((SOURCE / "errors.py").read_text()))
+
+    assert len(raised) > 20
+    assert raised - NEVER_SEEN - LATER <= told
+
+
+def test_every_field_of_a_contract_is_documented() -> None:
+    page = (ROOT / "docs/contracts.md").read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    written = yaml.safe_load(example)
+
+    assert set(written) == set(Contract.model_fields)
+    assert set(written["routes"][0]) == set(Route.model_fields)
+    assert set(written["prompt"]) == set(Prompt.model_fields)
+    assert set(written["response"]) == {
+        field.alias or name for name, field in ResponseFormat.model_fields.items()
+    }
+    read_contract(example.encode(), name="product-tags")
+
+
+@pytest.mark.parametrize("file", sorted(ROOT.glob("docs/contracts/*.yaml")), ids=lambda f: f.name)
+def test_every_example_of_a_contract_reads(file: Path) -> None:
+    assert read_contract(file.read_bytes(), name=file.stem).digest()
+
+
+def test_every_way_to_end_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+
+    assert all(f"`{ending.value}`" in readme for ending in Ending)
+
+
+def test_the_package_and_its_metadata_have_one_version() -> None:
+    from batchwright import __version__  # noqa: PLC0415
+
+    assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text()
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
