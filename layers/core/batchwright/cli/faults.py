@@ -48,6 +48,8 @@ class Code(IntEnum):
     """The job has ended, and not every record succeeded."""
     REFUSED = 4
     """The job was refused or failed, or what was named is not there."""
+    LEFT = 130
+    """Somebody pressed Ctrl-C."""
 
 
 class Halt(Exception):

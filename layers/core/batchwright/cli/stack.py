@@ -48,7 +48,8 @@ class Stack:
 def find_stack() -> Stack:
     """Find the stack that the environment names; raises :class:`Halt` where there is none."""
     name = os.environ.get(NAME) or DEFAULT_NAME
-    session = boto3.Session()
+    # boto3 alone reads AWS_DEFAULT_REGION only, where the AWS CLI and Lambda know AWS_REGION.
+    session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
     outputs = _outputs(name, session)
     try:
         settings = Settings.model_validate(

@@ -12,9 +12,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
-    TaskProgressColumn,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.text import Text
@@ -76,8 +74,7 @@ class Watcher:
 
 def watch(job_id: str, stack: Stack) -> JobRow:
     """Draw a job's progress on stderr until it has ended."""
-    with Bar(Console(stderr=True)) as bar:
-        return Watcher(jobs=stack.jobs).until_ended(job_id, bar.show)
+    return _drawn(Watcher(jobs=stack.jobs), job_id)
 
 
 def wait(job_id: str, stack: Stack, watcher: Watcher | None = None) -> JobRow:
@@ -89,8 +86,17 @@ def wait(job_id: str, stack: Stack, watcher: Watcher | None = None) -> JobRow:
             " and the log of the admit function says more",
             Code.REFUSED,
         )
-    with Bar(Console(stderr=True)) as bar:
-        return watcher.until_ended(job_id, bar.show)
+    return _drawn(watcher, job_id)
+
+
+def _drawn(watcher: Watcher, job_id: str) -> JobRow:
+    try:
+        with Bar(Console(stderr=True)) as bar:
+            return watcher.until_ended(job_id, bar.show)
+    except KeyboardInterrupt:
+        raise Halt(
+            f"job {job_id} goes on; see it again with: batchwright watch {job_id}", Code.LEFT
+        ) from None
 
 
 def _dead_letters(stack: Stack) -> str:
@@ -115,9 +121,7 @@ class Bar:
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
-            TaskProgressColumn(),
             RateColumn(),
-            TimeElapsedColumn(),
             TextColumn("ETA"),
             TimeRemainingColumn(),
             TextColumn("{task.fields[spent]}", style="dim"),

@@ -1,0 +1,188 @@
+"""A stack as the command finds it: real adapters on moto, and the workflow's turns taken by hand."""
+
+import asyncio
+import itertools
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from batchwright.aws.clock import SystemClock
+from batchwright.aws.dynamodb import DynamoDBJobs
+from batchwright.aws.s3 import S3Objects
+from batchwright.chunk import Chunk
+from batchwright.job import JobRow
+from batchwright.places import INBOX, plan_key
+from batchwright.steps import admit, close, invoke, plan
+from tests.cli.cloudformation import CloudFormation
+from tests.fakes import MODEL, ListedEvents, ListedWorkflows, ScriptedEngine
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+BUCKET, TABLE = "box", "jobs"
+REGION = "us-east-1"
+MODEL_ARN = f"arn:aws:bedrock:*:*:inference-profile/{MODEL}"
+
+
+@dataclass
+class Cloud:
+    """The stack's bucket, table and queues, and what its functions would do."""
+
+    cloudformation: CloudFormation
+    sqs: "SQSClient"
+    queue_url: str
+    dead_letters_url: str
+    objects: S3Objects
+    jobs: DynamoDBJobs
+    engine: ScriptedEngine = field(default_factory=ScriptedEngine)
+    models: tuple[str, ...] = (MODEL,)
+    seen: set[str] = field(default_factory=set)
+    ids: Any = field(default_factory=itertools.count)
+
+    def messages(self) -> list[str]:
+        """Take what lies on the jobs queue."""
+        found = self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10)
+        for message in found.get("Messages", []):
+            self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+        return [message["Body"] for message in found.get("Messages", [])]
+
+    def admit(self) -> list[admit.Admitted]:
+        """Admit what was dropped or sent since."""
+        world = admit.World(
+            objects=self.objects,
+            jobs=self.jobs,
+            workflows=ListedWorkflows(),
+            events=ListedEvents(),
+            clock=SystemClock(),
+            models=self.models,
+        )
+        dropped = [key for key in self.objects.keys(INBOX) if key not in self.seen]
+        self.seen.update(dropped)
+        bodies = [*map(_event, dropped), *self.messages()]
+        return [
+            admitted
+            for number, body in enumerate(bodies)
+            for admitted in admit.admit(body, f"message-{number}", world)
+        ]
+
+    def plan(self, job_id: str) -> list[Chunk]:
+        """Plan a job, three records a chunk."""
+        world = plan.World(
+            objects=self.objects, jobs=self.jobs, events=ListedEvents(), clock=SystemClock()
+        )
+        if plan.plan(job_id, world, chunk_records=3, max_concurrency=1)["state"] == "refused":
+            return []
+        lines = self.objects.read(plan_key(job_id)).splitlines()
+        return [Chunk.model_validate_json(line) for line in lines]
+
+    def invoke(self, chunk: Chunk) -> None:
+        """Run one chunk."""
+        world = invoke.World(
+            objects=self.objects,
+            jobs=self.jobs,
+            engine=self.engine,
+            clock=SystemClock(),
+            seconds=time.monotonic,
+            chance=lambda: 0.0,
+            new_id=lambda: f"worker-{next(self.ids)}",
+        )
+        asyncio.run(invoke.invoke(chunk, world, time_left=lambda: 900.0, in_flight=8))
+
+    def close(self, job_id: str) -> None:
+        world = close.World(
+            objects=self.objects, jobs=self.jobs, events=ListedEvents(), clock=SystemClock()
+        )
+        close.close(job_id, None, world)
+
+    def run(self) -> list[JobRow]:
+        """Take everything that was dropped or sent since to its end."""
+        return [self.finish(admitted.job_id) for admitted in self.admit()]
+
+    def finish(self, job_id: str) -> JobRow:
+        for chunk in self.plan(job_id):
+            self.invoke(chunk)
+        self.close(job_id)
+        row = self.jobs.get(job_id)
+        assert row is not None
+        return row
+
+    def put_contract(self, name: str, text: str) -> None:
+        self.objects.write(f"contracts/{name}.yaml", text.encode())
+
+
+def build(cloudformation: CloudFormation) -> Cloud:
+    """Make what the template makes, as far as the command sees it."""
+    s3 = boto3.client("s3", region_name=REGION)
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    sqs = boto3.client("sqs", region_name=REGION)
+    queue_url = sqs.create_queue(QueueName="jobs")["QueueUrl"]
+    dead_letters_url = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
+    cloudformation.stacks["batchwright"] = {
+        "BucketName": BUCKET,
+        "JobsQueueUrl": queue_url,
+        "JobsDeadLetterQueueUrl": dead_letters_url,
+        "JobsTableName": TABLE,
+        "StateMachineArn": f"arn:aws:states:{REGION}:123456789012:stateMachine:jobs",
+        "AllowedModels": MODEL_ARN,
+    }
+    return Cloud(
+        cloudformation=cloudformation,
+        sqs=sqs,
+        queue_url=queue_url,
+        dead_letters_url=dead_letters_url,
+        objects=S3Objects(s3, BUCKET),
+        jobs=DynamoDBJobs(_table(), TABLE),
+    )
+
+
+def _table() -> Any:
+    dynamodb = boto3.client("dynamodb", region_name=REGION)
+    dynamodb.create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"}
+            for name in ("job_id", "sk", "status", "created_at")
+        ],
+        KeySchema=_keys("job_id", "sk"),
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "status-index",
+                "KeySchema": _keys("status", "created_at"),
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+    return dynamodb
+
+
+def _keys(first: str, then: str) -> Any:
+    return [
+        {"AttributeName": first, "KeyType": "HASH"},
+        {"AttributeName": then, "KeyType": "RANGE"},
+    ]
+
+
+def _event(key: str) -> str:
+    detail = {"bucket": {"name": BUCKET}, "object": {"key": key}}
+    return json.dumps({"detail-type": "Object Created", "source": "aws.s3", "detail": detail})
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one run of the command said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The one object on stdout; anything beside it would not parse."""
+        facts = json.loads(self.out)
+        assert isinstance(facts, dict)
+        return facts

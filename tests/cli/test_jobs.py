@@ -1,0 +1,255 @@
+"""Status, jobs and results: how a job stands, as people and as programs are told."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from batchwright.completion import Completion
+from batchwright.errors import ContentFiltered
+from batchwright.job import Reason
+from batchwright.request import Request
+from tests.cli.cloud import Cloud
+from tests.cli.conftest import Command
+from tests.fakes import ScriptedEngine, echo
+from tests.laptop import chat_file
+
+FACTS = {
+    "job_id", "status", "contract", "input", "counts", "usage", "cost_usd", "calls", "problems",
+    "reason", "results",
+}  # fmt: skip
+COUNTS = {
+    "total", "succeeded", "failed", "blocked", "review", "expired", "cancelled", "pending",
+}  # fmt: skip
+FILES = {"output", "errors", "outcomes", "receipt", "problems"}
+
+
+def test_a_job_that_succeeded_is_told_whole(
+    cloud: Cloud, batchwright: Command, mails: Path
+) -> None:
+    batchwright("submit", mails)
+    (row,) = cloud.run()
+
+    said = batchwright("status", row.job_id, "--json")
+
+    facts = said.json
+    assert said.code == 0
+    assert said.err == ""
+    assert facts.keys() == FACTS
+    assert facts["counts"].keys() == COUNTS
+    assert facts["status"] == "completed"
+    assert facts["counts"]["succeeded"] == facts["counts"]["total"] == 5
+    assert facts["calls"] == 5
+    assert facts["cost_usd"] > 0
+    assert {"input_tokens", "output_tokens"} <= facts["usage"].keys()
+    assert facts["results"]["output"] == f"s3://box/results/{row.job_id}/output.jsonl"
+    assert facts["results"].keys() == FILES
+
+
+def test_a_running_job_is_counted_by_its_chunks(
+    cloud: Cloud, batchwright: Command, mails: Path
+) -> None:
+    batchwright("submit", mails)
+    (admitted,) = cloud.admit()
+    first, _second = cloud.plan(admitted.job_id)
+    cloud.invoke(first)
+
+    said = batchwright("status", admitted.job_id, "--json")
+
+    assert said.code == 0
+    assert said.json["status"] == "running"
+    assert said.json["counts"] | {"total": 5, "succeeded": 3, "pending": 2} == said.json["counts"]
+    assert said.json["calls"] == 3
+    assert set(said.json["results"].values()) == {None}
+
+
+def test_a_job_with_other_outcomes_is_code_3(
+    cloud: Cloud, batchwright: Command, mails: Path
+) -> None:
+    def shy(request: Request, call: int) -> Completion:
+        if "say 2" in [*request.texts()]:
+            raise ContentFiltered("withheld")
+        return echo(request, call)
+
+    cloud.engine = ScriptedEngine(shy)
+    batchwright("submit", mails)
+    (row,) = cloud.run()
+
+    said = batchwright("status", row.job_id)
+
+    assert said.code == 3
+    assert "5: 4 succeeded, 1 blocked" in said.out
+
+
+def test_an_incomplete_job_is_code_3_and_says_why(
+    cloud: Cloud, batchwright: Command, mails: Path
+) -> None:
+    batchwright("submit", mails)
+    (admitted,) = cloud.admit()
+    first, _second = cloud.plan(admitted.job_id)
+    cloud.invoke(first)
+    cloud.jobs.stop(admitted.job_id, Reason(code="access_denied", message="no model access"))
+    cloud.close(admitted.job_id)
+
+    said = batchwright("status", admitted.job_id)
+
+    assert said.code == 3
+    assert "incomplete" in said.out
+    assert "access_denied: no model access" in said.out
+
+
+def test_a_refused_file_is_code_4_with_the_line_and_the_code(
+    cloud: Cloud, batchwright: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "empty.jsonl"
+    file.write_bytes(b"\n\n")
+    batchwright("submit", file)
+    (row,) = cloud.run()
+
+    told = batchwright("status", row.job_id, "--json")
+    again = batchwright("submit", file, "--wait", "--json")
+
+    assert told.code == again.code == 4
+    assert told.json["reason"]["code"] == "empty_file"
+    assert again.json["new"] is False
+
+
+def test_a_price_that_is_not_known_is_null_and_never_nothing(
+    cloud: Cloud, batchwright: Command, mails: Path
+) -> None:
+    stranger = "somebody.new-model-v1:0"
+    cloud.put_contract(
+        "new", f"name: new\nroutes: [{{model: '{stranger}'}}]\nmodels: {{'*': '{stranger}'}}\n"
+    )
+    cloud.models = (stranger,)
+    batchwright("submit", mails, "--contract", "new")
+    (row,) = cloud.run()
+
+    assert batchwright("status", row.job_id, "--json").json["cost_usd"] is None
+    assert "price not known" in batchwright("status", row.job_id).out
+
+
+@pytest.mark.parametrize("command", [("status",), ("watch",), ("results", "-o", "here")])
+def test_an_unknown_job_is_code_4(
+    cloud: Cloud, batchwright: Command, command: tuple[str, ...]
+) -> None:
+    assert cloud
+
+    said = batchwright(*command, "0123456789abcdef", "--json")
+
+    assert said.code == 4
+    assert said.out == ""
+    assert said.err == (
+        "batchwright: there is no job '0123456789abcdef'; batchwright jobs lists those there are\n"
+    )
+
+
+def test_jobs_lists_the_newest_first(cloud: Cloud, batchwright: Command, tmp_path: Path) -> None:
+    ids = []
+    for number in (1, 2, 3):
+        file = tmp_path / f"{number}.jsonl"
+        file.write_bytes(chat_file(number))
+        ids.append(batchwright("submit", file, "--json").json["job_id"])
+        cloud.run()
+
+    said = batchwright("jobs", "--limit", 2, "--json")
+
+    assert said.code == 0
+    assert said.json.keys() == {"jobs"}
+    assert [job["job_id"] for job in said.json["jobs"]] == [ids[2], ids[1]]
+    assert all(job.keys() == FACTS for job in said.json["jobs"])
+    assert all(job_id in batchwright("jobs").out for job_id in ids)
+
+
+def test_a_stack_without_jobs_says_so(cloud: Cloud, batchwright: Command) -> None:
+    assert cloud
+
+    assert batchwright("jobs", "--json").json == {"jobs": []}
+    assert batchwright("jobs").out == "there are no jobs yet\n"
+
+
+def test_results_brings_every_file_whole(
+    cloud: Cloud, batchwright: Command, mails: Path, tmp_path: Path
+) -> None:
+    mails.write_bytes(mails.read_bytes() + b'{"custom_id": "broken"\n')
+    batchwright("submit", mails)
+    (row,) = cloud.run()
+    here = tmp_path / "new" / "folder"
+
+    said = batchwright("results", row.job_id, "-o", here, "--json")
+
+    assert said.code == 3
+    places = said.json["results"]
+    assert places.keys() == FILES
+    assert {Path(place).name for place in places.values()} == {f.name for f in here.iterdir()}
+    assert len(Path(places["output"]).read_bytes().splitlines()) == 5
+    assert len(Path(places["errors"]).read_bytes().splitlines()) == 1
+    assert json.loads(Path(places["problems"]).read_bytes())["line"] == 6
+    assert json.loads(Path(places["receipt"]).read_bytes())["job_id"] == row.job_id
+
+
+def test_people_see_counts_money_and_paths(
+    cloud: Cloud, batchwright: Command, mails: Path, tmp_path: Path
+) -> None:
+    batchwright("submit", mails)
+    (row,) = cloud.run()
+
+    said = batchwright("results", row.job_id, "-o", tmp_path / "out")
+
+    assert said.code == 0
+    assert "5: 5 succeeded" in said.out
+    assert "$0.0000" in said.out
+    assert f"{tmp_path}/out/output.jsonl\n" in said.out
+
+
+def test_a_running_job_has_no_results_to_bring(
+    cloud: Cloud, batchwright: Command, mails: Path, tmp_path: Path
+) -> None:
+    batchwright("submit", mails)
+    (admitted,) = cloud.admit()
+
+    said = batchwright("results", admitted.job_id, "-o", tmp_path / "out")
+
+    assert said.code == 4
+    assert f"batchwright watch {admitted.job_id}" in said.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_is_not_what_the_receipt_says_is_not_brought(
+    cloud: Cloud, batchwright: Command, mails: Path, tmp_path: Path
+) -> None:
+    batchwright("submit", mails)
+    (row,) = cloud.run()
+    cloud.objects.write(f"results/{row.job_id}/output.jsonl", b"{}\n")
+
+    said = batchwright("results", row.job_id, "-o", tmp_path / "out")
+
+    assert said.code == 4
+    assert "is not what the receipt says" in said.err
+    assert not (tmp_path / "out" / "output.jsonl").exists()
+
+
+def test_results_that_were_deleted_are_said_to_be_gone(
+    cloud: Cloud, batchwright: Command, mails: Path, tmp_path: Path
+) -> None:
+    batchwright("submit", mails)
+    (row,) = cloud.run()
+    cloud.objects._s3.delete_object(Bucket="box", Key=f"results/{row.job_id}/receipt.json")
+
+    said = batchwright("results", row.job_id, "-o", tmp_path / "out")
+
+    assert said.code == 4
+    assert "ResultRetentionDays" in said.err
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(
+    cloud: Cloud, batchwright: Command, mails: Path
+) -> None:
+    batchwright("submit", mails)
+    (row,) = cloud.run()
+
+    said = batchwright("results", row.job_id, "-o", mails / "below-a-file")
+
+    assert said.code == 2
+    assert said.err.startswith("batchwright: ")
+    assert said.err.count("\n") == 1
