@@ -11,7 +11,7 @@ from batchwright.dialects import Dialect
 from batchwright.dialects.dialect import Answered, Unanswered
 from batchwright.digest import digest, idempotency_key
 from batchwright.errors import BatchwrightError, ContentFiltered
-from batchwright.job import Job, timestamp
+from batchwright.job import Job, Reason, timestamp
 from batchwright.outcome import Ending, Outcome
 from batchwright.prices import cost_usd
 from batchwright.reader import Item
@@ -56,15 +56,18 @@ class Settler:
         shown = asked.completion if fault.code == "truncated" else None
         return self._unanswered(item, asked, ending, (fault.code, str(fault), None), at, shown)
 
-    def never_asked(
-        self, item: Item, ending: Ending, code: str, message: str, at: datetime
-    ) -> Settled:
-        """Settle a record for which no call was made: its line is at fault, or the job was stopped before."""
+    def at_fault(self, item: Item, at: datetime) -> Settled:
+        """Settle a record whose line may not run."""
+        assert item.problem is not None  # noqa: S101 - what is not at fault was read, and is asked
+        problem = item.problem
+        told = (problem.code, problem.message, problem.param)
+        return self._unanswered(item, None, Ending.FAILED, told, at, None)
+
+    def never_asked(self, item: Item, ending: Ending, reason: Reason, at: datetime) -> Settled:
+        """Settle a record that was not asked because the job was stopped before."""
         if item.problem is not None:
-            problem = item.problem
-            told = (problem.code, problem.message, problem.param)
-            return self._unanswered(item, None, Ending.FAILED, told, at, None)
-        return self._unanswered(item, None, ending, (code, message, None), at, None)
+            return self.at_fault(item, at)
+        return self._unanswered(item, None, ending, (reason.code, reason.message, None), at, None)
 
     def _unanswered(
         self,

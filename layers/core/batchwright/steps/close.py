@@ -192,7 +192,7 @@ class Assembly:
         now = self._world.clock.now()
         log.append(
             [
-                settler.never_asked(item, ending, reason.code, reason.message, now)
+                settler.never_asked(item, ending, reason, now)
                 for item in reader.items()
                 if item.index not in log.settled
             ]

@@ -7,19 +7,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
-
 from batchwright.asking import Asker, LeftForLater, Pace
 from batchwright.chunk import Chunk
 from batchwright.chunklog import ChunkLog
 from batchwright.contract import Route
 from batchwright.digest import digest_of_request, idempotency_key
-from batchwright.errors import AskAgain, JobStops, RecordEnds, RecordInvalid
+from batchwright.errors import AskAgain, JobStops, RecordEnds
 from batchwright.job import Job, Reason
-from batchwright.outcome import Ending, Tally
+from batchwright.outcome import Tally
 from batchwright.places import job_key
 from batchwright.ports import Clock, Engine, Jobs, Objects
-from batchwright.reader import ChunkReader, Item, problem_of
+from batchwright.reader import ChunkReader, Item
 from batchwright.request import Request
 from batchwright.segment import Settled
 from batchwright.settling import Asked, Settler
@@ -164,17 +162,10 @@ class Worker:
                 self._full.set()
 
     async def _settle(self, item: Item) -> Settled:
-        if item.problem is not None or item.record is None:
-            return self._settler.never_asked(item, Ending.FAILED, "", "", self._now())
-        try:
-            route, request = self._reader.contract.prepared(item.record, self._job.models)
-        except (
-            RecordInvalid
-        ) as fault:  # the plan was made under the same contract, so it knew; never ask all the same
-            item = Item(
-                index=item.index, line=item.line, record=None, problem=problem_of(fault, item.line)
-            )
-            return self._settler.never_asked(item, Ending.FAILED, "", "", self._now())
+        if item.record is None or item.problem is not None:
+            return self._settler.at_fault(item, self._now())
+        # The plan went through the same contract: what cannot be prepared is a problem already.
+        route, request = self._reader.contract.prepared(item.record, self._job.models)
         asked = self._to_ask(item, route, request)
         try:
             await self._asker.ask(request, route, asked, self._job.job_id)
@@ -212,14 +203,12 @@ class Worker:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._full.wait(), FLUSH_SECONDS)
             self._full.clear()
-            last = (
-                self._finished
-            )  # told before the write, so that nothing is added after the last one
-            await asyncio.to_thread(self._write, last=last)
+            # Taken here and not in the thread, where an outcome could slip in between.
+            last = self._finished
+            settled, self._unwritten = self._unwritten, []
+            await asyncio.to_thread(self._write, settled, *self._pace.take_calls(), last=last)
 
-    def _write(self, *, last: bool) -> None:
-        settled, self._unwritten = self._unwritten, []
-        calls, ambiguous = self._pace.take_calls()
+    def _write(self, settled: list[Settled], calls: int, ambiguous: int, *, last: bool) -> None:
         if settled or calls:
             written = self._log.append(settled, calls=calls, ambiguous_calls=ambiguous)
             for outcome, _ in written:
@@ -247,8 +236,3 @@ class Worker:
 
     def _now(self) -> datetime:
         return self._world.clock.now()
-
-
-def chunk_of(line: bytes) -> Chunk:
-    """Read one line of ``plan.jsonl``."""
-    return Chunk.model_validate(orjson.loads(line))
