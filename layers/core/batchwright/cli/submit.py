@@ -11,15 +11,15 @@ from typing import Any
 import orjson
 
 from batchwright.aws.faults import told
-from batchwright.cli.contracts import contract_named
 from batchwright.cli.stack import Stack
 from batchwright.errors import Missing
 from batchwright.job import JobRow, Status, job_id_of
 from batchwright.places import INBOX, UPLOADS
+from batchwright.steps.admit import find_contract
 
 LONGEST_NAME = 100
 DIGEST = "sha256"
-"""The object's metadata that holds the file's digest whole; the key has its first half of a half only."""
+"""The object's metadata that holds the file's whole digest; the key has only the first quarter of it."""
 
 
 class Via(StrEnum):
@@ -57,7 +57,7 @@ def submit(file: Path, stack: Stack, *, contract: str, via: Via, again: str | No
 
     The id is made by the same code as at admission. ``again`` names the wish to run what ran before.
     """
-    terms = contract_named(contract, stack)
+    terms = find_contract(contract, stack.objects, stack.models)
     content = digest_of(file)
     key = f"{_place(via, contract)}{content[:16]}/{safe_name(file.name)}"
     uploaded = upload_once(file, content, key, stack)

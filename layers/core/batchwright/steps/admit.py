@@ -144,7 +144,11 @@ class Door:
 
     def _terms(self, name: str) -> "Terms":
         try:
-            return Terms(name=name, contract=self._contract(name), refusal=None)
+            return Terms(
+                name=name,
+                contract=find_contract(name, self._world.objects, self._world.models),
+                refusal=None,
+            )
         except Refused as refusal:
             return Terms(name=name, contract=None, refusal=refusal)
 
@@ -169,22 +173,6 @@ class Door:
                 "input_missing", "the object is not there; was it deleted before it was read?"
             ) from None
 
-    def _contract(self, name: str) -> Contract:
-        if not re.match(NAME, name):
-            raise Refused(
-                "contract_not_found", "a contract's name is lower-case letters, digits and -"
-            )
-        try:
-            text = self._world.objects.read(contract_key(name))
-        except Missing:
-            if name == DEFAULT:
-                return default_contract(self._world.models)
-            raise Refused(
-                "contract_not_found",
-                f"there is no contract {name!r}; put it with: batchwright contract put {name}.yaml",
-            ) from None
-        return read_contract(text, name=name)
-
     def _made(self, job_id: str, pin: Pin | None, terms: "Terms") -> Admitted:
         world, contract, refusal = self._world, terms.contract, terms.refusal
         job = Job(
@@ -207,6 +195,28 @@ class Door:
         if new:
             world.events.job_changed(job_id, Status.RECEIVED, {"contract": terms.name})
         return Admitted(job_id=job_id, new=new, refusal=refusal.code if refusal else None)
+
+
+def find_contract(name: str, objects: Objects, models: tuple[str, ...]) -> Contract:
+    """Return the contract of a name as it stands in the bucket; raises :class:`Refused`.
+
+    ``models`` are the ids that the stack may ask; the built-in contract asks the first.
+    """
+    if not re.match(NAME, name):
+        raise Refused(
+            "contract_not_found",
+            f"{name[:64]!r} is no contract's name: lower-case letters, digits and - are wanted",
+        )
+    try:
+        text = objects.read(contract_key(name))
+    except Missing:
+        if name == DEFAULT:
+            return default_contract(models)
+        raise Refused(
+            "contract_not_found",
+            f"there is no contract {name!r}; put it with: batchwright contract put {name}.yaml",
+        ) from None
+    return read_contract(text, name=name)
 
 
 def _row(job: Job) -> JobRow:
