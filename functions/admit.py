@@ -11,14 +11,14 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from batchwright.aws.lambdas import logger, quiet
-from batchwright.aws.wiring import admit_world
+from batchwright.aws.worlds.admit import world
 from batchwright.steps.admit import admit
 
 
 @quiet
 def admit_message(record: SQSRecord) -> None:  # Powertools gives the message this name
     """Admit one message."""
-    for admitted in admit(record.body, record.message_id, admit_world()):
+    for admitted in admit(record.body, record.message_id, world()):
         logger.info("message admitted", **admitted.to_json())
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from batchwright.aws.lambdas import logger, quiet
-from batchwright.aws.wiring import close_world
+from batchwright.aws.worlds.close import world
 from batchwright.steps.close import close
 
 
@@ -14,6 +14,6 @@ from batchwright.steps.close import close
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Close the job of ``event["job_id"]``, whatever became of it."""
     logger.append_keys(job_id=event["job_id"])
-    answer = close(event["job_id"], event.get("failure"), close_world())
+    answer = close(event["job_id"], event.get("failure"), world())
     logger.info("job closed", answer=answer)
     return answer

@@ -7,7 +7,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from batchwright.aws.lambdas import logger, quiet
 from batchwright.aws.metrics import measure, metrics
-from batchwright.aws.wiring import bedrock, invoke_world, settings
+from batchwright.aws.wiring import settings
+from batchwright.aws.worlds.invoke import world
 from batchwright.chunk import Chunk
 from batchwright.steps.invoke import Report, invoke
 
@@ -26,11 +27,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 async def _invoke(chunk: Chunk, context: LambdaContext) -> tuple[dict[str, Any], Report]:
-    in_flight = settings().in_flight
-    async with bedrock(limit=in_flight) as engine:
+    async with world() as around:
         return await invoke(
             chunk,
-            invoke_world(engine),
+            around,
             time_left=lambda: context.get_remaining_time_in_millis() / 1000,
-            in_flight=in_flight,
+            in_flight=settings().in_flight,
         )

@@ -5,7 +5,8 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from batchwright.aws.lambdas import logger, quiet
-from batchwright.aws.wiring import plan_world, settings
+from batchwright.aws.wiring import settings
+from batchwright.aws.worlds.plan import world
 from batchwright.steps.plan import plan
 
 
@@ -16,7 +17,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     logger.append_keys(job_id=event["job_id"])
     answer = plan(
         event["job_id"],
-        plan_world(),
+        world(),
         chunk_records=settings().chunk_records,
         max_concurrency=settings().max_concurrency,
     )

@@ -2,10 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import aiohttp
 import boto3
 import pytest
 from aiohttp import web
@@ -31,8 +30,7 @@ from batchwright.errors import (
     Unavailable,
 )
 from batchwright.request import Request
-from tests.emulator.host.behaviour import Behaviour
-from tests.emulator.host.server import application
+from tests.emulator.host.running import RunningHost, running
 from tests.fakes import MODEL
 
 CREDENTIALS = Credentials("AKIDEXAMPLE", "secret", "token")
@@ -67,30 +65,30 @@ def say(text: str, max_tokens: int = 100) -> Request:
     )
 
 
+@pytest.fixture(scope="module")
+def started() -> Iterator[RunningHost]:
+    with running("echo") as host:
+        yield host
+
+
 @pytest.fixture
-async def host() -> AsyncIterator[str]:
-    async with TestServer(application(Behaviour(engine="echo"))) as server:
-        yield str(server.make_url("/")).rstrip("/")
+def host(started: RunningHost) -> RunningHost:
+    started.reset()
+    return started
 
 
-async def behave(host: str, **behaviour: Any) -> None:
-    async with (
-        aiohttp.ClientSession() as session,
-        session.put(f"{host}/_host/behaviour", json=behaviour) as answer,
-    ):
-        assert answer.status == 200, await answer.text()
-
-
-async def ask(host: str, request: Request, *, model: str = MODEL, seconds: float = 5) -> Completion:
-    engine = BedrockEngine(endpoint=host, region="us-east-1", credentials=CREDENTIALS, limit=10)
+async def ask(
+    address: str, request: Request, *, model: str = MODEL, seconds: float = 5
+) -> Completion:
+    engine = BedrockEngine(endpoint=address, region="us-east-1", credentials=CREDENTIALS, limit=10)
     async with engine:
         return await engine.ask(request, model=model, timeout=seconds, metadata=METADATA)
 
 
-def boto3_ask(host: str, request: Request, model: str = MODEL) -> dict[str, Any]:
+def boto3_ask(address: str, request: Request, model: str = MODEL) -> dict[str, Any]:
     client = boto3.client(
         "bedrock-runtime",
-        endpoint_url=host,
+        endpoint_url=address,
         region_name="us-east-1",
         aws_access_key_id=CREDENTIALS.access_key,
         aws_secret_access_key=CREDENTIALS.secret_key,
@@ -161,12 +159,12 @@ def signature(url: str, headers: dict[str, str], body: bytes) -> str:
     )
 
 
-async def test_the_answer_is_read_as_boto3_reads_it(host: str) -> None:
+async def test_the_answer_is_read_as_boto3_reads_it(host: RunningHost) -> None:
     fields = WHOLE.body.keys() - {"additionalModelRequestFields"}  # Nova takes no top_k at its top
     request = Request({name: WHOLE.body[name] for name in fields})
 
-    ours = await ask(host, request)
-    theirs = await asyncio.to_thread(boto3_ask, host, request)
+    ours = await ask(host.url, request)
+    theirs = await asyncio.to_thread(boto3_ask, host.url, request)
 
     assert ours.content == theirs["output"]["message"]["content"]
     assert ours.stop_reason == theirs["stopReason"]
@@ -175,11 +173,10 @@ async def test_the_answer_is_read_as_boto3_reads_it(host: str) -> None:
     assert ours.request_id
 
 
-async def test_a_call_carries_its_key_into_the_hosts_ledger(host: str) -> None:
-    await ask(host, say("hello"))
+async def test_a_call_carries_its_key_into_the_hosts_ledger(host: RunningHost) -> None:
+    await ask(host.url, say("hello"))
 
-    async with aiohttp.ClientSession() as session, session.get(f"{host}/_host/calls") as answer:
-        (call,) = [json.loads(line) for line in (await answer.text()).splitlines()]
+    (call,) = host.calls()
     assert call["metadata"] == METADATA
     assert call["model"] == MODEL
 
@@ -196,14 +193,14 @@ async def test_a_call_carries_its_key_into_the_hosts_ledger(host: str) -> None:
     ],
 )
 async def test_a_refusal_is_told_by_class_as_boto3_tells_it_by_name(
-    host: str, do: str, kind: type[BatchwrightError], theirs: str | None
+    host: RunningHost, do: str, kind: type[BatchwrightError], theirs: str | None
 ) -> None:
-    await behave(host, faults=[{"do": do}])
+    host.behave(faults=[{"do": do}])
 
     with pytest.raises(kind) as ours:
-        await ask(host, say("canary"))
+        await ask(host.url, say("canary"))
     with pytest.raises(ClientError) as boto:
-        await asyncio.to_thread(boto3_ask, host, say("canary"))
+        await asyncio.to_thread(boto3_ask, host.url, say("canary"))
 
     if theirs is not None:
         assert boto.value.response["Error"]["Code"] == theirs
@@ -213,33 +210,32 @@ async def test_a_refusal_is_told_by_class_as_boto3_tells_it_by_name(
 
 @pytest.mark.parametrize("do", ["hang", "cut"])
 async def test_a_call_without_a_whole_answer_is_ambiguous_and_is_made_once(
-    host: str, do: str
+    host: RunningHost, do: str
 ) -> None:
-    await behave(host, faults=[{"do": do}])
+    host.behave(faults=[{"do": do}])
 
     with pytest.raises(TimedOut):
-        await ask(host, say("hello"), seconds=0.3)
+        await ask(host.url, say("hello"), seconds=0.3)
     try:
-        theirs = await asyncio.to_thread(boto3_ask, host, say("hello"))
+        theirs = await asyncio.to_thread(boto3_ask, host.url, say("hello"))
     except BotoCoreError:
         pass
     else:
         assert "output" not in theirs, "boto3 takes half an answer for a whole one, and reads none"
 
-    async with aiohttp.ClientSession() as session, session.get(f"{host}/_host/calls") as answer:
-        assert len((await answer.text()).splitlines()) == 2
+    assert len(host.calls()) == 2
 
 
-async def test_an_empty_answer_that_boto3_lets_pass_is_malformed(host: str) -> None:
-    await behave(host, faults=[{"do": "empty"}])
+async def test_an_empty_answer_that_boto3_lets_pass_is_malformed(host: RunningHost) -> None:
+    host.behave(faults=[{"do": "empty"}])
 
     with pytest.raises(MalformedCompletion):
-        await ask(host, say("hello"))
-    assert "output" not in await asyncio.to_thread(boto3_ask, host, say("hello"))
+        await ask(host.url, say("hello"))
+    assert "output" not in await asyncio.to_thread(boto3_ask, host.url, say("hello"))
 
 
-async def test_a_cut_answer_says_so(host: str) -> None:
-    assert (await ask(host, say("x" * 100, max_tokens=2))).stop_reason == "max_tokens"
+async def test_a_cut_answer_says_so(host: RunningHost) -> None:
+    assert (await ask(host.url, say("x" * 100, max_tokens=2))).stop_reason == "max_tokens"
 
 
 async def test_a_host_that_is_not_there_is_unavailable() -> None:

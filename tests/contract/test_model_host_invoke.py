@@ -199,5 +199,3 @@ def test_invoke_models_metadata_reaches_the_ledger(bedrock: Any, host: RunningHo
     )
 
     assert host.calls()[0]["metadata"] == {"key": "k-1"}
-
-

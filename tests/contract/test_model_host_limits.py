@@ -2,7 +2,6 @@
 
 import json
 import socket
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -39,7 +38,7 @@ def converse(bedrock: Any, text: str = "0123456789", **config: Any) -> tuple[int
     try:
         return 200, bedrock.converse(modelId=NOVA, messages=messages, inferenceConfig=config)
     except ClientError as error:
-        return error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]
+        return error.response["ResponseMetadata"]["HTTPStatusCode"], dict(error.response["Error"])
 
 
 def test_over_the_quota_of_requests_a_call_is_throttled_at_once(
@@ -98,8 +97,8 @@ def test_latency_with_a_spread_repeats_by_its_seed(bedrock: Any, host: RunningHo
         latencies = [converse(bedrock)[1]["metrics"]["latencyMs"] for _ in range(10)]
         return max(range(10), key=latencies.__getitem__)
 
-    # Of these ten, the fifth is the longest by far with seed 2, and the tenth with seed 12.
-    assert [slowest(2), slowest(12), slowest(2)] == [SLOW_2, SLOW_12, SLOW_2]
+    # With these seeds one of the ten takes some 240 ms, and the next one 26 or 42.
+    assert [slowest(45), slowest(75), slowest(45)] == [5, 3, 5]
 
 
 def test_1500_connections_are_held_at_once(host: RunningHost) -> None:
@@ -116,7 +115,7 @@ def test_1500_connections_are_held_at_once(host: RunningHost) -> None:
 def test_a_reset_forgets_calls_in_flight_too(host: RunningHost) -> None:
     host.behave(latency_ms=200)
     with closing(sent(host)) as waiting:
-        time.sleep(0.05)  # the call has to be on its way; nothing shows it from outside
+        host.behaviour()  # answered later than the call was begun: the host takes turns
         host.reset()
         assert waiting.recv(15) == b"HTTP/1.1 200 OK"
 

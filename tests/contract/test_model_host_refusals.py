@@ -137,10 +137,11 @@ MAYBE = [{"role": "assistant", "content": [{"text": "well"}]}]
 def test_what_the_service_refuses_is_refused_in_its_words(
     host: RunningHost, asked: dict[str, Any], why: str
 ) -> None:
-    with host.client(parameter_validation=False) as client, pytest.raises(ClientError, match=re.escape(why)) as error:
+    with (
+        host.client(parameter_validation=False) as client,
+        pytest.raises(ClientError, match=re.escape(why)) as error,
+    ):
         client.converse(modelId=NOVA, **asked)
 
     assert refusal(error)[:2] == (400, "ValidationException")
     assert [(call["status"], call["input_tokens"]) for call in host.calls()] == [(400, 0)]
-
-

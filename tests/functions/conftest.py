@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from moto import mock_aws
 
 from batchwright.aws import wiring
+from tests.emulator.host.running import running
 from tests.house import cloudformation
 
 ROOT = Path(__file__).parents[2]
@@ -51,11 +50,8 @@ class Context(LambdaContext):
 @pytest.fixture(scope="session")
 def host() -> Iterator[str]:
     """A model host that echoes."""
-    command = [sys.executable, "-m", "tests.emulator.host", "--port", "0", "--engine", "echo"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603
-        assert server.stdout is not None
-        yield f"http://127.0.0.1:{json.loads(server.stdout.readline())['port']}"
-        server.terminate()
+    with running("echo") as started:
+        yield started.url
 
 
 @pytest.fixture

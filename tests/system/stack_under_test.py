@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
-from urllib.request import Request, urlopen
 
 from batchwright.aws.dynamodb import DynamoDBJobs
 from batchwright.job import JobRow
 from tests.emulator.cloud import Cloud
+from tests.emulator.host.running import RunningHost
 
 PATIENCE = 60.0
 
@@ -147,17 +147,14 @@ class StackUnderTest:
 
     # ---- the model host -------------------------------------------------------------------
 
+    @property
+    def host(self) -> RunningHost:
+        return RunningHost(port=int(self.cloud.url("host").rpartition(":")[2]), pid=0)
+
     def behave(self, **behaviour: Any) -> None:
         """Make the host forget its calls, and behave."""
-        self._tell("POST", "/_host/reset", {})
-        self._tell("PUT", "/_host/behaviour", {"engine": "echo", **behaviour})
+        self.host.reset()
+        self.host.behave(engine="echo", **behaviour)
 
     def calls(self) -> list[dict[str, Any]]:
-        with urlopen(f"{self.cloud.url('host')}/_host/calls") as answer:  # noqa: S310 - our own host
-            return [json.loads(line) for line in answer.read().splitlines()]
-
-    def _tell(self, method: str, path: str, body: dict[str, Any]) -> None:
-        request = Request(  # noqa: S310 - our own host
-            self.cloud.url("host") + path, json.dumps(body).encode(), method=method
-        )
-        urlopen(request).close()  # noqa: S310 - our own host
+        return self.host.calls()

@@ -6,7 +6,6 @@ from batchwright.contract import Contract
 from batchwright.dialects.converse import Converse
 from batchwright.dialects.dialect import Dialect
 from batchwright.dialects.openai_chat import OpenAIChat
-from batchwright.dialects.table import Table
 from batchwright.errors import Refused
 from batchwright.lines import Line
 
@@ -40,9 +39,9 @@ def detect(first: Line, contract: Contract) -> Dialect:
 
 def open_dialect(name: str, contract: Contract, header: bytes | None) -> Dialect:
     """Return the dialect that :func:`detect` found, for a worker on one chunk."""
-    if name == Table.name:
-        return Table.of_header(header or b"", 1, contract)
-    return LINE_DIALECTS[name]()
+    if name in LINE_DIALECTS:
+        return LINE_DIALECTS[name]()
+    return _table(header or b"", 1, contract)
 
 
 def errors_inline(name: str) -> bool:
@@ -86,4 +85,10 @@ def _of_text(content: bytes, line: int, contract: Contract) -> Dialect:
             f" (contract {contract.name!r} holds none); known are {KNOWN}",
             line=line,
         )
-    return Table.of_header(content, line, contract)
+    return _table(content, line, contract)
+
+
+def _table(header: bytes, line: int, contract: Contract) -> Dialect:
+    from batchwright.dialects.table import Table  # noqa: PLC0415 - jinja2 costs a cold start
+
+    return Table.of_header(header, line, contract)

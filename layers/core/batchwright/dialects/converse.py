@@ -58,6 +58,7 @@ class Converse:
     name = "bedrock_converse"
     framing = staticmethod(lines)
     errors_inline = True
+    header = False
 
     @staticmethod
     def speaks(model_input: object) -> bool:

@@ -57,6 +57,11 @@ class Dialect(Protocol):
         """Whether the peers who made the dialect write failures into the output, between the answers."""
         ...
 
+    @property
+    def header(self) -> bool:
+        """Whether the first line names the columns and is no record."""
+        ...
+
     def read(self, line: Line) -> Record:
         """Read one line; raises :class:`RecordInvalid`."""
         ...

@@ -106,6 +106,7 @@ class OpenAIChat:
     name = "openai_chat"
     framing = staticmethod(lines)
     errors_inline = False
+    header = False
 
     def read(self, line: Line) -> Record:
         """Read one line into a Converse-shaped request."""

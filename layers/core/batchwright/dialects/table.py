@@ -22,6 +22,7 @@ class Table:
     name = "csv"
     framing = staticmethod(rows)
     errors_inline = False
+    header = True
 
     def __init__(self, columns: tuple[str, ...], contract: Contract) -> None:
         """``contract`` must hold a prompt."""

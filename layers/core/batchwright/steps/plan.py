@@ -11,7 +11,6 @@ import orjson
 from batchwright.chunk import ByteRange, Chunk
 from batchwright.contract import Contract
 from batchwright.dialects import Dialect, detect
-from batchwright.dialects.table import Table
 from batchwright.digest import digest
 from batchwright.errors import AccessDenied, Missing, RecordInvalid, Refused
 from batchwright.job import Job, JobRow, Pin, Reason, Status, timestamp
@@ -164,7 +163,7 @@ class Planner:
                 if fault.code != "invalid_json_line":
                     break
             else:
-                return dialect, line if isinstance(dialect, Table) else None
+                return dialect, line if dialect.header else None
         raise refusal or Refused("empty_file", "the file holds no record")
 
     def _chunks(

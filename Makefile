@@ -1,0 +1,45 @@
+# The commands of this repository. `make` alone lists them. ENGINE=echo answers without a language model.
+ENGINE ?= llama
+PYTHON := .venv/bin/python
+CLOUD := $(PYTHON) -m tests.emulator.cloud
+UV := tests/emulator/setup.sh uv
+PINS := tests/emulator/requirements
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up down demo test check lock clean
+
+help: ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /make \1 - /p' $(MAKEFILE_LIST) | awk -F ' - ' '{ printf "%-12s %s\n", $$1, $$2 }'
+
+setup: ## install everything into .venv and .local (the other commands do it by themselves)
+	@tests/emulator/setup.sh
+
+up: setup ## start the cloud on this laptop and deploy to it
+	@$(CLOUD) up --engine $(ENGINE)
+
+down: ## end the laptop cloud
+	@test ! -x $(PYTHON) || $(CLOUD) down
+
+demo: up ## run a sample job on the laptop cloud and show its results
+	@. .local/env && $(PYTHON) -m tests.emulator.demo
+
+test: setup ## run all tests
+	@$(PYTHON) -m pytest
+
+check: setup ## look at the code without running it: format, lint, layers, types, template
+	@.venv/bin/ruff format --check
+	@.venv/bin/ruff check
+	@.venv/bin/lint-imports
+	@.venv/bin/mypy
+	@.venv/bin/cfn-lint template.yaml
+
+lock: ## choose the newest versions that fit, of everything
+	@$(UV) lock --upgrade
+	@$(UV) export --quiet --no-dev --no-default-groups --no-emit-project --no-hashes --no-annotate --no-header \
+		-o layers/core/requirements.txt
+	@for tool in sam ministack; do $(UV) pip compile --quiet --upgrade --universal --python-version 3.13 \
+		--no-annotate --no-header $(PINS)/$$tool.in -o $(PINS)/$$tool.txt || exit; done
+
+clean: down ## remove what the commands made, the environments too
+	@rm -rf .venv .local .aws-sam out dist .coverage .hypothesis .pytest_cache .mypy_cache .ruff_cache \
+		.import_linter_cache

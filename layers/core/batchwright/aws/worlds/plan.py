@@ -1,0 +1,16 @@
+"""What planning needs, on AWS."""
+
+from batchwright.aws.clock import SystemClock
+from batchwright.aws.eventbridge import EventBridgeEvents
+from batchwright.aws.wiring import client, jobs, objects
+from batchwright.steps.plan import World
+
+
+def world() -> World:
+    """Return the world around planning."""
+    return World(
+        objects=objects(),
+        jobs=jobs(),
+        events=EventBridgeEvents(client("events")),
+        clock=SystemClock(),
+    )

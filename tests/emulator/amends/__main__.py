@@ -1,0 +1,13 @@
+"""Start ministack, amended. Its settings come by environment, as ministack documents them."""
+
+import os
+
+os.environ.pop(
+    "PYTHONPATH", None
+)  # brought this package here; the Lambda workers shall not see the repository
+
+from ministack import app
+
+from tests.emulator.amends import events, keys, objects, roles, tls, workers, workflow  # noqa: F401
+
+app.main()

@@ -1,0 +1,51 @@
+"""How the host is told to behave, and how a change to that is read."""
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator
+
+type EngineName = Literal["echo", "llama"]
+type LimitModel = Literal["window", "bucket"]
+type Doing = Literal[
+    "throttle", "500", "503", "529", "400", "403", "hang", "cut", "empty", "truncate", "filtered"
+]
+
+
+class Fault(BaseModel):
+    """One scripted fault: which calls it may hit, what it does, how many times and how often."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    match: str | None = None
+    do: Doing
+    times: PositiveInt | None = None
+    rate: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+    @field_validator("match")
+    @classmethod
+    def _is_a_regex(cls, match: str | None) -> str | None:
+        try:
+            re.compile(match or "")
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        return match
+
+
+class Behaviour(BaseModel):
+    """What the host does with a call; null in `rpm` or `tpm` means no limit."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    engine: EngineName = "llama"
+    latency_ms: Annotated[float, Field(ge=0)] = 0.0
+    latency_sigma: Annotated[float, Field(ge=0)] = 0.0
+    rpm: PositiveInt | None = None
+    tpm: PositiveInt | None = None
+    limit_model: LimitModel = "window"
+    faults: list[Fault] = []
+    seed: int = 0
+
+    def changed_by(self, given: dict[str, Any]) -> Self:
+        """Return this behaviour with what is given put over it; what is not given stays."""
+        return type(self).model_validate(self.model_dump() | given)

@@ -1,0 +1,118 @@
+"""The desk: where a call is admitted, paid for, answered by an engine and written down."""
+
+import asyncio
+import random
+import time
+from dataclasses import replace
+from math import log
+from typing import Any
+
+from tests.emulator.host.behaviour import Behaviour, Doing, EngineName
+from tests.emulator.host.engines.echo import Echo
+from tests.emulator.host.engines.llama import Llama
+from tests.emulator.host.engines.port import Ask, Completion, Engine, StopReason, tokens_in
+from tests.emulator.host.faults import Faults
+from tests.emulator.host.ledger import Call, Ledger
+from tests.emulator.host.quota import Quotas, Reservation, Shortage
+from tests.emulator.host.refusals import Refusal, scripted, too_many
+
+# What is reserved for a call that names no maximum: the whole output of a model.
+UNSET_MAX_TOKENS = 4096
+FILTERED = "The generated text has been blocked by our content filters."
+
+
+class Desk:
+    """The host's state: how it behaves, what quota is left, which faults are armed, what was paid.
+
+    Calls in flight keep the ledger and the reservation that they began with, so a reset forgets them.
+    """
+
+    def __init__(self, begin_with: Behaviour) -> None:
+        self._begin_with = begin_with
+        self.behaviour = begin_with
+        self._engines: dict[EngineName, Engine] = {"echo": Echo(), "llama": Llama()}
+        self.reset()
+
+    def reset(self) -> None:
+        """Go back to how it was at the start."""
+        self.ledger = Ledger()
+        self.behave(self._begin_with.model_dump())
+
+    def behave(self, given: dict[str, Any]) -> None:
+        """Change what is given. A limit given begins afresh, and so do faults or a seed given."""
+        self.behaviour = self.behaviour.changed_by(given)
+        told = self.behaviour
+        if given.keys() & {"rpm", "tpm", "limit_model"}:
+            self._quotas = Quotas(
+                rpm=told.rpm, tpm=told.tpm, limit_model=told.limit_model, start=time.monotonic()
+            )
+        if given.keys() & {"faults", "seed"}:
+            self._faults = Faults(told.faults, seed=told.seed)
+            self._dice = random.Random(told.seed)  # noqa: S311 - to be repeated, not to be secret
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that answers now."""
+        return self._engines[self.behaviour.engine]
+
+    async def close(self) -> None:
+        """Let go of the engines."""
+        for engine in self._engines.values():
+            await engine.close()
+
+    def admit(self, ask: Ask, *, model: str) -> tuple[Doing | None, Reservation]:
+        """Return the fault that is to hit the call, and its reservation; or refuse it at once."""
+        doing = self._faults.draw(ask.user_text)
+        if doing is not None and (refusal := scripted(doing)) is not None:
+            raise refusal
+        wanted = UNSET_MAX_TOKENS if ask.max_tokens is None else ask.max_tokens
+        tokens = tokens_in(ask.characters) + wanted
+        reservation = self._quotas.reserve(model, tokens, now=time.monotonic())
+        if isinstance(reservation, Shortage):
+            raise too_many(reservation.what)
+        return doing, reservation
+
+    async def pay(
+        self, call: Call, ask: Ask, doing: Doing | None, reservation: Reservation
+    ) -> Completion:
+        """Wait as long as the model would, have the engine answer, settle and write it down."""
+        ledger, engine, used = self.ledger, self.engine, (0, 0)
+        try:
+            if delay := self._delay():
+                await asyncio.sleep(delay)
+            completion = altered(await engine.complete(ask), doing)
+            used = completion.input_tokens, completion.output_tokens
+        except Refusal as refusal:
+            call.status = refusal.status
+            raise
+        finally:
+            reservation.settle(*used, now=time.monotonic())
+            call.input_tokens, call.output_tokens = used
+            ledger.append(call)
+        return completion
+
+    def refuse(self, call: Call, refusal: Refusal) -> None:
+        """Write down a call that was refused before it was paid for."""
+        call.status = refusal.status
+        self.ledger.append(call)
+
+    def _delay(self) -> float:
+        median, sigma = self.behaviour.latency_ms / 1000, self.behaviour.latency_sigma
+        if median == 0 or sigma == 0:
+            return median
+        return self._dice.lognormvariate(log(median), sigma)
+
+
+def altered(completion: Completion, doing: Doing | None) -> Completion:
+    """Return the answer as the faults `truncate` and `filtered` leave it; others leave it be."""
+    if doing == "truncate":
+        half = completion.text[: len(completion.text) // 2]
+        return replace(
+            completion,
+            text=half,
+            stop_reason=StopReason.MAX_TOKENS,
+            output_tokens=(completion.output_tokens + 1) // 2,
+        )
+    if doing == "filtered":
+        return replace(completion, text=FILTERED, stop_reason=StopReason.CONTENT_FILTERED)
+    return completion

@@ -1,0 +1,1 @@
+"""What can answer a call: the port, and one module for each engine."""

@@ -1,0 +1,90 @@
+"""A model host started for a test or a demo, and the few things one says to it."""
+
+import json
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningHost:
+    """A host that listens."""
+
+    port: int
+    pid: int
+
+    @property
+    def url(self) -> str:
+        """What AWS_ENDPOINT_URL_BEDROCK_RUNTIME is to hold."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def behave(self, **given: Any) -> dict[str, Any]:
+        """Change what is given, and return how it behaves now."""
+        told: dict[str, Any] = json.loads(self._send("PUT", "/_host/behaviour", given))
+        return told
+
+    def behaviour(self) -> dict[str, Any]:
+        """Return how it behaves."""
+        told: dict[str, Any] = json.loads(self._send("GET", "/_host/behaviour"))
+        return told
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Return the ledger of calls."""
+        return [json.loads(line) for line in self._send("GET", "/_host/calls").splitlines()]
+
+    def reset(self) -> None:
+        """Forget the calls, and begin again as at the start."""
+        self._send("POST", "/_host/reset")
+
+    @contextmanager
+    def client(self, **settings: Any) -> Iterator[Any]:
+        """Open boto3's own client to the host; it asks once, whatever comes back."""
+        client = boto3.client(
+            "bedrock-runtime",
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(retries={"total_max_attempts": 1}, **settings),
+        )
+        with closing(client):
+            yield client
+
+    def _send(self, method: str, path: str, body: object = None) -> bytes:
+        asked = urllib.request.Request(  # noqa: S310 - loopback
+            self.url + path, method=method, data=None if body is None else json.dumps(body).encode()
+        )
+        try:
+            with urllib.request.urlopen(asked) as answer:  # noqa: S310 - loopback
+                written: bytes = answer.read()
+                return written
+        except urllib.error.HTTPError as error:
+            with error:
+                raise ValueError(json.loads(error.read())["message"]) from None
+
+
+@contextmanager
+def running(engine: str = "echo") -> Iterator[RunningHost]:
+    """Run a host on a free port until the block ends; it must then end in order."""
+    command = [sys.executable, "-m", "tests.emulator.host", "--port", "0", "--engine", engine]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as started:  # noqa: S603 - our own module
+        try:
+            if started.stdout is None or not (said := started.stdout.readline()):
+                raise RuntimeError("the model host did not start")
+            yield RunningHost(port=json.loads(said)["port"], pid=started.pid)
+        finally:
+            started.terminate()
+            ended = started.wait(timeout=20)
+        if ended != 0:
+            raise RuntimeError(f"the model host ended with exit code {ended}")

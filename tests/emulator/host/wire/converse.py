@@ -1,0 +1,157 @@
+"""Converse: its request read, its answer written."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from tests.emulator.host.engines.port import Ask, Completion
+from tests.emulator.host.refusals import invalid
+from tests.emulator.host.wire.conversation import Message, SystemBlock, system_text, turns
+from tests.emulator.host.wire.schema import read_schema
+from tests.emulator.host.wire.shapes import Shape, read
+
+type Sequence = Annotated[str, Field(min_length=1)]
+type Fraction = Annotated[float, Field(ge=0, le=1)]
+_METADATA = r"^[a-zA-Z0-9\s:_@$#=/+,\-.]{%s,256}$"
+type MetadataKey = Annotated[str, Field(pattern=_METADATA % 1)]
+type MetadataValue = Annotated[str, Field(pattern=_METADATA % 0)]
+type Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(min_length=1, max_length=16)]
+
+
+class InferenceConfig(Shape):
+    """How to decode."""
+
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    temperature: Fraction | None = None
+    top_p: Fraction | None = None
+    stop_sequences: list[Sequence] = Field(default_factory=list, max_length=2500)
+
+
+class JsonSchema(Shape):
+    """A schema; the service takes it as a string of JSON."""
+
+    schema_: Annotated[str, Field(alias="schema")]
+    name: str | None = None
+    description: str | None = None
+
+
+class Structure(Shape):
+    """A union with one member."""
+
+    json_schema: JsonSchema
+
+
+class TextFormat(Shape):
+    """The form that the answer must have."""
+
+    type: Literal["json_schema"]
+    structure: Structure
+
+
+class OutputConfig(Shape):
+    """What is wanted of the output."""
+
+    text_format: TextFormat | None = None
+    effort: str | None = None
+
+
+class ServiceTier(Shape):
+    """The tier asked for, which is then the tier served."""
+
+    type: Literal["priority", "default", "flex", "reserved"]
+
+
+class PerformanceConfig(Shape):
+    """The latency asked for, which is then the latency served."""
+
+    latency: Literal["standard", "optimized"]
+
+
+class ConverseRequest(Shape):
+    """A Converse request. Of what Bedrock takes, `UNSERVED` is refused when it is asked for."""
+
+    messages: list[Message]
+    system: list[SystemBlock] | None = None
+    inference_config: InferenceConfig = InferenceConfig()
+    output_config: OutputConfig | None = None
+    request_metadata: Metadata | None = None
+    service_tier: ServiceTier | None = None
+    performance_config: PerformanceConfig | None = None
+    additional_model_response_field_paths: list[str] = Field(default_factory=list)
+    additional_model_request_fields: dict[str, Any] | None = None
+    tool_config: dict[str, Any] | None = None
+    guardrail_config: dict[str, Any] | None = None
+    prompt_variables: dict[str, Any] | None = None
+
+
+UNSERVED = {
+    "tool_config": "This model doesn't support tool use.",
+    "guardrail_config": (
+        "The guardrail identifier or version provided in the request does not exist."
+    ),
+    "prompt_variables": "promptVariables can only be used with a prompt resource.",
+}
+
+
+class Converse:
+    """One Converse request, read from its body."""
+
+    def __init__(self, body: bytes) -> None:
+        self._request = read(ConverseRequest, body)
+        self.metadata = self._request.request_metadata
+        self.ask = _ask(self._request)
+
+    def answer(self, completion: Completion, *, latency_ms: int) -> dict[str, Any]:
+        """Return the body of the answer."""
+        content = [{"text": completion.text}] if completion.text else []
+        body = {
+            "metrics": {"latencyMs": latency_ms},
+            "output": {"message": {"content": content, "role": "assistant"}},
+            "stopReason": completion.stop_reason,
+            "usage": usage(completion),
+        }
+        if self._request.service_tier is not None:
+            body["serviceTier"] = {"type": self._request.service_tier.type}
+        if self._request.performance_config is not None:
+            body["performanceConfig"] = {"latency": self._request.performance_config.latency}
+        return body
+
+
+def usage(completion: Completion) -> dict[str, int]:
+    """Return the tokens as Converse and Nova tell them."""
+    return {
+        "inputTokens": completion.input_tokens,
+        "outputTokens": completion.output_tokens,
+        "totalTokens": completion.input_tokens + completion.output_tokens,
+    }
+
+
+def refuse_unserved(request: ConverseRequest) -> None:
+    """Refuse what this host can't honour, rather than drop it."""
+    for member, why in UNSERVED.items():
+        if getattr(request, member) is not None:
+            raise invalid(why)
+    for key in request.additional_model_request_fields or {}:
+        raise invalid(
+            "The model returned the following errors: Malformed input request: "
+            f"#: extraneous key [{key}] is not permitted, please reformat your input and try again."
+        )
+    if request.output_config is not None and request.output_config.effort is not None:
+        raise invalid("This model doesn't support the effort field in outputConfig.")
+    if not all(path.startswith("/") for path in request.additional_model_response_field_paths):
+        raise invalid("additionalModelResponseFieldPaths must be JSON pointers.")
+
+
+def _ask(request: ConverseRequest) -> Ask:
+    refuse_unserved(request)
+    decoding = request.inference_config
+    wanted = None if request.output_config is None else request.output_config.text_format
+    return Ask(
+        turns=turns(request.messages),
+        system=system_text(request.system),
+        max_tokens=decoding.max_tokens,
+        temperature=decoding.temperature,
+        top_p=decoding.top_p,
+        stop_sequences=tuple(decoding.stop_sequences),
+        schema=None if wanted is None else read_schema(wanted.structure.json_schema.schema_),
+    )
