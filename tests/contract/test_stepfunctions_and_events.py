@@ -38,11 +38,12 @@ def test_a_change_of_a_job_arrives_where_somebody_listens() -> None:
     events.put_rule(Name="jobs", EventPattern=json.dumps(pattern))
     events.put_targets(Rule="jobs", Targets=[{"Id": "queue", "Arn": arn["QueueArn"]}])
 
-    EventBridgeEvents(events).job_changed("j", Status.COMPLETED, {"counts": {"total": 1}})
+    EventBridgeEvents(events, "box").job_changed("j", Status.COMPLETED, {"counts": {"total": 1}})
 
     (message,) = sqs.receive_message(QueueUrl=queue)["Messages"]
     assert json.loads(message["Body"])["detail"] == {
         "job_id": "j",
         "status": "completed",
+        "bucket": "box",
         "counts": {"total": 1},
     }

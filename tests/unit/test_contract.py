@@ -58,7 +58,11 @@ def test_a_changed_prompt_changes_the_digest() -> None:
         (TRIAGE + "  - [", "is not YAML: see line 6"),
         (TRIAGE + "prompt: {user: '{% if %}'}", "prompt.user: line 1"),
         (TRIAGE.replace("name: triage", "name: other"), "make them the same"),
-        (TRIAGE + "response: {schema: {maximum: 9007199254740993}}", "cannot carry exactly"),
+        (TRIAGE + "response: {schema: {const: 9007199254740993}}", "cannot carry exactly"),
+        (
+            TRIAGE + "response: {schema: {minimum: 1}}",
+            "response.schema: Value error, minimum: this bound",
+        ),
         ("\xff", "is not YAML"),
         ("just text", "the file: Input should be"),
     ],

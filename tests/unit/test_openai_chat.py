@@ -115,6 +115,15 @@ def test_a_parameter_that_asks_for_the_default_is_taken(body: dict[str, Any]) ->
         ({"max_tokens": 1, "max_completion_tokens": 1}, "body.max_tokens"),
         ({"frequency_penalty": 0.5}, "body.frequency_penalty"),
         ({"response_format": {"type": "json_object"}}, "body.response_format"),
+        (
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "n", "schema": {"minimum": 1}},
+                }
+            },
+            "body.response_format.json_schema.json_schema.schema",
+        ),
         ({"messages": []}, "body.messages"),
         ({"messages": [{"role": "user", "content": "  "}]}, "body.messages[0].content"),
         ({"messages": [{"role": "assistant", "content": "x"}]}, "body.messages"),

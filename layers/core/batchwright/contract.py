@@ -12,6 +12,7 @@ from batchwright.digest import digest_of_envelope
 from batchwright.errors import ContractInvalid, RecordInvalid
 from batchwright.record import Record
 from batchwright.request import Request
+from batchwright.schema import Schema
 
 DEFAULT = "default"
 NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
@@ -54,7 +55,7 @@ class ResponseFormat(BaseModel):
 
     model_config = ConfigDict(**_STRICT, populate_by_name=True)
 
-    json_schema: Annotated[dict[str, Any], Field(alias="schema", min_length=1)]
+    json_schema: Annotated[Schema, Field(alias="schema", min_length=1)]
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "answer"
 
 

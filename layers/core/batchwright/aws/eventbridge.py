@@ -19,13 +19,14 @@ DETAIL_TYPE = "Job State Change"
 class EventBridgeEvents:
     """Puts events on the account's default bus."""
 
-    def __init__(self, client: "EventBridgeClient") -> None:
-        """Nothing is called yet."""
+    def __init__(self, client: "EventBridgeClient", bucket: str) -> None:
+        """``bucket`` is the stack's: every stack of an account puts its events on the same bus."""
         self._events = client
+        self._bucket = bucket
 
     def job_changed(self, job_id: str, status: Status, detail: Mapping[str, object]) -> None:
         """Say that a job has another status; an event may come twice."""
-        entry = {"job_id": job_id, "status": status.value, **detail}
+        entry = {"job_id": job_id, "status": status.value, "bucket": self._bucket, **detail}
         with told("event of a job"):
             answer = self._events.put_events(
                 Entries=[

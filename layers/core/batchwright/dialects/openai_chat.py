@@ -12,6 +12,7 @@ from batchwright.errors import RecordInvalid
 from batchwright.lines import Line, lines
 from batchwright.record import Record
 from batchwright.request import Request
+from batchwright.schema import Schema
 
 URL = "/v1/chat/completions"
 FINISH_REASONS = {
@@ -50,7 +51,7 @@ class JsonSchema(Fields):
     """A schema and its name."""
 
     name: str = Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")
-    schema_: dict[str, Any] = Field(alias="schema")
+    schema_: Schema = Field(alias="schema")
     strict: bool | None = None
     description: str | None = None
 

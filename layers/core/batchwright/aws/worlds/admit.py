@@ -13,7 +13,7 @@ def world() -> World:
         objects=objects(),
         jobs=jobs(),
         workflows=StepFunctionsWorkflows(client("stepfunctions"), settings().state_machine_arn),
-        events=EventBridgeEvents(client("events")),
+        events=EventBridgeEvents(client("events"), settings().bucket),
         clock=SystemClock(),
         models=settings().models,
     )

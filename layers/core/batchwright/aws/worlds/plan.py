@@ -2,7 +2,7 @@
 
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.eventbridge import EventBridgeEvents
-from batchwright.aws.wiring import client, jobs, objects
+from batchwright.aws.wiring import client, jobs, objects, settings
 from batchwright.steps.plan import World
 
 
@@ -11,6 +11,6 @@ def world() -> World:
     return World(
         objects=objects(),
         jobs=jobs(),
-        events=EventBridgeEvents(client("events")),
+        events=EventBridgeEvents(client("events"), settings().bucket),
         clock=SystemClock(),
     )
