@@ -12,6 +12,8 @@ shopt -s inherit_errexit
 cd "$(dirname "$0")/../.."
 export UV_PYTHON_INSTALL_DIR=$PWD/.local/python # where uv puts a Python that it had to fetch
 unset VIRTUAL_ENV PYTHONHOME PYTHONPATH         # somebody else's environment would leak into ours
+# Trust what the system trusts, as pip does: a company's proxy may stand between here and the packages.
+if [ -z "${UV_SYSTEM_CERTS:-}" ] && [ -e /etc/ssl/certs/ca-certificates.crt ]; then export UV_SYSTEM_CERTS=true; fi
 uv_version=0.13.9
 pins=tests/emulator/requirements
 
