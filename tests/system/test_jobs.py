@@ -1,6 +1,7 @@
 """The way of a job through the deployed template, IAM enforced, by both doors."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -169,6 +170,29 @@ def test_a_model_that_only_throttles_is_waited_for_by_the_workflow(stack: StackU
     stack.behave()
 
     assert stack.ended("inbox/patient.jsonl").counts()["succeeded"] == 3
+
+
+@pytest.fixture
+def short_lived(stack: StackUnderTest) -> Iterator[None]:
+    """Give workers five seconds to live."""
+    function, client = stack.cloud.physical("InvokeFunction"), stack.cloud.client("lambda")
+    before = client.get_function_configuration(FunctionName=function)["Timeout"]
+    client.update_function_configuration(FunctionName=function, Timeout=5)
+    yield
+    client.update_function_configuration(FunctionName=function, Timeout=before)
+
+
+@pytest.mark.usefixtures("short_lived")
+def test_a_worker_whose_time_is_up_is_followed_by_another(stack: StackUnderTest) -> None:
+    stack.behave(latency_ms=900)
+    before = "\n".join(stack.logs("invoke")).count('"more"')
+
+    row = stack.run("inbox/long.jsonl", chat_file(1000))
+
+    assert row.counts()["succeeded"] == 1000
+    assert row.chunks == 1
+    assert "\n".join(stack.logs("invoke")).count('"more"') > before
+    assert row.tally.calls == len(stack.calls()) <= 1000 + 200, "at most those in flight twice"
 
 
 def test_a_record_that_the_model_refuses_fails_alone(stack: StackUnderTest) -> None:
