@@ -1,7 +1,6 @@
 """The handlers as Lambda calls them, in this process: moto is AWS, the model host is Bedrock."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,9 +27,6 @@ ENVIRONMENT = {
     "JOBS_TABLE": "jobs",
     "STATE_MACHINE_ARN": STATE_MACHINE,
 }
-# Powertools reads these when the handlers are imported, before any fixture.
-os.environ["POWERTOOLS_SERVICE_NAME"] = "batchwright"
-os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Batchwright"
 
 
 class Context(LambdaContext):

@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 
 from batchwright.errors import BatchwrightError, Unforeseen
 
-logger = Logger(utc=True, log_uncaught_exceptions=False)
+logger = Logger(service="batchwright", utc=True, log_uncaught_exceptions=False)
 
 
 def quiet[**P, R](handler: Callable[P, R]) -> Callable[P, R]:

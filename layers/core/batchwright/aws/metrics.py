@@ -10,7 +10,7 @@ from batchwright.steps.invoke import Report
 # CloudWatch_Embedded_Metric_Format_Specification.html).
 MOST_VALUES = 100
 
-metrics = Metrics()
+metrics = Metrics(namespace="Batchwright", service="batchwright")
 
 
 def measure(report: Report) -> None:
