@@ -45,7 +45,7 @@ async def run(cloud: Cloud, address: str, arguments: list[str]) -> int:
             await stays.enter_async_context(relayed(cloud.url(server), address))
             for server in ("ministack", "host")
         ]
-        template = cloud.at / "sam-local.json"
+        template = cloud.at / "tmp/sam-local.json"  # goes with the cloud
         endpoints = surroundings.of_a_client(ministack=ministack, host=host)
         template.write_text(json.dumps(deployed_template(cloud, endpoints), indent=2))
         command = [str(stack.LOCAL / "sam/bin/sam"), "local", verb, "-t", str(template), *rest]

@@ -69,7 +69,7 @@ GRANTS = {
     "JobStateMachineRole": """
         lambda:InvokeFunction  ${PlanFunction.Arn} ${InvokeFunction.Arn} ${CloseFunction.Arn}
         s3:GetObject  ${Bucket.Arn}/jobs/*/plan.jsonl
-        s3:PutObject s3:ListMultipartUploadParts s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/map/*
+        s3:GetObject s3:PutObject s3:ListMultipartUploadParts s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/map/*
         states:StartExecution  ${JobStateMachine}
         states:DescribeExecution states:StopExecution states:RedriveExecution  ${OurRuns}:* ${OurRuns}/Chunks:*
         kms:Decrypt kms:GenerateDataKey  ${Key.Arn}

@@ -8,7 +8,6 @@ from batchwright.dialects.converse import Converse
 from batchwright.dialects.dialect import Answered, Unanswered
 from batchwright.errors import RecordInvalid
 from batchwright.lines import Line
-from batchwright.outcome import Ending
 from batchwright.record import Record
 from batchwright.usage import Usage
 from tests.fakes import NOON
@@ -51,6 +50,12 @@ def test_a_line_without_an_id_is_known_by_its_number() -> None:
         ({"messages": []}, "modelInput.messages"),
         ({"messages": [{"role": "user", "content": []}]}, "modelInput.messages[0].content"),
         ({"stream": True}, "modelInput.stream"),
+        ({"system": [{"text": True}]}, "modelInput.system[0].text"),
+        (
+            {"messages": [{"role": "user", "content": [{"text": None}]}]},
+            "modelInput.messages[0].content[0].text",
+        ),
+        ({"inferenceConfig": {"maxTokens": 2**64}}, "modelInput.inferenceConfig.maxTokens"),
         ({"inferenceConfig": {"maxTokens": 0}}, "modelInput.inferenceConfig.maxTokens"),
         ({"inferenceConfig": {"topK": 1}}, "modelInput.inferenceConfig.topK"),
         (
@@ -82,6 +87,7 @@ def test_what_converse_does_not_take_is_refused_by_name(
         ({"inputText": "x"}, False),
         ({"messages": [{"role": "user", "content": "x"}]}, False),
         ("text", False),
+        ({"messages": 5}, False),
     ],
 )
 def test_converse_is_told_from_native_bodies(model_input: object, speaks: bool) -> None:
@@ -116,7 +122,6 @@ def test_an_answer_has_the_shape_of_batch_inference() -> None:
 def test_a_failure_has_the_shape_of_batch_inference(code: str, status: int) -> None:
     record = read(converse_line("req-1", "hello"))
     unanswered = Unanswered(
-        ending=Ending.FAILED,
         code=code,
         message="told",
         line=3,

@@ -9,7 +9,6 @@ from batchwright.dialects.dialect import Answered, Unanswered
 from batchwright.dialects.openai_chat import OpenAIChat
 from batchwright.errors import RecordInvalid
 from batchwright.lines import Line
-from batchwright.outcome import Ending
 from batchwright.record import Record
 from batchwright.usage import Usage
 from tests.fakes import NOON
@@ -112,9 +111,9 @@ def test_a_parameter_that_asks_for_the_default_is_taken(body: dict[str, Any]) ->
         ({"tools": []}, "body.tools"),
         ({"temperature": 1.5}, "body.temperature"),
         ({"max_tokens": 0}, "body.max_tokens"),
-        ({"max_tokens": 1, "max_completion_tokens": 1}, "body.max_tokens"),
+        ({"max_tokens": 1, "max_completion_tokens": 1}, "body.max_completion_tokens"),
         ({"frequency_penalty": 0.5}, "body.frequency_penalty"),
-        ({"response_format": {"type": "json_object"}}, "body.response_format"),
+        ({"response_format": {"type": "json_object"}}, "body.response_format.type"),
         (
             {
                 "response_format": {
@@ -122,10 +121,10 @@ def test_a_parameter_that_asks_for_the_default_is_taken(body: dict[str, Any]) ->
                     "json_schema": {"name": "n", "schema": {"minimum": 1}},
                 }
             },
-            "body.response_format.json_schema.json_schema.schema",
+            "body.response_format.json_schema.schema",
         ),
         ({"messages": []}, "body.messages"),
-        ({"messages": [{"role": "user", "content": "  "}]}, "body.messages[0].content"),
+        ({"messages": [{"role": "user", "content": "  "}]}, "body.messages[0].content[0].text"),
         ({"messages": [{"role": "assistant", "content": "x"}]}, "body.messages"),
         ({"messages": [{"role": "system", "content": "x"}]}, "body.messages"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "body.messages[0].role"),
@@ -187,6 +186,7 @@ def test_no_error_quotes_the_record() -> None:
         {"messages": [{"role": "canary", "content": "canary"}]},
         {"messages": [{"role": "user", "content": {"canary": 1}}]},
         {"temperature": "canary"},
+        {"response_format": {"type": "canary"}},
     ):
         with pytest.raises(RecordInvalid) as caught:
             read(with_body(**body))
@@ -208,7 +208,6 @@ def test_an_answer_reads_with_openais_own_types() -> None:
 
 def unanswered(code: str) -> Unanswered:
     return Unanswered(
-        ending=Ending.FAILED,
         code=code,
         message="told",
         line=7,

@@ -35,8 +35,8 @@ def test_the_subset_that_bedrock_takes_passes(schema: dict[str, Any]) -> None:
         (of("a", {"items": {"multipleOf": 2}}), "properties.a.items.multipleOf: this bound"),
         (of("a", {"minItems": 2}), "properties.a.minItems: only 0 and 1"),
         ({"additionalProperties": True}, "additionalProperties: only false"),
-        (of("a", {"$ref": "https://example.com/a.json"}), "properties.a.$ref: only references"),
-        (of("a", {"$ref": "#/$defs/none"}), "properties.a.$ref: only references"),
+        (of("a", {"$ref": "https://example.com/a.json"}), "properties.a.$ref: a schema is wanted"),
+        (of("a", {"$ref": "#/$defs/none"}), "properties.a.$ref: a schema is wanted"),
         (of("a", {"$ref": "#"}), "recursion"),
         ({"anyOf": [{"type": "null"}, {"maxItems": 1}]}, "anyOf.1.maxItems: this bound"),
         (of("a", {"items": 7}), "properties.a.items: a schema is wanted"),
@@ -58,9 +58,21 @@ def test_a_schema_as_deep_as_a_well_is_refused_and_does_not_overflow() -> None:
         READ.validate_python(schema)
 
 
+def test_a_circle_of_references_is_recursion() -> None:
+    circle = {"a": {"$ref": "#/$defs/b"}, "b": {"items": {"$ref": "#/$defs/a"}}}
+
+    with pytest.raises(ValidationError, match="recursion"):
+        READ.validate_python({"$defs": circle})
+
+
+def test_a_number_that_json_cannot_carry_exactly_is_refused() -> None:
+    with pytest.raises(ValidationError, match="exactly"):
+        READ.validate_python({"enum": [2**53]})
+
+
 def test_many_references_to_one_definition_take_no_time() -> None:
     defs: dict[str, Any] = {"d0": {"type": "null"}}
-    for level in range(1, 12):
-        defs[f"d{level}"] = {"anyOf": [{"$ref": f"#/$defs/d{level - 1}"}] * 2}
+    for level in range(1, 18):
+        defs[f"d{level}"] = {"anyOf": [{"$ref": f"#/$defs/d{level - 1}"} for _ in range(3)]}
 
     assert READ.validate_python({"$defs": defs})

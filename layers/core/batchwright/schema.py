@@ -5,6 +5,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Any
 
+import rfc8785
 from pydantic import AfterValidator
 
 BOUNDS = {
@@ -20,11 +21,18 @@ BOUNDS = {
 DEEPEST = 64
 LONGEST_NAME_SHOWN = 64
 
+type Path = tuple[Any, ...]
+type Fault = tuple[Path, str]
+
 
 def _supported(schema: dict[str, Any]) -> dict[str, Any]:
-    for path, fault in _faults(schema, schema, (), ()):
-        place = ".".join(step[:LONGEST_NAME_SHOWN] for step in path)
+    for path, fault in _faults(schema):
+        place = ".".join(str(step)[:LONGEST_NAME_SHOWN] for step in path)
         raise ValueError(f"{place}: {fault}; Bedrock takes a subset of JSON Schema")
+    try:
+        rfc8785.dumps(schema)
+    except rfc8785.CanonicalizationError:
+        raise ValueError("it holds a number that JSON cannot carry exactly") from None
     return schema
 
 
@@ -32,43 +40,35 @@ type Schema = Annotated[dict[str, Any], AfterValidator(_supported)]
 """A JSON Schema that Bedrock can hold an answer to."""
 
 
-def _faults(
-    node: Any, root: dict[str, Any], path: tuple[str, ...], within: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], str]]:
-    if not isinstance(node, dict):
-        yield path, "a schema is wanted here"
-        return
-    if len(path) > DEEPEST:
-        yield path, "this is nested too deep"
-        return
-    for keyword in BOUNDS & node.keys():
+def _faults(root: dict[str, Any]) -> Iterator[Fault]:
+    """Yield what is wrong. A schema that is used often is looked at once: references could fan out without end."""
+    waiting: list[tuple[Path, Any, frozenset[int]]] = [((), root, frozenset())]
+    seen: set[int] = set()
+    while waiting:
+        path, node, within = waiting.pop()
+        if not isinstance(node, dict):
+            yield path, "a schema is wanted here"
+        elif id(node) in within:
+            yield path, "recursion is not supported"
+        elif len(path) > DEEPEST:
+            yield path, "this is nested too deep"
+        elif id(node) not in seen:
+            seen.add(id(node))
+            yield from _own_faults(path, node)
+            inside = within | {id(node)}
+            waiting += [((*path, *steps), inner, inside) for steps, inner in _inner(node, root)]
+
+
+def _own_faults(path: Path, node: dict[str, Any]) -> Iterator[Fault]:
+    for keyword in sorted(BOUNDS & node.keys()):
         yield (*path, keyword), "this bound is not supported"
     if node.get("minItems", 0) not in (0, 1):
         yield (*path, "minItems"), "only 0 and 1 are supported"
     if node.get("additionalProperties", False) is not False:
         yield (*path, "additionalProperties"), "only false is supported"
-    if "$ref" in node:
-        yield from _reference_faults(str(node["$ref"]), root, (*path, "$ref"), within)
-    for steps, inner in _inner(node):
-        yield from _faults(inner, root, (*path, *steps), within)
 
 
-def _reference_faults(
-    reference: str, root: dict[str, Any], path: tuple[str, ...], within: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], str]]:
-    start, *steps = reference.split("/")
-    target: Any = root
-    for step in steps:
-        target = target.get(step) if isinstance(target, dict) else None
-    if start != "#" or target is None:
-        yield path, "only references inside the schema are supported"
-    elif reference in within:
-        yield path, "recursion is not supported"
-    else:
-        yield from _faults(target, root, path, (*within, reference))
-
-
-def _inner(node: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _inner(node: dict[str, Any], root: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
     for keyword in ("properties", "$defs", "definitions"):
         named = node.get(keyword, {})
         if isinstance(named, dict):
@@ -76,6 +76,17 @@ def _inner(node: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
     for keyword in ("anyOf", "allOf"):
         listed = node.get(keyword, [])
         if isinstance(listed, list):
-            yield from (((keyword, str(place)), inner) for place, inner in enumerate(listed))
+            yield from (((keyword, place), inner) for place, inner in enumerate(listed))
     if "items" in node:
         yield ("items",), node["items"]
+    if "$ref" in node:
+        yield ("$ref",), _target(str(node["$ref"]), root)
+
+
+def _target(reference: str, root: dict[str, Any]) -> Any:
+    """Return what a reference means; one that leads outside or nowhere means no schema."""
+    start, *steps = reference.split("/")
+    target: Any = root if start == "#" else None
+    for step in steps:
+        target = target.get(step) if isinstance(target, dict) else None
+    return target

@@ -81,7 +81,6 @@ class Settler:
         code, message, param = told
         record_id = item.record.record_id if item.record else _known_id(item)
         unanswered = Unanswered(
-            ending=ending,
             code=code,
             message=message,
             line=item.line,

@@ -1,13 +1,12 @@
 """Bedrock batch inference, type Converse (docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-data.html)."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from batchwright.completion import Completion
-from batchwright.dialects.dialect import Answered, Fields, Unanswered, checked
+from batchwright.dialects.dialect import Answered, Fields, Text, TokenLimit, Unanswered, checked
 from batchwright.dialects.jsonl import read_object
-from batchwright.errors import RecordInvalid
 from batchwright.lines import Line, lines
 from batchwright.record import Record
 from batchwright.request import Request
@@ -22,24 +21,38 @@ OUR_FAULT = {"invalid_json_line", "invalid_request", "context_overflow", "model_
 class InferenceConfig(Fields):
     """Limits and sampling."""
 
-    maxTokens: PositiveInt | None = None  # noqa: N815 - Bedrock's spelling
+    maxTokens: TokenLimit | None = None  # noqa: N815 - Bedrock's spelling
     temperature: float | None = Field(default=None, ge=0, le=1)
     topP: float | None = Field(default=None, ge=0, le=1)  # noqa: N815 - Bedrock's spelling
     stopSequences: list[str] | None = None  # noqa: N815 - Bedrock's spelling
 
 
+class Block(BaseModel):
+    """A content block: Bedrock's own, and it goes there as it is; a text must say something."""
+
+    model_config = ConfigDict(extra="allow", hide_input_in_errors=True, strict=True)
+
+    text: Text = ""
+
+
 class Message(Fields):
-    """A turn; its blocks are Bedrock's own and go to it as they are."""
+    """A turn."""
 
     role: Literal["user", "assistant"]
-    content: list[dict[str, Any]] = Field(min_length=1)
+    content: list[Block] = Field(min_length=1)
+
+
+def _begun_by_the_user(messages: list[Message]) -> list[Message]:
+    if messages[0].role != "user":
+        raise ValueError("the first turn must be the user's")
+    return messages
 
 
 class ModelInput(Fields):
     """A Converse request without ``modelId``; the contract says whom to ask."""
 
-    messages: list[Message] = Field(min_length=1)
-    system: list[dict[str, Any]] | None = None
+    messages: Annotated[list[Message], Field(min_length=1), AfterValidator(_begun_by_the_user)]
+    system: list[Block] | None = None
     inferenceConfig: InferenceConfig | None = None  # noqa: N815 - Bedrock's spelling
     additionalModelRequestFields: dict[str, Any] | None = None  # noqa: N815 - Bedrock's spelling
     outputConfig: dict[str, Any] | None = None  # noqa: N815 - Bedrock's spelling
@@ -70,9 +83,10 @@ class Converse:
             return False
         if "inferenceConfig" in model_input:
             return True
+        messages = model_input.get("messages")
         blocks = [
             block
-            for message in model_input.get("messages") or ()
+            for message in (messages if isinstance(messages, list) else ())
             if isinstance(message, dict) and isinstance(message.get("content"), list)
             for block in message["content"]
         ]
@@ -86,12 +100,8 @@ class Converse:
         record_id = fields.get("recordId") or f"line-{line.number}"
         known_id = record_id if isinstance(record_id, str) else None
         envelope = checked(Envelope, fields, known_id)
-        try:
-            request = _request(checked(ModelInput, envelope.modelInput, known_id))
-        except RecordInvalid as fault:
-            param = f"modelInput.{fault.param}"
-            message = str(fault).replace(str(fault.param), param, 1)
-            raise RecordInvalid(fault.code, message, param=param, record_id=known_id) from None
+        shape = checked(ModelInput, envelope.modelInput, known_id, at="modelInput")
+        request = Request(shape.model_dump(exclude_none=True, exclude_unset=True))
         return Record(record_id=record_id, model=None, request=request, source=envelope.modelInput)
 
     def answer(self, record: Record, completion: Completion, answered: Answered) -> dict[str, Any]:  # noqa: ARG002
@@ -116,22 +126,6 @@ class Converse:
             "error": {"errorCode": _error_code(unanswered.code), "errorMessage": _told(unanswered)},
         }
         return failed | ({"modelOutput": _output(completion)} if completion else {})
-
-
-def _request(shape: ModelInput) -> Request:
-    body = shape.model_dump(exclude_none=True)
-    if shape.messages[0].role != "user":
-        raise RecordInvalid(
-            "invalid_request", "messages: the first turn must be the user's", param="messages"
-        )
-    for position, message in enumerate(shape.messages):
-        for place, block in enumerate(message.content):
-            if isinstance(text := block.get("text"), str) and not text.strip():
-                param = f"messages[{position}].content[{place}].text"
-                raise RecordInvalid(
-                    "invalid_request", f"{param}: Bedrock takes no blank text", param=param
-                )
-    return Request(body)
 
 
 def _output(completion: Completion) -> dict[str, Any]:

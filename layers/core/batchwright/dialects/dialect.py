@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from batchwright.completion import Completion
 from batchwright.errors import RecordInvalid
 from batchwright.lines import Framing, Line
-from batchwright.outcome import Ending
 from batchwright.record import Record
 
 LONGEST_NAME_SHOWN = 64
@@ -29,7 +28,6 @@ class Answered:
 class Unanswered:
     """Why there is no answer, for the dialect's own error shape."""
 
-    ending: Ending
     code: str
     message: str
     line: int
@@ -91,18 +89,32 @@ class Fields(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, strict=True)
 
 
-def checked[F: Fields](shape: type[F], fields: Any, record_id: str | None) -> F:
-    """Return ``fields`` in their shape, or raise :class:`RecordInvalid` naming the first parameter at fault."""
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("Bedrock takes no blank text")
+    return text
+
+
+type Text = Annotated[str, AfterValidator(_not_blank)]
+"""A text that says something."""
+
+# More than any model writes; and a sum over any file stays a number that every store can hold.
+type TokenLimit = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+def checked[F: Fields](shape: type[F], fields: Any, record_id: str | None, *, at: str = "") -> F:
+    """Return ``fields`` in their shape, or raise :class:`RecordInvalid` naming the first parameter at fault.
+
+    ``at`` is where in the line the fields stand.
+    """
     try:
         return shape.model_validate(fields)
     except ValidationError as fault:
         first = fault.errors(include_url=False, include_input=False, include_context=False)[0]
-        param = _path(first["loc"])
-        message = (
-            f"{param} is not supported"
-            if first["type"] == "extra_forbidden"
-            else f"{param}: {first['msg']}"
-        )
+        param = _path((at, *first["loc"]) if at else first["loc"])
+        unknown = first["type"] == "extra_forbidden"
+        told = "is not supported" if unknown else first["msg"].removeprefix("Value error, ")
+        message = f"{param} {told}" if unknown else f"{param}: {told}"
         raise RecordInvalid("invalid_request", message, param=param, record_id=record_id) from None
 
 

@@ -27,4 +27,9 @@ def read_object(line: Line) -> dict[str, Any]:
         ) from None
     if not isinstance(fields, dict):
         raise RecordInvalid("invalid_json_line", f"line {line.number} is JSON, but not an object")
+    try:
+        orjson.dumps(fields)
+    except orjson.JSONEncodeError:
+        # It reads deeper than it writes, and the answer may have to repeat the line.
+        raise RecordInvalid("invalid_json_line", f"line {line.number} is nested too deep") from None
     return fields

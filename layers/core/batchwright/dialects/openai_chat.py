@@ -1,12 +1,19 @@
 """OpenAI Batch, ``/v1/chat/completions`` (platform.openai.com/docs/api-reference/batch/request-input)."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PositiveInt
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from batchwright.completion import Completion
 from batchwright.contract import structured_output
-from batchwright.dialects.dialect import Answered, Fields, Unanswered, checked
+from batchwright.dialects.dialect import Answered, Fields, Text, TokenLimit, Unanswered, checked
 from batchwright.dialects.jsonl import read_object
 from batchwright.errors import RecordInvalid
 from batchwright.lines import Line, lines
@@ -23,28 +30,38 @@ FINISH_REASONS = {
     "content_filtered": "content_filter",
     "guardrail_intervened": "content_filter",
 }
+SYSTEM = {"system", "developer"}
 OK = 200
+
+
+def _as_list(stop: Any) -> Any:
+    return [stop] if isinstance(stop, str) else stop
+
+
+def _as_parts(content: Any) -> Any:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
 class TextPart(Fields):
     """A part of a message that is text."""
 
     type: Literal["text"]
-    text: str = Field(min_length=1)
+    text: Text
 
 
 class Message(Fields):
     """A message; tool calls, images and names are not taken yet."""
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[TextPart] = Field(min_length=1)
+    content: Annotated[list[TextPart], BeforeValidator(_as_parts), Field(min_length=1)]
     refusal: None = None
 
 
-class TextFormat(Fields):
-    """No format: the default, said aloud."""
-
-    type: Literal["text"]
+def _begun_by_the_user(messages: list[Message]) -> list[Message]:
+    turns = (message.role for message in messages if message.role not in SYSTEM)
+    if next(turns, None) != "user":
+        raise ValueError("the first turn must be the user's")
+    return messages
 
 
 class JsonSchema(Fields):
@@ -56,11 +73,17 @@ class JsonSchema(Fields):
     description: str | None = None
 
 
-class JsonSchemaFormat(Fields):
-    """Structured output."""
+class ResponseFormat(Fields):
+    """Structured output, or no format said aloud."""
 
-    type: Literal["json_schema"]
-    json_schema: JsonSchema
+    type: Literal["text", "json_schema"]
+    json_schema: JsonSchema | None = None
+
+    @model_validator(mode="after")
+    def _has_its_schema(self) -> Self:
+        if (self.type == "json_schema") != (self.json_schema is not None):
+            raise ValueError("json_schema goes with type json_schema, and only with it")
+        return self
 
 
 class Body(Fields):
@@ -70,16 +93,14 @@ class Body(Fields):
     """
 
     model: str = Field(min_length=1)
-    messages: list[Message] = Field(min_length=1)
-    max_tokens: PositiveInt | None = None
-    max_completion_tokens: PositiveInt | None = None
+    messages: Annotated[list[Message], Field(min_length=1), AfterValidator(_begun_by_the_user)]
+    max_tokens: TokenLimit | None = None
+    max_completion_tokens: TokenLimit | None = None
     # Converse ends at 1 where OpenAI ends at 2: hotter cannot be honoured.
     temperature: float | None = Field(default=None, ge=0, le=1)
     top_p: float | None = Field(default=None, ge=0, le=1)
-    stop: str | list[str] | None = None
-    response_format: TextFormat | JsonSchemaFormat | None = Field(
-        default=None, discriminator="type"
-    )
+    stop: Annotated[list[str] | None, BeforeValidator(_as_list)] = None
+    response_format: ResponseFormat | None = None
     n: Literal[1] | None = None
     stream: Literal[False] | None = None
     logprobs: Literal[False] | None = None
@@ -90,6 +111,13 @@ class Body(Fields):
     user: str | None = None
     metadata: dict[str, str] | None = None
     safety_identifier: str | None = None
+
+    @field_validator("max_completion_tokens")
+    @classmethod
+    def _only_one_limit(cls, limit: int | None, known: ValidationInfo) -> int | None:
+        if limit and known.data.get("max_tokens"):
+            raise ValueError("say it or max_tokens, not both")
+        return limit
 
 
 class Envelope(Fields):
@@ -119,13 +147,8 @@ class OpenAIChat:
             raise RecordInvalid(
                 "url_mismatch", f"url: only {URL} is read", param="url", record_id=known_id
             )
-        try:
-            body = checked(Body, envelope.body, known_id)
-            request = Request(_converse(body))
-        except RecordInvalid as fault:
-            param = f"body.{fault.param}"
-            message = str(fault).replace(str(fault.param), param, 1)
-            raise RecordInvalid(fault.code, message, param=param, record_id=known_id) from None
+        body = checked(Body, envelope.body, known_id, at="body")
+        request = Request(_converse(body))
         return Record(record_id=envelope.custom_id, model=body.model, request=request)
 
     def answer(self, record: Record, completion: Completion, answered: Answered) -> dict[str, Any]:
@@ -160,19 +183,12 @@ class OpenAIChat:
 
 
 def _converse(body: Body) -> dict[str, Any]:
-    if body.max_tokens and body.max_completion_tokens:
-        raise RecordInvalid(
-            "invalid_request",
-            "max_tokens: say it or max_completion_tokens, not both",
-            param="max_tokens",
-        )
     system, messages = _turns(body.messages)
-    stop = [body.stop] if isinstance(body.stop, str) else body.stop
     inference = {
         "maxTokens": body.max_tokens or body.max_completion_tokens,
         "temperature": body.temperature,
         "topP": body.top_p,
-        "stopSequences": stop or None,
+        "stopSequences": body.stop or None,
     }
     converse: dict[str, Any] = {
         "messages": messages,
@@ -180,7 +196,7 @@ def _converse(body: Body) -> dict[str, Any]:
     }
     if system:
         converse["system"] = system
-    if isinstance(body.response_format, JsonSchemaFormat):
+    if body.response_format is not None and body.response_format.json_schema is not None:
         schema = body.response_format.json_schema
         converse["outputConfig"] = structured_output(schema.schema_, schema.name)
     return converse
@@ -190,28 +206,15 @@ def _turns(messages: list[Message]) -> tuple[list[dict[str, Any]], list[dict[str
     """Split off the system's blocks, and join neighbours of one role: Converse wants the roles to take turns."""
     system: list[dict[str, Any]] = []
     turns: list[dict[str, Any]] = []
-    for position, message in enumerate(messages):
-        blocks = _blocks(message, position)
-        if message.role in ("system", "developer"):
+    for message in messages:
+        blocks = [{"text": part.text} for part in message.content]
+        if message.role in SYSTEM:
             system += blocks
         elif turns and turns[-1]["role"] == message.role:
             turns[-1]["content"] += blocks
         else:
             turns.append({"role": message.role, "content": blocks})
-    if not turns or turns[0]["role"] != "user":
-        raise RecordInvalid(
-            "invalid_request", "messages: the first turn must be the user's", param="messages"
-        )
     return system, turns
-
-
-def _blocks(message: Message, position: int) -> list[dict[str, Any]]:
-    content = message.content
-    texts = [content] if isinstance(content, str) else [part.text for part in content]
-    if any(not text.strip() for text in texts):
-        param = f"messages[{position}].content"
-        raise RecordInvalid("invalid_request", f"{param}: Bedrock takes no blank text", param=param)
-    return [{"text": text} for text in texts]
 
 
 def _line_id(key: str) -> str:
