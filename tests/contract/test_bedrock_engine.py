@@ -25,6 +25,7 @@ from batchwright.errors import (
     MalformedCompletion,
     ModelUnknown,
     RecordInvalid,
+    ServiceFault,
     Throttled,
     TimedOut,
     Unavailable,
@@ -124,7 +125,7 @@ async def test_the_request_is_the_one_that_boto3_sends_and_its_signature_holds(
     recorder: tuple[str, list[tuple[str, dict[str, str], bytes]]], model: str
 ) -> None:
     address, seen = recorder
-    with pytest.raises(Unavailable):
+    with pytest.raises(ServiceFault):
         await ask(address, WHOLE, model=model)
     with pytest.raises(ClientError):
         await asyncio.to_thread(boto3_ask, address, WHOLE, model)
@@ -185,7 +186,7 @@ async def test_a_call_carries_its_key_into_the_hosts_ledger(host: RunningHost) -
     ("do", "kind", "theirs"),
     [
         ("throttle", Throttled, "ThrottlingException"),
-        ("500", Unavailable, "InternalServerException"),
+        ("500", ServiceFault, "InternalServerException"),
         ("503", Unavailable, "ServiceUnavailableException"),
         ("529", Unavailable, None),
         ("400", RecordInvalid, "ValidationException"),
@@ -250,9 +251,10 @@ async def test_a_host_that_is_not_there_is_unavailable() -> None:
         (400, "Invocation with on-demand throughput isn't supported.", ModelUnknown),
         (400, "The provided model identifier is invalid.", ModelUnknown),
         (400, "Input is too long for requested model.", ContextOverflow),
+        (400, "Operation not allowed", AccessDenied),
         (400, "canary", RecordInvalid),
         (408, "", TimedOut),
-        (424, "", Unavailable),
+        (424, "", ServiceFault),
         (418, "", RecordInvalid),
     ],
 )
@@ -287,7 +289,16 @@ def test_the_services_wish_to_wait_is_kept(headers: dict[str, str], seconds: flo
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{}", b"[]", b'{"output": {}}', b'{"output": {"message": {"content": 1}}}', b"\xff"],
+    [
+        (b'{"output":{"message":{"content":[5]}},"stopReason":"end_turn","usage":{"inputTokens":1,'
+        b'"outputTokens":1},"metrics":{"latencyMs":1}}'),
+        b"",
+        b"{}",
+        b"[]",
+        b'{"output": {}}',
+        b'{"output": {"message": {"content": 1}}}',
+        b"\xff",
+    ],
 )
 def test_nothing_half_is_an_answer(content: bytes) -> None:
     with pytest.raises(MalformedCompletion):

@@ -13,6 +13,8 @@ from batchwright.errors import (
     ContentFiltered,
     ContextOverflow,
     MalformedCompletion,
+    RecordInvalid,
+    ServiceFault,
     Throttled,
     TimedOut,
     Truncated,
@@ -102,6 +104,33 @@ async def test_the_waits_grow_with_full_jitter_up_to_a_cap(pace: QuickPace) -> N
     await ask(ScriptedEngine(failing(*[Unavailable("down")] * 6)), pace)
 
     assert pace.waits == [0.25, 0.5, 1.0, 2.0, 2.5, 2.5]
+
+
+async def test_a_service_that_fails_on_a_record_is_asked_six_times_and_no_more(
+    pace: QuickPace,
+) -> None:
+    engine = ScriptedEngine(failing(*[ServiceFault("500")] * 99))
+
+    with pytest.raises(ServiceFault):
+        await ask(engine, pace)
+
+    assert len(engine.calls) == MOST_CALLS
+
+
+async def test_a_model_that_takes_no_larger_limit_leaves_the_cut_answer() -> None:
+    def script(request: Request, call: int) -> Completion:
+        if call == 1:
+            raise RecordInvalid("invalid_request", "too many tokens")
+        return echo(request)
+
+    result = asked()
+    with pytest.raises(Truncated):
+        await Asker(ScriptedEngine(script), QuickPace(), lambda: 100.0).ask(
+            request("x" * 700, max_tokens=100), ROUTE, result, "j"
+        )
+
+    assert result.completion is not None
+    assert result.usage.output_tokens == 100
 
 
 async def test_retry_after_is_honoured(pace: QuickPace) -> None:

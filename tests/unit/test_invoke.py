@@ -171,6 +171,51 @@ async def test_two_workers_on_one_chunk_settle_every_record_once() -> None:
     assert len(engine.calls) > 300
 
 
+class HangsOn(ScriptedEngine):
+    """Never answers one record."""
+
+    async def ask(self, request: Request, **_: object) -> Completion:
+        self.calls.append(request)
+        if [*request.texts()] == ["say 1"]:
+            await asyncio.Event().wait()
+        return echo(request)
+
+
+async def test_a_record_that_outlives_worker_after_worker_fails_alone_after_six_calls() -> None:
+    engine = HangsOn()
+    laptop = Laptop(engine=engine)
+    job_id, (chunk,) = planned(laptop, chat_file(3))
+
+    answers = [(await laptop.invoke(chunk, seconds=0.3))["state"] for _ in range(7)]
+
+    assert answers == ["more"] * 6 + ["done"]
+    laptop.close(job_id)
+    row = laptop.row(job_id)
+    assert row.counts()["succeeded"] == 2
+    (failed,) = laptop.results(job_id, "errors.jsonl")
+    assert failed["error"]["code"] == "timed_out"
+    outcome = laptop.results(job_id, "outcomes.jsonl")[1]
+    assert (outcome["attempts"], outcome["ambiguous_attempts"]) == (6, 6)
+    assert row.tally.calls == len(engine.calls) == 8
+
+
+async def test_an_exception_that_nobody_foresaw_ends_one_record_and_not_the_chunk() -> None:
+    def script(request: Request, call: int) -> Completion:
+        if call == 1:
+            raise ZeroDivisionError("canary")
+        return echo(request)
+
+    laptop = Laptop(engine=ScriptedEngine(script))
+    job_id, (chunk,) = planned(laptop, chat_file(5))
+
+    assert await laptop.invoke(chunk) == {"state": "done"}
+    laptop.close(job_id)
+    (failed,) = laptop.results(job_id, "errors.jsonl")
+    assert failed["error"]["code"] == "unforeseen"
+    assert "ZeroDivisionError at" in failed["error"]["message"]
+    assert "canary" not in str(failed)
+
+
 class FullBucket(MemoryObjects):
     """Takes no segment."""
 

@@ -1,4 +1,5 @@
 import csv
+import io
 import json
 
 import pytest
@@ -62,6 +63,32 @@ def test_every_row_of_a_table_is_found_once_with_line_ends_inside_its_quotes(
     assert cells == table
     assert [row.start for row in found] == [0, *(row.end for row in found)][: len(found)]
     assert found[-1].end == len(content)
+
+
+@given(
+    table=st.lists(
+        st.lists(
+            st.tuples(st.booleans(), st.text(st.sampled_from('ab"\n ,'), max_size=6)),
+            min_size=1,
+            max_size=3,
+        ),
+        min_size=1,
+    ),
+    size=st.integers(1, 30),
+)
+def test_quotes_inside_plain_cells_open_nothing_as_in_the_csv_module(
+    table: list[list[tuple[bool, str]]], size: int
+) -> None:
+    def cell(quoted: bool, text: str) -> str:
+        plain = text.replace("\n", "").replace(",", "").lstrip('"') or "-"
+        return '"' + text.replace('"', '""') + '"' if quoted else plain
+
+    content = "".join(",".join(cell(*each) for each in row) + "\n" for row in table)
+
+    found = list(rows(blocks_of(content.encode(), size)))
+
+    read = [next(csv.reader([(row.content or b"").decode()], strict=True)) for row in found]
+    assert read == list(csv.reader(io.StringIO(content, newline=""), strict=True))
 
 
 def test_a_line_separator_inside_a_json_string_is_no_line_end() -> None:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 
 from batchwright.completion import fault_of
 from batchwright.contract import Route
-from batchwright.errors import AskAgain, TimedOut, Truncated
+from batchwright.errors import AskAgain, RecordInvalid, ServiceFault, TimedOut, Truncated
 from batchwright.ports import Engine
 from batchwright.request import Request
 from batchwright.settling import Asked
 
 # AWS advises six calls at most (docs.aws.amazon.com/bedrock/latest/userguide/scaling-throughput-best-practices.html).
-# Throttled and unavailable calls do not count: they say nothing about the record, and the worker waits them out.
+# Only calls that got no answer and may be this record's own fault count, over all workers that tried. Throttles and an
+# overloaded service say nothing about the record: they are waited out.
 MOST_CALLS = 6
 BACKOFF_BASE = 0.5
 BACKOFF_CAP = 5.0
@@ -46,9 +47,12 @@ class Pace:
     calls: int = 0
     ambiguous_calls: int = 0
 
-    async def wait(self, seconds: float) -> None:
-        """Wait, but not past the worker's stop; raises :class:`LeftForLater`."""
-        if seconds > LONGEST_WAIT or self.now() - self.answered_at > PATIENCE:
+    async def wait(self, seconds: float, *, for_all: bool) -> None:
+        """Wait, but not past the worker's stop; raises :class:`LeftForLater`.
+
+        ``for_all`` means that other records would fare no better: then a long wait is the workflow's.
+        """
+        if for_all and (seconds > LONGEST_WAIT or self.now() - self.answered_at > PATIENCE):
             self.rest_for(max(seconds, REST * (0.5 + self.chance() / 2)))
         await self.sleep(seconds)
         if self.stopping.is_set():
@@ -87,17 +91,27 @@ class Asker:
         would, :class:`LeftForLater` where the worker stops first.
         """
         metadata = {"job_id": job_id, "idempotency_key": asked.key}
-        counted = delays = 0
+        delays = 0
         enlarged = False
+        if asked.counted_calls >= MOST_CALLS:
+            raise TimedOut(f"{asked.counted_calls} calls ended without a whole answer")
         while True:
             try:
                 await self._call(request, route, asked, metadata)
             except AskAgain as fault:
-                counted += isinstance(fault, TimedOut)
-                if counted >= MOST_CALLS:
+                own = isinstance(fault, TimedOut | ServiceFault)
+                asked.counted_calls += own
+                if asked.counted_calls >= MOST_CALLS:
                     raise
-                await self._pace.wait(self._backoff(delays, fault.retry_after))
+                await self._pace.wait(self._backoff(delays, fault.retry_after), for_all=not own)
                 delays += 1
+            except RecordInvalid:
+                if not enlarged:
+                    raise
+                # The model does not write that much; the cut answer, which was paid for, is what there is.
+                raise Truncated(
+                    "the answer was cut at max_tokens, the model writes no more"
+                ) from None
             except Truncated:
                 limit = request.max_tokens or 0
                 larger = min(2 * limit, LARGEST_RETRY)
@@ -121,14 +135,21 @@ class Asker:
                 timeout=min(route.timeout, self._time_left()),
                 metadata=metadata,
             )
-        except (TimedOut, asyncio.CancelledError):
-            asked.ambiguous_calls += 1
-            self._pace.ambiguous_calls += 1
+        except TimedOut:
+            self._count_ambiguous(asked)
+            raise
+        except asyncio.CancelledError:  # the worker's time is up before the call's
+            self._count_ambiguous(asked)
+            asked.counted_calls += 1
             raise
         self._pace.answered_at = self._pace.now()
         asked.usage += asked.completion.usage
         if fault := fault_of(asked.completion):
             raise fault
+
+    def _count_ambiguous(self, asked: Asked) -> None:
+        asked.ambiguous_calls += 1
+        self._pace.ambiguous_calls += 1
 
     def _backoff(self, delays: int, retry_after: float | None) -> float:
         """Full jitter, or what was asked for.

@@ -5,13 +5,13 @@ taken reads what stands there, drops what it settles, and tries the next: a comp
 table. A late worker can waste a call; it cannot change or double an outcome.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from batchwright.errors import AlreadyExists, LogBroken, Missing
 from batchwright.outcome import Tally
 from batchwright.places import chunk_prefix
 from batchwright.ports import Objects
-from batchwright.segment import Settled, read_segment, write_segment
+from batchwright.segment import Effort, Settled, read_segment, write_segment
 
 
 class ChunkLog:
@@ -28,6 +28,8 @@ class ChunkLog:
         self.settled: set[int] = set()
         """The indexes that have an outcome."""
         self.tally = Tally()
+        self.efforts: dict[int, Effort] = {}
+        """What earlier workers spent on records that they left open."""
 
     def read(self) -> Iterator[Settled]:
         """Read every segment that was not seen yet; yield its outcomes, each once."""
@@ -44,21 +46,27 @@ class ChunkLog:
             pass
 
     def append(
-        self, settled: list[Settled], *, calls: int = 0, ambiguous_calls: int = 0
+        self,
+        settled: list[Settled],
+        *,
+        calls: int = 0,
+        ambiguous_calls: int = 0,
+        efforts: Mapping[int, Effort] | None = None,
     ) -> list[Settled]:
         """Append the outcomes that are not settled yet; return those that were.
 
         ``calls`` are the model calls made since this writer's last segment. They are kept even where every outcome was
-        settled by somebody else: calls are counted (law 3).
+        settled by somebody else: calls are counted (law 3). ``efforts`` is what was spent on records left open.
         """
-        fresh = self._fresh(settled)
-        while fresh or calls:
+        fresh, efforts = self._fresh(settled), efforts or {}
+        while fresh or calls or efforts:
             content = write_segment(
                 fresh,
                 place=(self._job_id, self._chunk, self.segments),
                 writer=self._writer,
                 calls=calls,
                 ambiguous_calls=ambiguous_calls,
+                efforts=efforts,
             )
             try:
                 self._objects.create(self._key(self.segments), content)
@@ -83,6 +91,8 @@ class ChunkLog:
             if outcome.index in self.settled:
                 raise LogBroken(f"segment {place} settles record {outcome.index} a second time")
         self._count(settled, header.calls, header.ambiguous_calls)
+        for index, effort in header.efforts.items():
+            self.efforts[int(index)] = Effort.from_json(effort)
         return settled
 
     def _count(self, settled: list[Settled], calls: int, ambiguous_calls: int) -> None:

@@ -51,6 +51,6 @@ def fault_of(completion: Completion) -> RecordEnds | None:
         return kind(message)
     if completion.stop_reason not in ANSWERED:
         return MalformedCompletion("the stop reason means no success that is known here")
-    if not completion.content:
-        return MalformedCompletion("the answer is empty")
+    if not completion.text.strip() and not any("toolUse" in block for block in completion.content):
+        return MalformedCompletion("the answer says nothing")
     return None

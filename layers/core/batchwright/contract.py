@@ -165,14 +165,15 @@ def read_contract(text: bytes, *, name: str) -> Contract:
         fields = yaml.safe_load(text)
         contract = Contract.model_validate(fields)
         contract.digest()
-    except (yaml.YAMLError, UnicodeDecodeError) as fault:
-        raise ContractInvalid(f"contract {name!r} is not YAML{_place(fault)}") from None
     except ValidationError as fault:
         raise ContractInvalid(f"contract {name!r}: {_faults(fault)}") from None
     except rfc8785.CanonicalizationError:
         raise ContractInvalid(
             f"contract {name!r}: response.schema holds a number that JSON cannot carry exactly"
         ) from None
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as fault:
+        # YAML's own values, dates for one, raise whatever they like.
+        raise ContractInvalid(f"contract {name!r} is not YAML{_place(fault)}") from None
     if contract.name != name:
         raise ContractInvalid(
             f"the contract in {name}.yaml says name: {contract.name!r}; make them the same"
@@ -188,7 +189,7 @@ def contract_from_json(fields: dict[str, Any]) -> Contract:
 
 def _place(fault: Exception) -> str:
     mark = getattr(fault, "problem_mark", None)
-    return f": see line {mark.line + 1}, column {mark.column + 1}" if mark else ": it is not UTF-8"
+    return f": see line {mark.line + 1}, column {mark.column + 1}" if mark else " that can be read"
 
 
 def _faults(fault: ValidationError) -> str:

@@ -4,6 +4,7 @@
     ├── AskAgain               the model's service could not answer now
     │   ├── Throttled          its limit was reached
     │   ├── Unavailable        it is down or overloaded; AWS behind us, too
+    │   ├── ServiceFault       it failed on this request, as far as anybody knows
     │   └── TimedOut           no answer came, maybe one was billed
     ├── RecordEnds             asking again would not help this record
     │   ├── RecordInvalid      the line is at fault
@@ -21,10 +22,13 @@
     ├── Missing                an object or a row that was named is not there
     ├── AlreadyExists          somebody wrote it first
     ├── LogBroken              a chunk log does not add up: stop and look
-    └── Unforeseen             anything else, told without its words
+    └── Unforeseen             anything else, told without its words; it ends one record, or the step
 
 ``code`` is what outcomes, problems and events carry. No error holds text of a record, a prompt or a completion.
 """
+
+import traceback
+from pathlib import Path
 
 
 class BatchwrightError(Exception):
@@ -52,6 +56,12 @@ class Unavailable(AskAgain):
     """The service is down or overloaded."""
 
     code = "unavailable"
+
+
+class ServiceFault(AskAgain):
+    """The service failed while it answered: its own fault, or something about this request."""
+
+    code = "service_fault"
 
 
 class TimedOut(AskAgain):
@@ -169,3 +179,12 @@ class Unforeseen(BatchwrightError):
     """An exception nobody planned for, told by class and place and never by its words."""
 
     code = "unforeseen"
+
+    @classmethod
+    def told(cls, fault: BaseException) -> "Unforeseen":
+        """Tell an exception by its class and its place in the code: its words may quote a record."""
+        while isinstance(fault, BaseExceptionGroup):
+            fault = fault.exceptions[0]
+        frames = traceback.extract_tb(fault.__traceback__)
+        place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
+        return cls(f"{type(fault).__name__} at {place}")

@@ -1,5 +1,6 @@
 """From blocks of bytes to lines with their places, in memory as small as the longest line."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -66,27 +67,50 @@ def rows(
 ) -> Iterator[Line]:
     r"""Cut a table at line ends outside of quotes (RFC 4180); a quoted cell may hold line ends.
 
-    >>> [row.content for row in rows([b'1,"two\nlines"\n2,"a ""b"" c"\n'])]
-    [b'1,"two\nlines"', b'2,"a ""b"" c"']
+    A quote opens a cell only where the cell begins: the inches in ``19" rack`` open nothing.
+
+    >>> [row.content for row in rows([b'1,"two\nlines"\n2,19" rack\n3,"a ""b"" c"\n'])]
+    [b'1,"two\nlines"', b'2,19" rack', b'3,"a ""b"" c"']
     """
     held: list[bytes] = []
     first: Line | None = None
-    quotes = size = 0
+    size = 0
     for line in lines(blocks, number=number, start=start, longest=longest):
-        first = first or line
         size += line.end - line.start
         if line.content is None or size > longest:
             # A quote that nobody closed must not swallow the file: this row is bad, the next line is a new row.
-            yield Line(first.number, first.start, line.end, None)
-            held, first, quotes, size = [], None, 0, 0
+            yield Line((first or line).number, (first or line).start, line.end, None)
+            held, first, size = [], None, 0
             continue
-        quotes += line.content.count(b'"')
+        first = first or line
         held.append(line.content)
-        if quotes % 2 == 0:
+        if not _quoted_at_the_end(line.content, quoted=len(held) > 1):
             yield Line(first.number, first.start, line.end, b"\n".join(held))
-            held, first, quotes, size = [], None, 0, 0
+            held, first, size = [], None, 0
     if first is not None:
         yield Line(first.number, first.start, first.start + size, b"\n".join(held))
+
+
+# A quoted cell up to its closing quote, or to the end of the line if it does not close; or the rest of a plain cell.
+_CELL = re.compile(rb'"(?:[^"]|"")*(?P<closed>")?[^,]*|[^",][^,]*|')
+_REST = re.compile(rb'(?:[^"]|"")*(?P<closed>")?[^,]*')
+
+
+def _quoted_at_the_end(content: bytes, *, quoted: bool) -> bool:
+    """Whether a line ends inside a quoted cell, if it began ``quoted``."""
+    if b'"' not in content:
+        return quoted
+    place = 0
+    while True:
+        cell = (_REST if quoted else _CELL).match(content, place)
+        if cell is None:
+            return False
+        opened = quoted or content[place : place + 1] == b'"'
+        if opened and not cell["closed"]:
+            return True
+        quoted, place = False, cell.end() + 1  # past the comma
+        if place > len(content):
+            return False
 
 
 def _bare(content: bytes, start: int) -> bytes:

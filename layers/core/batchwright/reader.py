@@ -8,7 +8,7 @@ import orjson
 from batchwright.chunk import Chunk
 from batchwright.contract import Contract
 from batchwright.dialects import Dialect, open_dialect
-from batchwright.errors import RecordInvalid, Refused
+from batchwright.errors import RecordInvalid, Refused, Unforeseen
 from batchwright.job import Job, Pin
 from batchwright.lines import Line, rows
 from batchwright.places import problems_key
@@ -41,6 +41,10 @@ class ChunkReader:
 
     def items(self) -> Iterator[Item]:
         """Yield every record of the chunk, in order."""
+        span = self._chunk.span
+        if span.start == span.end:
+            yield self._unread()
+            return
         lines = self.dialect.framing(
             [self._content], number=self._chunk.first_line, start=self._chunk.span.start
         )
@@ -48,6 +52,12 @@ class ChunkReader:
         for line in lines:
             if not line.blank:
                 yield self._item(next(indexes), line, self._problems.get(line.number))
+
+    def _unread(self) -> Item:
+        """Return the one record of a chunk whose line is too long to be fetched."""
+        line = self._chunk.first_line
+        problem = self._problems[line]
+        return Item(index=self._chunk.first_index, line=line, record=None, problem=problem)
 
     def _header(self) -> bytes | None:
         span = self._chunk.header
@@ -62,6 +72,9 @@ class ChunkReader:
             record = self.dialect.read(line)
         except RecordInvalid as fault:
             problem = problem or problem_of(fault, line.number)
+        except Exception as fault:  # noqa: BLE001 - as in the plan: one odd line ends no chunk
+            told = RecordInvalid("unforeseen", str(Unforeseen.told(fault)))
+            problem = problem or problem_of(told, line.number)
         return Item(index=index, line=line.number, record=record, problem=problem)
 
     def _found(self) -> dict[int | None, Problem]:

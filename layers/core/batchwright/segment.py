@@ -4,8 +4,8 @@ The first line is the header; then every outcome has two lines: its facts, and t
 ``errors.jsonl``. So the log is the content of the results, and closing a job copies bytes.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -13,9 +13,34 @@ import orjson
 from batchwright.digest import digest
 from batchwright.errors import LogBroken
 from batchwright.outcome import Outcome
+from batchwright.usage import Usage
 
 type Settled = tuple[Outcome, bytes]
 """An outcome and its line of the results, without line end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """What was spent on a record that is still open."""
+
+    calls: int = 0
+    ambiguous_calls: int = 0
+    counted_calls: int = 0
+    usage: Usage = field(default_factory=Usage)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as a header holds it."""
+        return {
+            "calls": self.calls,
+            "ambiguous_calls": self.ambiguous_calls,
+            "counted_calls": self.counted_calls,
+            "usage": self.usage.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, facts: dict[str, Any]) -> "Effort":
+        """Read what :meth:`to_json` wrote."""
+        return cls(**{**facts, "usage": Usage(**facts["usage"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +54,8 @@ class Header:
     outcomes: int
     calls: int
     ambiguous_calls: int
+    efforts: dict[str, dict[str, Any]]
+    """What was spent on records that the writer left open, by index."""
     digest: str
     """SHA-256 of everything after the header line."""
 
@@ -40,6 +67,7 @@ def write_segment(
     writer: str,
     calls: int,
     ambiguous_calls: int,
+    efforts: Mapping[int, Effort],
 ) -> bytes:
     """Return the segment's bytes; ``place`` is job, chunk and segment number."""
     body = b"".join(
@@ -54,6 +82,7 @@ def write_segment(
         "outcomes": len(settled),
         "calls": calls,
         "ambiguous_calls": ambiguous_calls,
+        "efforts": {str(index): effort.to_json() for index, effort in efforts.items()},
         "digest": digest(body),
     }
     return orjson.dumps(header) + b"\n" + body
@@ -73,7 +102,10 @@ def read_segment(content: bytes, *, place: tuple[str, int, int]) -> tuple[Header
         raise LogBroken(f"segment {place} says it is another one")
     if header.digest != digest(body):
         raise LogBroken(f"segment {place} is torn or was changed")
-    settled = list(_settled(body))
+    try:
+        settled = list(_settled(body))
+    except (orjson.JSONDecodeError, ValueError, TypeError, KeyError):
+        raise LogBroken(f"segment {place} holds what this version cannot read") from None
     if len(settled) != header.outcomes:
         raise LogBroken(f"segment {place} does not hold the outcomes that its header counts")
     return header, settled

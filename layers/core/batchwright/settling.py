@@ -10,12 +10,13 @@ from batchwright.completion import Completion
 from batchwright.dialects import Dialect
 from batchwright.dialects.dialect import Answered, Unanswered
 from batchwright.digest import digest, idempotency_key
-from batchwright.errors import BatchwrightError, ContentFiltered
+from batchwright.errors import BatchwrightError, ContentFiltered, Unforeseen
 from batchwright.job import Job, Reason, timestamp
 from batchwright.outcome import Ending, Outcome
 from batchwright.prices import cost_usd
 from batchwright.reader import Item
-from batchwright.segment import Settled
+from batchwright.record import Problem
+from batchwright.segment import Effort, Settled
 from batchwright.usage import Usage
 
 
@@ -29,8 +30,26 @@ class Asked:
     key: str
     calls: int = 0
     ambiguous_calls: int = 0
+    counted_calls: int = 0
+    """The calls that may have failed for this record's own sake."""
     usage: Usage = field(default_factory=Usage)
     completion: Completion | None = None
+
+    def effort(self) -> Effort:
+        """Return what it took so far, for the next worker if this one does not finish."""
+        return Effort(
+            calls=self.calls,
+            ambiguous_calls=self.ambiguous_calls,
+            counted_calls=self.counted_calls,
+            usage=self.usage,
+        )
+
+    def go_on_from(self, effort: Effort) -> None:
+        """Take over what an earlier worker spent on the record."""
+        self.calls = effort.calls
+        self.ambiguous_calls = effort.ambiguous_calls
+        self.counted_calls = effort.counted_calls
+        self.usage = effort.usage
 
 
 class Settler:
@@ -62,6 +81,22 @@ class Settler:
         problem = item.problem
         told = (problem.code, problem.message, problem.param)
         return self._unanswered(item, None, Ending.FAILED, told, at, None)
+
+    def unforeseen(self, item: Item, fault: BaseException, at: datetime) -> Settled:
+        """Settle a record that met an exception nobody foresaw; its input is not repeated, it may be the cause."""
+        told = Unforeseen.told(fault)
+        bare = Item(
+            index=item.index,
+            line=item.line,
+            record=None,
+            problem=Problem(
+                line=item.line,
+                record_id=item.record.record_id if item.record else None,
+                code=told.code,
+                message=f"the record could not be worked on: {told}",
+            ),
+        )
+        return self.at_fault(bare, at)
 
     def never_asked(self, item: Item, ending: Ending, reason: Reason, at: datetime) -> Settled:
         """Settle a record that was not asked because the job was stopped before."""

@@ -20,11 +20,13 @@ from yarl import URL
 from batchwright.completion import Completion
 from batchwright.errors import (
     AccessDenied,
+    AskAgain,
     BatchwrightError,
     ContextOverflow,
     MalformedCompletion,
     ModelUnknown,
     RecordInvalid,
+    ServiceFault,
     Throttled,
     TimedOut,
     Unavailable,
@@ -36,17 +38,19 @@ OK = 200
 CONNECT_SECONDS = 10
 # docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html#API_runtime_Converse_Errors; 529 comes from
 # some makers' models.
-KINDS: dict[int, type[Throttled | Unavailable | TimedOut]] = {
+KINDS: dict[int, type[AskAgain]] = {
     429: Throttled,
     408: TimedOut,
-    424: Unavailable,
-    500: Unavailable,
-    502: Unavailable,
+    424: ServiceFault,
+    500: ServiceFault,
+    502: ServiceFault,
     503: Unavailable,
     504: TimedOut,
     529: Unavailable,
 }
 DENIED, NOT_FOUND = (401, 403), 404
+# A quota of the account, not of the minute: worth asking again, but not soon.
+QUOTA_WAIT = 60.0
 # Bedrock has one error for everything that is wrong with a request; these words tell the cases apart that end
 # otherwise (docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html).
 TOO_LONG = (
@@ -81,7 +85,6 @@ class BedrockEngine:
             connector=aiohttp.TCPConnector(limit=self._limit, ttl_dns_cache=300),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
             auto_decompress=False,
-            trust_env=True,
         )
         return self
 
@@ -104,6 +107,8 @@ class BedrockEngine:
         try:
             async with asyncio.timeout(timeout):
                 status, headers, content = await self._send(signed)
+        except aiohttp.ConnectionTimeoutError:
+            raise Unavailable("Bedrock could not be reached") from None
         except TimeoutError:
             raise TimedOut(f"{model} did not answer within {timeout:.0f} s") from None
         except aiohttp.ClientConnectorError:
@@ -143,7 +148,7 @@ def completion_of(content: bytes, headers: Mapping[str, str]) -> Completion:
         fields = orjson.loads(content)
         usage = fields["usage"]
         return Completion(
-            content=list(fields["output"]["message"]["content"]),
+            content=[_block(block) for block in fields["output"]["message"]["content"]],
             stop_reason=str(fields["stopReason"]),
             usage=Usage(
                 input_tokens=int(usage["inputTokens"]),
@@ -160,6 +165,12 @@ def completion_of(content: bytes, headers: Mapping[str, str]) -> Completion:
         ) from None
 
 
+def _block(block: Any) -> dict[str, Any]:
+    if not isinstance(block, dict) or not isinstance(block.get("text", ""), str):
+        raise TypeError("content is a list of blocks, and a text is a string")
+    return block
+
+
 def fault_of(
     status: int, headers: Mapping[str, str], content: bytes, model: str
 ) -> BatchwrightError:
@@ -171,7 +182,9 @@ def fault_of(
     told = f"{model} answered {code}{_request(headers)}"
     if kind := KINDS.get(status):
         return kind(told, retry_after=_retry_after(headers))
-    if status in DENIED:
+    if code == "ServiceQuotaExceededException":
+        return Throttled(told, retry_after=QUOTA_WAIT)
+    if status in DENIED or "operation not allowed" in _words(content):
         return AccessDenied(
             f"{told}: may this role call the model, and has the account access to it?"
         )

@@ -1,9 +1,7 @@
 """What every handler shares: structured logs, and failures told without anybody's words (law 7)."""
 
 import functools
-import traceback
 from collections.abc import Callable
-from pathlib import Path
 
 from aws_lambda_powertools import Logger
 
@@ -24,22 +22,15 @@ def quiet[**P, R](handler: Callable[P, R]) -> Callable[P, R]:
         try:
             return handler(*args, **kwargs)
         except Exception as fault:  # noqa: BLE001 - every class must pass here, and each is raised again
-            error = _first(fault)
+            error = _named(fault)
             # Not logger.exception: it would write the exception's own words.
-            logger.error("handler failed", error=type(error).__name__, at=_places(error))  # noqa: TRY400
-            if isinstance(error, BatchwrightError):
-                raise error from None
-            raise Unforeseen(f"{type(error).__name__} at {_places(error)[-1]}") from None
+            logger.error("handler failed", error=type(error).__name__, told=str(error))  # noqa: TRY400
+            raise error from None
 
     return told
 
 
-def _first(fault: BaseException) -> BaseException:
+def _named(fault: BaseException) -> BatchwrightError:
     while isinstance(fault, BaseExceptionGroup):
         fault = fault.exceptions[0]
-    return fault
-
-
-def _places(fault: BaseException) -> list[str]:
-    frames = traceback.extract_tb(fault.__traceback__)
-    return [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames] or ["?"]
+    return fault if isinstance(fault, BatchwrightError) else Unforeseen.told(fault)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
-from urllib.parse import unquote_plus, urlsplit
+from urllib.parse import unquote_plus
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -16,6 +16,11 @@ from batchwright.errors import AlreadyExists, Missing, Refused
 from batchwright.job import Job, JobRow, Pin, Reason, Status, job_id_of, timestamp
 from batchwright.places import INBOX, UPLOADS, contract_key, inline_key, job_key
 from batchwright.ports import Clock, Events, Jobs, Objects, Workflows
+
+ADDRESS = re.compile(
+    r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key>[^/].*)", re.DOTALL
+)
+LONGEST_KEY = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +116,7 @@ class Door:
         """Admit a message of our own form."""
         again = _again(wish.again, message_id)
         if wish.records is not None:
-            return self._admit_inline(wish.records, wish.contract, again)
+            return self._admit_inline(wish.records, wish.contract, again, body)
         source = _named(wish.input or "", wish.contract, again)
         return self.admit_object(source, body)
 
@@ -121,7 +126,7 @@ class Door:
             self._check_place(source)
             pin = self._pin(source)
         except Refused as refusal:
-            return self.refuse(refusal, body, source.contract)
+            return self.refuse(refusal, f"{source} {body}", source.contract)
         terms = self._terms(source.contract)
         return self._made(job_id_of(pin, terms.digest, source.again), pin, terms)
 
@@ -131,9 +136,12 @@ class Door:
         return self._made(job_id, None, Terms(name=contract, contract=None, refusal=refusal))
 
     def _admit_inline(
-        self, records: list[dict[str, Any]], contract_name: str, again: str | None
+        self, records: list[dict[str, Any]], contract_name: str, again: str | None, body: str
     ) -> Admitted:
-        content = b"".join(orjson.dumps(record) + b"\n" for record in records)
+        try:
+            content = b"".join(orjson.dumps(record) + b"\n" for record in records)
+        except orjson.JSONEncodeError:
+            return self.refuse(Refused("invalid_message", "records: nested too deep"), body)
         terms = self._terms(contract_name)
         tag = digest(content)
         nowhere = Pin(bucket="", key="", etag=tag, size=len(content), tag=tag)
@@ -202,7 +210,7 @@ def find_contract(name: str, objects: Objects, models: tuple[str, ...]) -> Contr
 
     ``models`` are the ids that the stack may ask; the built-in contract asks the first.
     """
-    if not re.match(NAME, name):
+    if not re.fullmatch(NAME, name):
         raise Refused(
             "contract_not_found",
             f"{name[:64]!r} is no contract's name: lower-case letters, digits and - are wanted",
@@ -262,13 +270,12 @@ def _again(again: bool | str, message_id: str) -> str | None:
 
 
 def _named(address: str, contract: str, again: str | None) -> Source:
-    parts = urlsplit(address, allow_fragments=False)
-    if parts.scheme != "s3" or not parts.netloc or not parts.path.strip("/"):
+    parts = ADDRESS.fullmatch(address)
+    if parts is None:
         raise Refused(
             "invalid_message", "input: an address like s3://bucket/inbox/file.jsonl is wanted"
         )
-    key = address.removeprefix(f"s3://{parts.netloc}/")
-    return Source(bucket=parts.netloc, key=key, contract=contract, again=again)
+    return _source(parts["bucket"], parts["key"], None, contract, again)
 
 
 def _dropped(fields: dict[str, Any]) -> Iterator[Source]:
@@ -283,19 +290,38 @@ def _dropped(fields: dict[str, Any]) -> Iterator[Source]:
         ) from None
 
 
+def _source(
+    bucket: object,
+    key: object,
+    version_id: object,
+    contract: str | None = None,
+    again: str | None = None,
+) -> Source:
+    """Return what a message names, if S3 could know such names at all."""
+    if not isinstance(bucket, str) or not isinstance(key, str):
+        raise TypeError("names are text")
+    if version_id is not None and (
+        not isinstance(version_id, str) or len(version_id) > LONGEST_KEY
+    ):
+        raise TypeError("a version's id is text")
+    if len(key.encode(errors="replace")) > LONGEST_KEY or (not key.isprintable() and "\x00" in key):
+        raise Refused("invalid_message", f"a key has at most {LONGEST_KEY:,} bytes")
+    return Source(
+        bucket=bucket,
+        key=key,
+        version_id=version_id,
+        contract=contract_of(key) if contract is None else contract,
+        again=again,
+    )
+
+
 def _of_eventbridge(event: dict[str, Any]) -> Iterator[Source]:
     """EventBridge gives keys as they are
     (docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html).
     """
     if event.get("detail-type") == "Object Created":
         found = event["detail"]["object"]
-        key = str(found["key"])
-        yield Source(
-            bucket=str(event["detail"]["bucket"]["name"]),
-            key=key,
-            version_id=found.get("version-id"),
-            contract=contract_of(key),
-        )
+        yield _source(event["detail"]["bucket"]["name"], found["key"], found.get("version-id"))
 
 
 def _of_s3(event: dict[str, Any]) -> Iterator[Source]:
@@ -305,12 +331,7 @@ def _of_s3(event: dict[str, Any]) -> Iterator[Source]:
     for entry in event["Records"]:
         found = entry["s3"]["object"]
         key = unquote_plus(found["key"])
-        yield Source(
-            bucket=str(entry["s3"]["bucket"]["name"]),
-            key=key,
-            version_id=found.get("versionId"),
-            contract=contract_of(key),
-        )
+        yield _source(entry["s3"]["bucket"]["name"], key, found.get("versionId"))
 
 
 def contract_of(key: str) -> str:

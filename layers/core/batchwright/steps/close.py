@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
@@ -18,15 +19,15 @@ from batchwright.lines import lines
 from batchwright.outcome import Ending, Tally
 from batchwright.places import job_key, plan_key, problems_key, result_key
 from batchwright.ports import Clock, Events, Jobs, Objects, Upload
-from batchwright.reader import ChunkReader
+from batchwright.reader import ChunkReader, Item
 from batchwright.receipt import ResultFile, receipt_of
 from batchwright.segment import Settled
 from batchwright.settling import Settler
 
 OUTPUT, ERRORS, OUTCOMES, RECEIPT = "output.jsonl", "errors.jsonl", "outcomes.jsonl", "receipt.json"
-# How a record ends that was never asked, by the reason why the job stopped; any other reason is a failure.
 # The name under which closing writes into chunk logs.
 CLOSER = "close"
+# How a record ends that was never asked, by the reason why the job stopped; any other reason is a failure.
 NEVER_ASKED = {"deadline": Ending.EXPIRED, "cancelled": Ending.CANCELLED}
 
 
@@ -190,13 +191,17 @@ class Assembly:
         )
         ending = NEVER_ASKED.get(reason.code, Ending.FAILED)
         now = self._world.clock.now()
-        log.append(
-            [
-                settler.never_asked(item, ending, reason, now)
-                for item in reader.items()
-                if item.index not in log.settled
-            ]
-        )
+        rest = (item for item in reader.items() if item.index not in log.settled)
+        log.append([_never_asked(settler, item, ending, reason, now) for item in rest])
+
+
+def _never_asked(
+    settler: Settler, item: Item, ending: Ending, reason: Reason, now: datetime
+) -> Settled:
+    try:
+        return settler.never_asked(item, ending, reason, now)
+    except Exception as fault:  # noqa: BLE001 - whatever is odd about one record, the job must close
+        return settler.unforeseen(item, fault, now)
 
 
 def _pretty(receipt: dict[str, Any]) -> bytes:

@@ -19,7 +19,7 @@ from batchwright.places import job_key
 from batchwright.ports import Clock, Engine, Jobs, Objects
 from batchwright.reader import ChunkReader, Item
 from batchwright.request import Request
-from batchwright.segment import Settled
+from batchwright.segment import Effort, Settled
 from batchwright.settling import Asked, Settler
 
 # At the going price of a call and of a PUT, and one worker lost in a day, about the cheapest interval (design §2).
@@ -90,6 +90,7 @@ class Worker:
         self._log = ChunkLog(world.objects, chunk.job_id, chunk.chunk, writer=world.new_id())
         self._pace = Pace(now=world.seconds, chance=world.chance, answered_at=world.seconds())
         self._asker = Asker(world.engine, self._pace, self._time_for_a_call)
+        self._asking: dict[int, Asked] = {}
         self._unwritten: list[Settled] = []
         self._full = asyncio.Event()
         self._finished = False
@@ -157,6 +158,8 @@ class Worker:
                 settled = await self._settle(item)
             except LeftForLater:
                 return
+            except Exception as fault:  # noqa: BLE001 - whatever is odd about one record, the others go on
+                settled = self._settler.unforeseen(item, fault, self._now())
             self._unwritten.append(settled)
             if len(self._unwritten) >= FLUSH_OUTCOMES:
                 self._full.set()
@@ -167,6 +170,7 @@ class Worker:
         # The plan went through the same contract: what cannot be prepared is a problem already.
         route, request = self._reader.contract.prepared(item.record, self._job.models)
         asked = self._to_ask(item, route, request)
+        self._asking[item.index] = asked
         try:
             await self._asker.ask(request, route, asked, self._job.job_id)
         except (RecordEnds, AskAgain) as fault:
@@ -176,6 +180,7 @@ class Worker:
             raise LeftForLater from None
         else:
             settled = self._settler.succeeded(item, asked, self._now())
+        del self._asking[item.index]
         if asked.completion:
             self.report.latencies_ms.append(asked.completion.latency_ms)
         return settled
@@ -184,11 +189,14 @@ class Worker:
         request_digest = digest_of_request(
             route.model, request.body, self._job.contract_digest or ""
         )
-        return Asked(
+        asked = Asked(
             model=route.model,
             request_digest=request_digest,
             key=idempotency_key(self._job.job_id, item.index, request_digest),
         )
+        if effort := self._log.efforts.get(item.index):
+            asked.go_on_from(effort)
+        return asked
 
     async def _stop(self, fault: JobStops) -> None:
         self._pace.stopping.set()
@@ -206,11 +214,27 @@ class Worker:
             # Taken here and not in the thread, where an outcome could slip in between.
             last = self._finished
             settled, self._unwritten = self._unwritten, []
-            await asyncio.to_thread(self._write, settled, *self._pace.take_calls(), last=last)
+            efforts = self._left_open() if last else {}
+            await asyncio.to_thread(
+                self._write, settled, self._pace.take_calls(), efforts, last=last
+            )
 
-    def _write(self, settled: list[Settled], calls: int, ambiguous: int, *, last: bool) -> None:
-        if settled or calls:
-            written = self._log.append(settled, calls=calls, ambiguous_calls=ambiguous)
+    def _left_open(self) -> dict[int, Effort]:
+        return {index: asked.effort() for index, asked in self._asking.items() if asked.calls}
+
+    def _write(
+        self,
+        settled: list[Settled],
+        made: tuple[int, int],
+        efforts: dict[int, Effort],
+        *,
+        last: bool,
+    ) -> None:
+        calls, ambiguous = made
+        if settled or calls or efforts:
+            written = self._log.append(
+                settled, calls=calls, ambiguous_calls=ambiguous, efforts=efforts
+            )
             for outcome, _ in written:
                 self.report.tally.add(outcome)
             self.report.tally.calls += calls

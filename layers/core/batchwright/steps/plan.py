@@ -12,7 +12,7 @@ from batchwright.chunk import ByteRange, Chunk
 from batchwright.contract import Contract
 from batchwright.dialects import Dialect, detect
 from batchwright.digest import digest
-from batchwright.errors import AccessDenied, Missing, RecordInvalid, Refused
+from batchwright.errors import AccessDenied, Missing, RecordInvalid, Refused, Unforeseen
 from batchwright.job import Job, JobRow, Pin, Reason, Status, timestamp
 from batchwright.lines import Line, lines
 from batchwright.outcome import add_costs
@@ -173,7 +173,7 @@ class Planner:
         for line in dialect.framing(self.objects.blocks(pin)):
             if line.blank or (header is not None and line.start <= header.start):
                 continue
-            if cut is not None and self._full(cut, line):
+            if cut is not None and (line.content is None or self._full(cut, line)):
                 yield self._closed(cut, dialect, header)
                 cut = None
             cut = cut or Cut(
@@ -186,6 +186,11 @@ class Planner:
             cut.records, cut.end = cut.records + 1, line.end
             self.records += 1
             self._check(line, dialect, contract)
+            if line.content is None:
+                # Too long to be read at all: a chunk of its own, without bytes to fetch.
+                cut.end = cut.start
+                yield self._closed(cut, dialect, header)
+                cut = None
         if cut is not None:
             yield self._closed(cut, dialect, header)
 
@@ -214,6 +219,11 @@ class Planner:
         except RecordInvalid as fault:
             self.found += 1
             self._write(problem_of(fault, line.number))
+        except Exception as fault:  # noqa: BLE001 - whatever is odd about one line, the others go on
+            self.found += 1
+            told = Unforeseen.told(fault)
+            message = f"line {line.number} could not be read ({told})"
+            self._write(problem_of(RecordInvalid("invalid_request", message), line.number))
 
     def _check_once(self, record: Record, line: Line) -> None:
         mark = bytes.fromhex(digest(record.record_id.encode())[:32])
