@@ -290,8 +290,10 @@ def test_the_services_wish_to_wait_is_kept(headers: dict[str, str], seconds: flo
 @pytest.mark.parametrize(
     "content",
     [
-        (b'{"output":{"message":{"content":[5]}},"stopReason":"end_turn","usage":{"inputTokens":1,'
-        b'"outputTokens":1},"metrics":{"latencyMs":1}}'),
+        (
+            b'{"output":{"message":{"content":[5]}},"stopReason":"end_turn","usage":{"inputTokens":1,'
+            b'"outputTokens":1},"metrics":{"latencyMs":1}}'
+        ),
         b"",
         b"{}",
         b"[]",

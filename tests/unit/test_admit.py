@@ -10,6 +10,9 @@ from batchwright.steps.admit import contract_of
 from tests.fakes import MODEL
 from tests.laptop import Laptop, chat_file, chat_line
 
+DEEP: list[object] = []
+for _ in range(300):
+    DEEP = [DEEP]
 CONTRACT = f"name: triage\nroutes: [{{model: '{MODEL}'}}]\nmodels: {{'*': '{MODEL}'}}\n"
 
 
@@ -208,6 +211,17 @@ def test_what_wishes_for_nothing_makes_no_job(laptop: Laptop, message: dict[str,
         ({"records": []}, "invalid_message"),
         ({"input": "https://example.com/a"}, "invalid_message"),
         ({"input": "s3://box"}, "invalid_message"),
+        ({"input": "s3://[box/inbox/x"}, "invalid_message"),
+        ({"input": "s3://bo\u2100x/inbox/x"}, "invalid_message"),
+        ({"input": f"s3://box/inbox/{'x' * 1025}"}, "invalid_message"),
+        (
+            {
+                "detail-type": "Object Created",
+                "detail": {"bucket": {"name": "box"}, "object": {"key": "a", "version-id": 5}},
+            },
+            "invalid_message",
+        ),
+        ({"records": [{"a": DEEP}]}, "invalid_message"),
         ({"input": "s3://box/inbox/a", "contrakt": "x"}, "invalid_message"),
         ({"detail-type": "Object Created"}, "invalid_message"),
         ({"detail-type": "Object Created", "detail": {"bucket": None}}, "invalid_message"),

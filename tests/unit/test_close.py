@@ -115,6 +115,17 @@ def test_a_job_that_could_not_be_planned_closes_with_a_receipt(laptop: Laptop) -
     assert laptop.events.said[-1] == (job_id, Status.FAILED)
 
 
+def test_workers_that_outlive_their_workflow_are_told_to_stop(laptop: Laptop) -> None:
+    job_id = laptop.drop(chat_file(25))
+    laptop.plan(job_id)
+
+    laptop.close(job_id, {"Error": "States.Timeout", "Cause": ""})
+
+    reason = laptop.jobs.stop_reason(job_id)
+    assert reason is not None
+    assert reason.code == "workflow_failed"
+
+
 def test_a_worker_that_is_late_after_the_close_changes_nothing(laptop: Laptop) -> None:
     job_id = laptop.drop(chat_file(5))
     laptop.plan(job_id)

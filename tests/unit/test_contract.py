@@ -65,6 +65,8 @@ def test_a_changed_prompt_changes_the_digest() -> None:
         ),
         ("\xff", "is not YAML"),
         ("just text", "the file: Input should be"),
+        (TRIAGE + "strict: 2001-13-45", "is not YAML"),
+        (TRIAGE + "response: {schema: {properties: {1: {minimum: 0}}}}", "response.schema"),
     ],
 )
 def test_a_fault_is_told_with_its_path(text: str, told: str) -> None:

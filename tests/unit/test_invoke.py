@@ -168,7 +168,7 @@ async def test_two_workers_on_one_chunk_settle_every_record_once() -> None:
     row = laptop.row(job_id)
     assert row.counts()["succeeded"] == 300
     assert row.tally.calls == len(engine.calls), "calls that gained nothing are counted"
-    assert len(engine.calls) > 300
+    assert len(engine.calls) >= 300
 
 
 class HangsOn(ScriptedEngine):

@@ -5,10 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchwright.job import Status
+from batchwright.lines import LONGEST_LINE
 from batchwright.places import plan_key, problems_key
 from tests.fakes import MODEL
 from tests.laptop import Laptop, chat_file, chat_line, converse_line, jsonl
 
+DEEP: dict[str, object] = {}
+for _ in range(300):
+    DEEP = {"a": DEEP}
 TABLE = f"name: tags\nroutes: [{{model: '{MODEL}'}}]\nprompt: {{user: '{{{{ text }}}}'}}\n"
 
 
@@ -131,8 +135,9 @@ def test_a_refused_plan_leaves_no_plan(laptop: Laptop) -> None:
     assert len(laptop.objects.lines(problems_key(job_id))) == 31
 
 
-def test_a_broken_first_line_does_not_hide_the_dialect(laptop: Laptop) -> None:
-    row = laptop.run(b"{broken\n" + chat_file(2))
+@pytest.mark.parametrize("broken", [b"{broken", b"garbage", b"[1]", b'{"x": 1}'])
+def test_a_broken_first_line_does_not_hide_the_dialect(laptop: Laptop, broken: bytes) -> None:
+    row = laptop.run(broken + b"\n" + chat_file(2))
 
     assert row.counts() == {
         "total": 3,
@@ -144,6 +149,40 @@ def test_a_broken_first_line_does_not_hide_the_dialect(laptop: Laptop) -> None:
         "cancelled": 0,
         "pending": 0,
     }
+
+
+def test_a_line_too_long_to_be_read_fails_alone_and_is_never_fetched(laptop: Laptop) -> None:
+    long = jsonl([chat_line("long", "x" * LONGEST_LINE)])
+
+    row = laptop.run(chat_file(2) + long + chat_file(5).split(b"\n", 2)[2])
+
+    assert row.counts()["succeeded"] == 5
+    (failed,) = laptop.results(row.job_id, "errors.jsonl")
+    assert (failed["error"]["code"], failed["error"]["line"]) == ("line_too_long", 3)
+    spans = [chunk.span.end - chunk.span.start for chunk in laptop.chunks(row.job_id)]
+    assert max(spans) < 1000
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"additionalModelRequestFields": DEEP},
+        {"additionalModelRequestFields": {"a": 2**70}},
+        {"system": [{"text": 5}]},
+        {"messages": 5},
+        {"inferenceConfig": {"maxTokens": 2**64 - 1}},
+        {"outputConfig": {"a": "\x00"}},
+    ],
+    ids=["deep", "large number", "number as text", "no list", "no limit", "odd characters"],
+)
+def test_no_odd_record_stops_the_others(laptop: Laptop, odd: dict[str, object]) -> None:
+    lines = [converse_line("a", "fine"), converse_line("odd", "x", **odd), converse_line("b", "b")]
+
+    row = laptop.run(jsonl(lines))
+
+    assert row.status is Status.COMPLETED
+    assert row.counts()["succeeded"] >= 2
+    assert len(laptop.results(row.job_id, "outcomes.jsonl")) == 3
 
 
 def test_a_strict_contract_refuses_the_file_for_one_bad_line(laptop: Laptop) -> None:

@@ -17,6 +17,7 @@ from batchwright.schema import Schema
 DEFAULT = "default"
 NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 LARGEST_CONTRACT = 256 * 1024
+LONGEST_NAME_SHOWN = 64
 # Bedrock reserves max_tokens of the minute's quota before it answers, and the model's own maximum where nothing is
 # said: the largest cause of throttling. Every text model that Bedrock serves takes this many.
 DEFAULT_MAX_TOKENS = 2048
@@ -90,7 +91,8 @@ class Contract(BaseModel):
         if not any(fnmatchcase(target, pattern) for pattern in served):
             raise RecordInvalid(
                 "model_not_found",
-                f"this stack may not ask {target!r}: add its ARN to the parameter ModelArns and deploy",
+                f"this stack may not ask {target[:LONGEST_NAME_SHOWN]!r}: add its ARN to the parameter"
+                " ModelArns and deploy",
                 param="model",
             )
         return next((route for route in self.routes if route.model == target), Route(model=target))
@@ -117,7 +119,8 @@ class Contract(BaseModel):
             return model
         raise RecordInvalid(
             "model_not_found",
-            f"contract {self.name!r} does not say what to ask for {model!r}: add it, or '*', under models:",
+            f"contract {self.name!r} does not say what to ask for {model[:LONGEST_NAME_SHOWN]!r}:"
+            " add it, or '*', under models:",
             param="model",
         )
 

@@ -18,7 +18,7 @@ class Settings(BaseModel):
     """Only admit has it."""
     chunk_records: PositiveInt = 1000
     max_concurrency: PositiveInt = 10
-    in_flight: PositiveInt = 128
+    in_flight: PositiveInt = 200
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ KINDS: dict[str, type[BatchwrightError]] = {
     "NoSuchBucket": Missing,
     "NotFound": Missing,
     "404": Missing,
+    "400": Missing,  # HEAD says no more: a version's id or a key that can be nobody's
+    "KeyTooLongError": Missing,
     "405": Missing,  # a delete marker was named by its version
     "PreconditionFailed": AlreadyExists,
     "412": AlreadyExists,

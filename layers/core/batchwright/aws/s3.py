@@ -1,12 +1,13 @@
 """The bucket."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from batchwright.aws.faults import told
-from batchwright.errors import Unavailable
+from batchwright.errors import BatchwrightError, Unavailable
 from batchwright.job import Pin
+from batchwright.places import INBOX, UPLOADS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -36,7 +37,7 @@ class S3Objects:
 
     def pin(self, key: str, version_id: str | None = None) -> Pin:
         """Return the object's version as it stands."""
-        with told(f"head of {key}"):
+        with told(f"head of {_named(key)}"):
             head = self._s3.head_object(
                 Bucket=self.bucket, Key=key, ChecksumMode="ENABLED", **_version(version_id)
             )
@@ -56,14 +57,14 @@ class S3Objects:
         """Return an object, or a part of it."""
         if span and span[0] == span[1]:
             return b""
-        with told(f"read of {key}"):
+        with told(f"read of {_named(key)}"):
             return self._s3.get_object(Bucket=self.bucket, Key=key, **_range(span))["Body"].read()
 
     def read_pinned(self, pin: Pin, *, span: tuple[int, int]) -> bytes:
         """Return bytes of one version."""
         if span[0] == span[1]:
             return b""
-        with told(f"read of {pin.key}"):
+        with told(f"read of {_named(pin.key)}"):
             return self._s3.get_object(
                 Bucket=pin.bucket, Key=pin.key, **_range(span), **_version(pin.version_id)
             )["Body"].read()
@@ -96,10 +97,11 @@ class S3Objects:
         upload = S3Upload(self._s3, self.bucket, key)
         try:
             yield upload
+            upload.finish()
         except BaseException:
-            upload.abort()
+            with suppress(BatchwrightError):  # the lifecycle removes what is left
+                upload.abort()
             raise
-        upload.finish()
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys that begin with ``prefix``."""
@@ -163,6 +165,11 @@ class S3Upload:
             part["ChecksumCRC32"] = checksum
         self._parts.append(part)
         self._held.clear()
+
+
+def _named(key: str) -> str:
+    """Return a key for an error's text; those that users chose are theirs."""
+    return "an input" if key.startswith((INBOX, UPLOADS)) else key
 
 
 def _version(version_id: str | None) -> Any:

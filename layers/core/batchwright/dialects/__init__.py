@@ -15,6 +15,7 @@ LINE_DIALECTS: dict[str, type[OpenAIChat | Converse]] = {
     OpenAIChat.name: OpenAIChat,
     Converse.name: Converse,
 }
+TABLE = "csv"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 KNOWN = "OpenAI Batch JSONL, Bedrock Converse JSONL, and CSV with a contract that holds a prompt"
 
@@ -39,9 +40,9 @@ def detect(first: Line, contract: Contract) -> Dialect:
 
 def open_dialect(name: str, contract: Contract, header: bytes | None) -> Dialect:
     """Return the dialect that :func:`detect` found, for a worker on one chunk."""
-    if name in LINE_DIALECTS:
-        return LINE_DIALECTS[name]()
-    return _table(header or b"", 1, contract)
+    if name == TABLE:
+        return _table(header or b"", 1, contract)
+    return LINE_DIALECTS[name]()
 
 
 def errors_inline(name: str) -> bool:

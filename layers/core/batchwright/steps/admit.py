@@ -304,7 +304,7 @@ def _source(
         not isinstance(version_id, str) or len(version_id) > LONGEST_KEY
     ):
         raise TypeError("a version's id is text")
-    if len(key.encode(errors="replace")) > LONGEST_KEY or (not key.isprintable() and "\x00" in key):
+    if len(key.encode(errors="replace")) > LONGEST_KEY:
         raise Refused("invalid_message", f"a key has at most {LONGEST_KEY:,} bytes")
     return Source(
         bucket=bucket,

@@ -62,6 +62,9 @@ def _closed(job: Job, row: JobRow, failure: dict[str, Any] | None, world: World)
         row, status=Status.CLOSING, reason=reason, updated_at=timestamp(world.clock.now())
     )
     world.jobs.change(row)
+    if reason is not None and row.chunks:
+        # A worker may outlive the workflow that called it: it looks here every few seconds.
+        world.jobs.stop(job.job_id, reason)
     tally = Tally()
     files: dict[str, ResultFile] = {}
     if row.chunks:

@@ -218,6 +218,8 @@ class Worker:
             await asyncio.to_thread(
                 self._write, settled, self._pace.take_calls(), efforts, last=last
             )
+            if self._stop_reason is not None:
+                self._pace.stopping.set()
 
     def _left_open(self) -> dict[int, Effort]:
         return {index: asked.effort() for index, asked in self._asking.items() if asked.calls}
@@ -242,9 +244,9 @@ class Worker:
         now = self._world.seconds()
         if last or now - self._reported_at >= REPORT_SECONDS:
             self._reported_at = now
-            self._world.jobs.report_chunk(
-                self._chunk.job_id, self._chunk.chunk, self._log.segments, self._log.tally
-            )
+            jobs, job_id = self._world.jobs, self._chunk.job_id
+            jobs.report_chunk(job_id, self._chunk.chunk, self._log.segments, self._log.tally)
+            self._stop_reason = self._stop_reason or (None if last else jobs.stop_reason(job_id))
 
     def _answer(self) -> dict[str, Any]:
         if self._settled:

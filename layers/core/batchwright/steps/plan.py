@@ -27,6 +27,7 @@ from batchwright.usage import Usage
 LARGEST_CHUNK = 8_000_000
 # A broken first line must not hide the dialect of the good ones after it.
 LINES_TRIED = 100
+UNTOLD = {"invalid_json_line", "unknown_dialect"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +161,7 @@ class Planner:
                 dialect = detect(line, contract)
             except Refused as fault:
                 refusal = refusal or fault
-                if fault.code != "invalid_json_line":
+                if fault.code not in UNTOLD:
                     break
             else:
                 return dialect, line if dialect.header else None
