@@ -153,7 +153,11 @@ def default_contract(served: tuple[str, ...]) -> Contract:
     A Bedrock model id is asked as it stands; names of other houses (``gpt-4o-mini``) and lines that name no model are
     asked of the stack's first model.
     """
-    first = served[0]
+    first = next((name for name in served if "*" not in name), None)
+    if first is None:
+        raise ContractInvalid(
+            "ModelArns holds patterns only: say in a contract which model is asked"
+        )
     return Contract(name=DEFAULT, routes=(Route(model=first),), models={"*": first})
 
 

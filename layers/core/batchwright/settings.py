@@ -4,6 +4,8 @@ import os
 
 from pydantic import BaseModel, ConfigDict, PositiveInt
 
+from batchwright.prices import GEOGRAPHY
+
 
 class Settings(BaseModel):
     """The environment variables that template.yaml sets; a wrong one fails before the first event."""
@@ -20,14 +22,41 @@ class Settings(BaseModel):
     max_concurrency: PositiveInt = 10
     in_flight: PositiveInt = 200
 
+    result_retention_days: PositiveInt = 90
+    """A job's row lives as long as its results."""
+    aws_region: str = ""
+
     @property
     def models(self) -> tuple[str, ...]:
-        """The ids, or patterns of ids, behind the ARNs: their last parts.
+        """What may be asked, patterns allowed, those of the Region's own geography first."""
+        return models_of(self.model_arns, self.aws_region)
 
-        An inference profile's ARN and those of the models behind it all count: each may be asked by its id.
-        """
-        ids = (arn.strip().rsplit("/", 1)[-1] for arn in self.model_arns.split(","))
-        return tuple(dict.fromkeys(model_id for model_id in ids if model_id))
+
+def models_of(arns: str, region: str) -> tuple[str, ...]:
+    """Return the names by which the models behind ARNs, joined by commas, may be asked.
+
+    Foundation models and inference profiles are asked by their id, the ARN's last part; everything else that Bedrock
+    serves, and these too, by the ARN itself. Profiles of the Region's geography come first, since only they can be
+    asked in it, then what has no geography, then the rest.
+
+    >>> models_of("arn:aws:bedrock:*:*:inference-profile/us.a.b", "us-east-1")
+    ('us.a.b', 'arn:aws:bedrock:*:*:inference-profile/us.a.b')
+    """
+    names = [name for arn in arns.split(",") for name in _names(arn.strip())]
+    own = {"ap": "apac."}.get(region.partition("-")[0], f"{region.partition('-')[0]}.")
+
+    def order(name: str) -> int:
+        if name.startswith("arn:"):
+            return 3
+        return 0 if name.startswith(own) else 2 if GEOGRAPHY.match(name) else 1
+
+    return tuple(dict.fromkeys(sorted(names, key=order)))
+
+
+def _names(arn: str) -> list[str]:
+    kind, model_id = arn.rsplit("/", 1)[0].rsplit(":", 1)[-1], arn.rsplit("/", 1)[-1]
+    by_id = kind in {"foundation-model", "inference-profile"}
+    return [model_id, arn] if by_id else [arn] if arn else []
 
 
 def read_settings() -> Settings:

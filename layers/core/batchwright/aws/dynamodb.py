@@ -19,8 +19,8 @@ JOB = "job"
 STOP = "stop"
 CHUNK = "chunk#"
 STATUS_INDEX = "status-index"
-# A job's row outlives its results, which have a shorter life by default.
-ROW_LIFE = timedelta(days=365)
+# As long as the results are kept: a job whose results are gone must not stand in the way of a new one.
+ROW_LIFE = timedelta(days=90)
 
 _write = TypeSerializer().serialize
 _read = TypeDeserializer().deserialize
@@ -29,14 +29,15 @@ _read = TypeDeserializer().deserialize
 class DynamoDBJobs:
     """The table of jobs in DynamoDB."""
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+    def __init__(self, client: "DynamoDBClient", table: str, *, life: timedelta = ROW_LIFE) -> None:
         """``table`` has the keys ``job_id`` and ``sk``, and the index ``status-index``."""
         self._dynamodb = client
         self._table = table
+        self._life = life
 
     def add(self, row: JobRow) -> bool:
         """Write a new job's row."""
-        return self._put(_item(row), "attribute_not_exists(job_id)", {}, {})
+        return self._put(self._item(row), "attribute_not_exists(job_id)", {}, {})
 
     def get(self, job_id: str) -> JobRow | None:
         """Return a job's row."""
@@ -47,12 +48,17 @@ class DynamoDBJobs:
         """Replace a job's row, unless the job has ended."""
         final = {f":{status.value}": {"S": status.value} for status in FINAL}
         return self._put(
-            _item(row), f"NOT #status IN ({', '.join(final)})", {"#status": "status"}, final
+            self._item(row), f"NOT #status IN ({', '.join(final)})", {"#status": "status"}, final
         )
 
     def stop(self, job_id: str, reason: Reason) -> None:
         """Note why the job must stop."""
-        item = {"job_id": job_id, "sk": STOP, **reason.model_dump(), **_life(datetime.now(UTC))}
+        item = {
+            "job_id": job_id,
+            "sk": STOP,
+            **reason.model_dump(),
+            **self._expiry(datetime.now(UTC)),
+        }
         self._put(item, "attribute_not_exists(job_id)", {}, {})
 
     def stop_reason(self, job_id: str) -> Reason | None:
@@ -67,7 +73,7 @@ class DynamoDBJobs:
             "sk": f"{CHUNK}{chunk:06d}",
             "segments": segments,
             "tally": orjson.dumps(tally.to_json()).decode(),
-            **_life(datetime.now(UTC)),
+            **self._expiry(datetime.now(UTC)),
         }
         condition = "attribute_not_exists(#segments) OR #segments <= :segments"
         values = {":segments": {"N": str(segments)}}
@@ -108,6 +114,12 @@ class DynamoDBJobs:
             for page in pages:
                 for item in page["Items"]:
                     yield _plain(item)
+
+    def _item(self, row: JobRow) -> dict[str, Any]:
+        return {**_item(row), **self._expiry(datetime.fromisoformat(row.created_at))}
+
+    def _expiry(self, start: datetime) -> dict[str, int]:
+        return {"expires_at": int((start + self._life).timestamp())}
 
     def _get(self, job_id: str, sk: str) -> dict[str, Any] | None:
         with told("read of the jobs table"):
@@ -160,7 +172,6 @@ def _item(row: JobRow) -> dict[str, Any]:
         "chunks": row.chunks,
         "problems": row.problems,
         "shown": orjson.dumps(shown).decode(),
-        **_life(datetime.fromisoformat(row.created_at)),
     }
     return {name: value for name, value in item.items() if value is not None}
 
@@ -191,7 +202,3 @@ def _plain(item: dict[str, Any]) -> dict[str, Any]:
 
 def _number(value: Any) -> Any:
     return int(value) if isinstance(value, Decimal) else value
-
-
-def _life(start: datetime) -> dict[str, int]:
-    return {"expires_at": int((start + ROW_LIFE).timestamp())}

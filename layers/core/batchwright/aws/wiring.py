@@ -3,6 +3,7 @@
 Everything is made on first use and kept: nothing happens at import.
 """
 
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -40,4 +41,5 @@ def objects() -> S3Objects:
 @cache
 def jobs() -> DynamoDBJobs:
     """Return the table of jobs."""
-    return DynamoDBJobs(client("dynamodb"), settings().jobs_table)
+    life = timedelta(days=settings().result_retention_days)
+    return DynamoDBJobs(client("dynamodb"), settings().jobs_table, life=life)

@@ -58,6 +58,7 @@ def find_stack() -> Stack:
                 "JOBS_TABLE": outputs["JobsTableName"],
                 "MODEL_ARNS": outputs["AllowedModels"],
                 "STATE_MACHINE_ARN": outputs["StateMachineArn"],
+                "AWS_REGION": session.region_name or "",
             }
         )
         queue_url = outputs["JobsQueueUrl"]
