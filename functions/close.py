@@ -5,15 +5,18 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from batchwright.aws.lambdas import logger, quiet
+from batchwright.aws.metrics import measure_close, metrics
 from batchwright.aws.worlds.close import world
 from batchwright.steps.close import close
 
 
 @logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
 @quiet
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Close the job of ``event["job_id"]``, whatever became of it."""
     logger.append_keys(job_id=event["job_id"])
-    answer = close(event["job_id"], event.get("failure"), world())
+    answer, late = close(event["job_id"], event.get("failure"), world())
+    measure_close(answer["status"], late)
     logger.info("job closed", answer=answer)
     return answer

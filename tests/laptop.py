@@ -113,7 +113,8 @@ class Laptop:
         world = CloseWorld(
             objects=self.objects, jobs=self.jobs, events=self.events, clock=self.clock
         )
-        return close(job_id, failure, world)
+        answer, _ = close(job_id, failure, world)
+        return answer
 
     def run(self, content: bytes, key: str = "inbox/file.jsonl") -> JobRow:
         """Drop a file and take its job to the end."""

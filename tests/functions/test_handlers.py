@@ -107,6 +107,20 @@ def test_a_worker_measures_what_it_did_in_numbers(capsys: pytest.CaptureFixture[
     assert metrics["ChunkDuration"][0] > 0
 
 
+def test_records_that_only_the_close_settled_are_measured_there(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    functions.admit.handler(event("admit.records-queued"), Context())
+    functions.plan.handler(event("plan.job"), Context())
+    capsys.readouterr()
+
+    functions.close.handler(event("close.failed-job"), Context())
+
+    (metrics,) = [line for line in logged(capsys) if "_aws" in line]
+    assert metrics["JobsFailed"] == [1]
+    assert metrics["RecordsFailed"] == [2]
+
+
 def test_no_text_of_a_record_is_ever_logged(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

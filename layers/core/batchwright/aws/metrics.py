@@ -1,10 +1,14 @@
 """What a worker did, as CloudWatch metrics in embedded metric format; numbers only."""
 
+from typing import TYPE_CHECKING
+
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from batchwright.outcome import Ending
-from batchwright.steps.invoke import Report
+from batchwright.outcome import Ending, Tally
+
+if TYPE_CHECKING:
+    from batchwright.steps.invoke import Report  # only a worker needs what it brings along
 
 # An embedded metric holds at most 100 values (docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/
 # CloudWatch_Embedded_Metric_Format_Specification.html).
@@ -13,11 +17,10 @@ MOST_VALUES = 100
 metrics = Metrics(namespace="Batchwright", service="batchwright")
 
 
-def measure(report: Report) -> None:
+def measure(report: "Report") -> None:
     """Add a worker's report to the metrics of this invocation."""
     tally = report.tally
-    for ending in Ending:
-        metrics.add_metric(f"Records{ending.value.title()}", MetricUnit.Count, tally.counts[ending])
+    _measure_records(tally)
     metrics.add_metric("Calls", MetricUnit.Count, tally.calls)
     metrics.add_metric("AmbiguousCalls", MetricUnit.Count, tally.ambiguous_calls)
     metrics.add_metric("InputTokens", MetricUnit.Count, tally.usage.input_tokens)
@@ -28,3 +31,15 @@ def measure(report: Report) -> None:
     step = len(report.latencies_ms) // MOST_VALUES + 1
     for latency in report.latencies_ms[::step]:
         metrics.add_metric("ModelLatency", MetricUnit.Milliseconds, latency)
+
+
+def measure_close(status: str, late: Tally | None) -> None:
+    """Add a job's end, and the records that only its close settled; a job that was closed before is not counted."""
+    metrics.add_metric(f"Jobs{status.title()}", MetricUnit.Count, 0 if late is None else 1)
+    if late is not None:
+        _measure_records(late)
+
+
+def _measure_records(tally: Tally) -> None:
+    for ending in Ending:
+        metrics.add_metric(f"Records{ending.value.title()}", MetricUnit.Count, tally.counts[ending])

@@ -45,22 +45,28 @@ class World:
     clock: Clock
 
 
-def close(job_id: str, failure: dict[str, Any] | None, world: World) -> dict[str, Any]:
+def close(
+    job_id: str, failure: dict[str, Any] | None, world: World
+) -> tuple[dict[str, Any], Tally | None]:
     """Close a job, whatever became of it; closing a closed job says how it ended.
 
-    ``failure`` is what the workflow caught, ``Error`` and ``Cause``, or ``None``.
+    ``failure`` is what the workflow caught, ``Error`` and ``Cause``, or ``None``. Return the answer for the workflow,
+    and the tally of the records that were settled here; ``None`` where the job was closed before.
     """
     row = world.jobs.get(job_id)
     if row is None:
         raise Missing(f"job {job_id} has no row")
+    late = None
     if not row.status.final:
         job = Job.model_validate_json(world.objects.read(job_key(job_id)))
-        row = _closed(job, row, failure, world)
+        row, late = _closed(job, row, failure, world)
     world.events.job_changed(job_id, row.status, {"counts": row.counts(), "contract": row.contract})
-    return {"state": "done", "status": row.status.value}
+    return {"state": "done", "status": row.status.value}, late
 
 
-def _closed(job: Job, row: JobRow, failure: dict[str, Any] | None, world: World) -> JobRow:
+def _closed(
+    job: Job, row: JobRow, failure: dict[str, Any] | None, world: World
+) -> tuple[JobRow, Tally]:
     reason = row.reason or world.jobs.stop_reason(job.job_id) or _reason_of(failure)
     row = replace(
         row, status=Status.CLOSING, reason=reason, updated_at=timestamp(world.clock.now())
@@ -69,10 +75,9 @@ def _closed(job: Job, row: JobRow, failure: dict[str, Any] | None, world: World)
     if reason is not None and row.chunks:
         # A worker may outlive the workflow that called it: it looks here every few seconds.
         world.jobs.stop(job.job_id, reason)
-    tally = Tally()
-    files: dict[str, ResultFile] = {}
-    if row.chunks:
-        tally, files = Assembly(job, row, world).run()
+    assembly = Assembly(job, row, world)
+    files = assembly.run() if row.chunks else {}
+    tally = assembly.tally
     if tally.settled != row.total:
         raise LogBroken(f"job {job.job_id}: {row.total} records, {tally.settled} outcomes")
     row = replace(
@@ -85,7 +90,7 @@ def _closed(job: Job, row: JobRow, failure: dict[str, Any] | None, world: World)
     receipt = receipt_of(job, row, files, version=__version__)
     world.objects.write(result_key(job.job_id, RECEIPT), _pretty(receipt))
     world.jobs.change(row)
-    return row
+    return row, assembly.late
 
 
 def _status(reason: Reason | None, tally: Tally) -> Status:
@@ -144,15 +149,18 @@ class Assembly:
         self._job = job
         self._reason = row.reason
         self._world = world
-        self._tally = Tally()
+        self.tally = Tally()
+        """All records."""
+        self.late = Tally()
+        """The records that were settled here."""
 
-    def run(self) -> tuple[Tally, dict[str, ResultFile]]:
-        """Write ``output``, ``errors`` and ``outcomes``; return the tally of all records and the files."""
+    def run(self) -> dict[str, ResultFile]:
+        """Write ``output``, ``errors`` and ``outcomes``; return the files."""
         with ExitStack() as stack:
             files = {name: self._writer(name, stack) for name in (OUTPUT, ERRORS, OUTCOMES)}
             for chunk, log, settled in self._read_ahead():
                 self._copy(chunk, log, settled, files)
-        return self._tally, {name: file.finished() for name, file in files.items()}
+        return {name: file.finished() for name, file in files.items()}
 
     def _writer(self, name: str, stack: ExitStack) -> ResultWriter:
         key = result_key(self._job.job_id, name)
@@ -198,7 +206,7 @@ class Assembly:
             if not succeeded:
                 files[ERRORS].write(line)
             files[OUTCOMES].write(orjson.dumps(outcome.to_json()))
-        self._tally.add_all(log.tally)
+        self.tally.add_all(log.tally)
 
     def _read(self, chunk: Chunk) -> tuple[ChunkLog, list[Settled]]:
         log = ChunkLog(self._world.objects, chunk.job_id, chunk.chunk, writer=CLOSER)
@@ -217,7 +225,9 @@ class Assembly:
         ending = NEVER_ASKED.get(reason.code, Ending.FAILED)
         now = self._world.clock.now()
         rest = (item for item in reader.items() if item.index not in log.settled)
-        log.append([_never_asked(settler, item, ending, reason, now) for item in rest])
+        settled = log.append([_never_asked(settler, item, ending, reason, now) for item in rest])
+        for outcome, _ in settled:
+            self.late.add(outcome)
 
 
 def _never_asked(
