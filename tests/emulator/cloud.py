@@ -120,7 +120,6 @@ class Cloud:
         command = [python, "-m", "tests.emulator.host", "--port", "0", "--engine", self.engine]
         self._launch("host", command, surroundings.of_a_server(tmp))
         self._await("host", lambda: self._announced("host"))
-        self._file("engine").write_text(self.engine)
         port = free_port()
         python = str(stack.LOCAL / "ministack/bin/python")
         settings = surroundings.of_ministack(
@@ -164,9 +163,8 @@ class Cloud:
         return known is not None and known.alive and answers(self.url(server) + HEALTH[server])
 
     def _choose_engine(self) -> None:
-        if self._file("engine").read_text() != self.engine:
-            tell(self.url("host") + "/_host/behaviour", {"engine": self.engine})
-            self._file("engine").write_text(self.engine)
+        # Told every time: somebody may have told the host something else since.
+        tell(self.url("host") + "/_host/behaviour", {"engine": self.engine})
 
     def _deploy(self) -> None:
         wanted, deployed = stack.digest(), self._file("deployed")
@@ -183,7 +181,7 @@ class Cloud:
         for server in HEALTH:
             if known := Server.remembered(self._record(server)):
                 known.end()
-        for file in (*map(self._record, HEALTH), *map(self._file, ("env", "deployed", "engine"))):
+        for file in (*map(self._record, HEALTH), *map(self._file, ("env", "deployed"))):
             file.unlink(missing_ok=True)
         shutil.rmtree(self._file("tmp"), ignore_errors=True)
 

@@ -144,10 +144,18 @@ def table_of(answers: list[dict[str, Any]]) -> Table:
     table.add_column("category", min_width=8)
     table.add_column("urgent", min_width=6)
     for answer in answers[:SHOWN]:
-        told = json.loads(answer["response"]["body"]["choices"][0]["message"]["content"])
-        text = asked[answer["custom_id"]]["content"]
-        table.add_row(text, told["category"], "yes" if told["urgent"] else "no")
+        said = answer["response"]["body"]["choices"][0]["message"]["content"]
+        table.add_row(asked[answer["custom_id"]]["content"], *verdict(said))
     return table
+
+
+def verdict(said: str) -> tuple[str, str]:
+    """Return category and urgency from an answer; an echo has neither, and is shown as it is."""
+    try:
+        told = json.loads(said)
+        return str(told["category"]), "yes" if told["urgent"] else "no"
+    except (json.JSONDecodeError, KeyError, TypeError):
+        return said[:20], "-"
 
 
 def open_lines(place: str | Path | None) -> list[str]:

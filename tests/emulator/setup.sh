@@ -33,7 +33,8 @@ is_python_313() {
 }
 
 find_uv() {
-  if runs uv --version; then
+  # The lock file is of this line of uv; an older one would not read it.
+  if runs uv --version && [[ "$(uv --version)" == "uv ${uv_version%.*}."* ]]; then
     command -v uv
     return
   fi

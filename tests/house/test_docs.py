@@ -1,5 +1,6 @@
 """What the documents say is there, and what is there they say."""
 
+import json
 import re
 from pathlib import Path
 
@@ -13,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 SOURCE = ROOT / "layers/core/batchwright"
 # Codes that stand for a file, a line, a message or a record; found where they are raised or kept.
-CODE = re.compile(r'(?:Refused|RecordInvalid)\(\s*"([a-z_]+)"')
+CODE = re.compile(r'(?:Refused\(\s*|RecordInvalid\(\s*|Reason\(\s*code=)"([a-z_]+)"')
 CLASS_CODE = re.compile(r'^    code = "([a-z_]+)"$', re.MULTILINE)
 NEVER_SEEN = {
     "error",
@@ -68,6 +69,13 @@ def test_every_field_of_a_contract_is_documented() -> None:
 @pytest.mark.parametrize("file", sorted(ROOT.glob("docs/contracts/*.yaml")), ids=lambda f: f.name)
 def test_every_example_of_a_contract_reads(file: Path) -> None:
     assert read_contract(file.read_bytes(), name=file.stem).digest()
+
+
+def test_the_transcript_of_sam_local_is_of_the_job_that_the_events_tell() -> None:
+    job_id = json.loads((ROOT / "events/plan.job.json").read_text())["job_id"]
+    page = (ROOT / "docs/sam-local.md").read_text()
+
+    assert set(re.findall(r"\b[0-9a-f]{32}\b", page)) == {job_id}
 
 
 def test_every_way_to_end_is_in_the_readme() -> None:

@@ -81,7 +81,7 @@ def deployed(cloud: Cloud) -> StackUnderTest:
 
 @pytest.fixture
 def stack(deployed: StackUnderTest) -> Iterator[StackUnderTest]:
-    """Give the stack with a host that behaves; leave no message behind."""
+    """Give the stack with a host that behaves, before and after."""
     deployed.behave()
     yield deployed
     deployed.behave()

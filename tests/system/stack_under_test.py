@@ -86,14 +86,18 @@ class StackUnderTest:
         self.drop(key, content)
         return self.ended(key, seconds=seconds)
 
-    def refused_message(self, code: str) -> JobRow:
-        """Wait for a job that a message without an object ended in."""
+    def job_ids(self) -> set[str]:
+        return {row.job_id for row in self.jobs.recent(1000)}
+
+    def refused_message(self, code: str, *, since: set[str]) -> JobRow:
+        """Wait for a job, not among those known before, that a message without an object ended in."""
         return until(
             lambda: next(
                 (
                     row
                     for row in self.jobs.recent(1000)
-                    if row.input is None
+                    if row.job_id not in since
+                    and row.input is None
                     and row.reason
                     and row.reason.code == code
                     and row.status.final

@@ -129,12 +129,13 @@ def test_a_model_that_is_not_allowed_is_refused(stack: StackUnderTest, where: st
 
 
 def test_an_object_that_was_deleted_before_it_was_read_is_refused(stack: StackUnderTest) -> None:
+    before = stack.job_ids()
     with stack.cloud.without("AdmitRole", "sqs:ReceiveMessage"):
         stack.drop("inbox/deleted.jsonl", chat_file(1))
         until(lambda: stack.queue_depth("JobsQueueUrl")[0])
         stack.s3.delete_object(Bucket=stack.bucket, Key="inbox/deleted.jsonl")
 
-    row = stack.refused_message("input_missing")
+    row = stack.refused_message("input_missing", since=before)
 
     refused(row, "input_missing")
 
@@ -173,9 +174,10 @@ def test_a_message_that_cannot_be_a_job_ends_as_a_refused_one(
 ) -> None:
     body = message if isinstance(message, str) else json.dumps(message)
 
+    before = stack.job_ids()
     stack.say(body.replace("BUCKET", stack.bucket))
 
-    refused(stack.refused_message(code), code)
+    refused(stack.refused_message(code, since=before), code)
 
 
 def test_no_mistake_of_a_user_is_left_on_a_queue(stack: StackUnderTest) -> None:

@@ -10,6 +10,7 @@ pytestmark = pytest.mark.timeout(180)
 
 ADMIT = [
     "s3:GetObject",
+    "s3:GetObjectVersion",
     "s3:PutObject",
     "dynamodb:PutItem",
     "states:StartExecution",
@@ -21,7 +22,7 @@ STEPS = [
     for role, actions in {
         "PlanRole": ["s3:GetObjectVersion"],
         "InvokeRole": ["s3:GetObjectVersion"],
-        "CloseRole": [],
+        "CloseRole": ["s3:GetObjectVersion"],
     }.items()
     for action in (
         "s3:GetObject",

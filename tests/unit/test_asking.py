@@ -155,7 +155,7 @@ async def test_a_worker_without_any_answer_rests() -> None:
     with pytest.raises(LeftForLater):
         await ask(ScriptedEngine(failing(Throttled("slow down"))), pace)
 
-    assert pace.rest == 30
+    assert pace.rest == 60
 
 
 async def test_calls_without_a_whole_answer_are_bounded_and_counted(pace: QuickPace) -> None:

@@ -22,7 +22,7 @@ BACKOFF_CAP = 5.0
 LONGEST_WAIT = 5.0
 # A worker that had no answer at all for so long, against throttles, rests.
 PATIENCE = 10.0
-REST = 30.0
+REST = 60.0
 # An answer that was cut is asked for once more with twice the limit, up to this many tokens.
 LARGEST_RETRY = 8192
 

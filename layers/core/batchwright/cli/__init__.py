@@ -13,6 +13,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as missing:
         if missing.name not in NEEDED:
             raise
-        sys.stderr.write("batchwright: the command is an extra: install batchwright[cli]\n")
+        sys.stderr.write(
+            "batchwright: the command is an extra: pip install '.[cli]' in the repository\n"
+        )
         return 2
     return run(arguments)

@@ -1,7 +1,8 @@
 """Watch: a job's progress, looked up until the job has ended."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -80,7 +81,9 @@ def watch(job_id: str, stack: Stack) -> JobRow:
 def wait(job_id: str, stack: Stack, watcher: Watcher | None = None) -> JobRow:
     """Watch a job that was only just sent; raises :class:`Halt` where it never appears."""
     watcher = watcher or Watcher(jobs=stack.jobs)
-    if not watcher.appears(job_id):
+    with _leaving(job_id):
+        appeared = watcher.appears(job_id)
+    if not appeared:
         raise Halt(
             f"job {job_id} has not appeared within {PATIENCE:.0f} s; {_dead_letters(stack)},"
             " and the log of the admit function says more",
@@ -90,9 +93,15 @@ def wait(job_id: str, stack: Stack, watcher: Watcher | None = None) -> JobRow:
 
 
 def _drawn(watcher: Watcher, job_id: str) -> JobRow:
+    with _leaving(job_id), Bar(Console(stderr=True)) as bar:
+        return watcher.until_ended(job_id, bar.show)
+
+
+@contextmanager
+def _leaving(job_id: str) -> Iterator[None]:
+    """Let Ctrl-C leave the job alone, and say so."""
     try:
-        with Bar(Console(stderr=True)) as bar:
-            return watcher.until_ended(job_id, bar.show)
+        yield
     except KeyboardInterrupt:
         raise Halt(
             f"job {job_id} goes on; see it again with: batchwright watch {job_id}", Code.LEFT

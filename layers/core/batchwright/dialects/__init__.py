@@ -28,7 +28,9 @@ def detect(first: Line, contract: Contract) -> Dialect:
     """
     content = first.content or b""
     if content.startswith(UTF_16) or b"\x00" in content:
-        raise Refused("unsupported_encoding", "the file is not UTF-8; save it as UTF-8", line=1)
+        raise Refused(
+            "unsupported_encoding", "the file is not UTF-8; save it as UTF-8", line=first.number
+        )
     try:
         fields = orjson.loads(content)
     except orjson.JSONDecodeError:

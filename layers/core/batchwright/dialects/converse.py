@@ -72,6 +72,7 @@ class Converse:
     framing = staticmethod(lines)
     errors_inline = True
     header = False
+    id_field = "recordId"
 
     @staticmethod
     def speaks(model_input: object) -> bool:

@@ -56,6 +56,11 @@ class Dialect(Protocol):
         ...
 
     @property
+    def id_field(self) -> str:
+        """Where a line names its record."""
+        ...
+
+    @property
     def header(self) -> bool:
         """Whether the first line names the columns and is no record."""
         ...

@@ -136,6 +136,7 @@ class OpenAIChat:
     framing = staticmethod(lines)
     errors_inline = False
     header = False
+    id_field = "custom_id"
 
     def read(self, line: Line) -> Record:
         """Read one line into a Converse-shaped request."""

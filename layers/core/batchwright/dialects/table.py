@@ -31,7 +31,7 @@ class Table:
                 "unknown_dialect", f"contract {contract.name!r} holds no prompt for a table"
             )
         self._columns = columns
-        self._id = contract.prompt.id
+        self.id_field = contract.prompt.id
         self._user = Template(contract.prompt.user, name="prompt.user")
         system = contract.prompt.system
         self._system = Template(system, name="prompt.system") if system else None
@@ -63,7 +63,7 @@ class Table:
     def read(self, line: Line) -> Record:
         """Read one row; a row without an id is known by its line number."""
         row = self._row(line)
-        record_id = row.get(self._id) or f"line-{line.number}"
+        record_id = row.get(self.id_field) or f"line-{line.number}"
         try:
             body: dict[str, Any] = {
                 "messages": [{"role": "user", "content": [{"text": self._user.render(row)}]}]

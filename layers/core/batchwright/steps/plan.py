@@ -215,7 +215,7 @@ class Planner:
     def _check(self, line: Line, dialect: Dialect, contract: Contract) -> None:
         try:
             record = dialect.read(line)
-            self._check_once(record, line)
+            self._check_once(record, line, dialect)
             self._estimate(record, contract)
         except RecordInvalid as fault:
             self.found += 1
@@ -224,16 +224,16 @@ class Planner:
             self.found += 1
             told = Unforeseen.told(fault)
             message = f"line {line.number} could not be read ({told})"
-            self._write(problem_of(RecordInvalid("invalid_request", message), line.number))
+            self._write(problem_of(RecordInvalid("unforeseen", message), line.number))
 
-    def _check_once(self, record: Record, line: Line) -> None:
+    def _check_once(self, record: Record, line: Line, dialect: Dialect) -> None:
         mark = bytes.fromhex(digest(record.record_id.encode())[:32])
         first = self._seen.setdefault(mark, line.number)
         if first != line.number:
             raise RecordInvalid(
                 "duplicate_custom_id",
                 f"lines {first} and {line.number} have the same id; ids must be unique in a file",
-                param="custom_id",
+                param=dialect.id_field,
                 record_id=record.record_id,
             )
 
