@@ -182,4 +182,7 @@ def test_without_its_extra_the_command_says_what_to_install(tmp_path: Path) -> N
     )
 
     assert ran.returncode == 2
-    assert ran.stderr == "batchwright: the command is an extra: install batchwright[cli]\n"
+    assert (
+        ran.stderr
+        == "batchwright: the command is an extra: pip install '.[cli]' in the repository\n"
+    )

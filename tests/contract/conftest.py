@@ -1,10 +1,13 @@
 """AWS in this process, for the suites that hold the fakes and the adapters to the same rules."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
+
+from tests.emulator.host.running import RunningHost, running
 
 REGION = "us-east-1"
 
@@ -21,3 +24,24 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with mock_aws():
         yield
     boto3.DEFAULT_SESSION = None
+
+
+@pytest.fixture(scope="session")
+def started() -> Iterator[RunningHost]:
+    """A model host that echoes, for all tests."""
+    with running("echo") as host:
+        yield host
+
+
+@pytest.fixture
+def host(started: RunningHost) -> RunningHost:
+    """The host as it was when it was started."""
+    started.reset()
+    return started
+
+
+@pytest.fixture
+def bedrock(host: RunningHost) -> Iterator[Any]:
+    """boto3's own client of that host."""
+    with host.client() as client:
+        yield client

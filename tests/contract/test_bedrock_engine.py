@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import boto3
@@ -31,7 +31,7 @@ from batchwright.errors import (
     Unavailable,
 )
 from batchwright.request import Request
-from tests.emulator.host.running import RunningHost, running
+from tests.emulator.host.running import RunningHost
 from tests.fakes import MODEL
 
 CREDENTIALS = Credentials("AKIDEXAMPLE", "secret", "token")
@@ -64,18 +64,6 @@ def say(text: str, max_tokens: int = 100) -> Request:
             "inferenceConfig": {"maxTokens": max_tokens},
         }
     )
-
-
-@pytest.fixture(scope="module")
-def started() -> Iterator[RunningHost]:
-    with running("echo") as host:
-        yield host
-
-
-@pytest.fixture
-def host(started: RunningHost) -> RunningHost:
-    started.reset()
-    return started
 
 
 async def ask(

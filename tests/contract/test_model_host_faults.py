@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,22 +16,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.emulator.host.running import ROOT, RunningHost, running
+from tests.emulator.host.running import ROOT, RunningHost
 
 NOVA = "us.amazon.nova-lite-v1:0"
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 unchecked", "Content-Type": "application/json"}
-
-
-@pytest.fixture(scope="module")
-def started() -> Iterator[RunningHost]:
-    with running("echo") as host:
-        yield host
-
-
-@pytest.fixture
-def host(started: RunningHost) -> RunningHost:
-    started.reset()
-    return started
 
 
 def body(text: str = "0123456789", **more: Any) -> bytes:

@@ -2,33 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.emulator.host.running import RunningHost, running
+from tests.emulator.host.running import RunningHost
 
 NOVA = "us.amazon.nova-lite-v1:0"
-
-
-@pytest.fixture(scope="module")
-def started() -> Iterator[RunningHost]:
-    with running("echo") as host:
-        yield host
-
-
-@pytest.fixture
-def host(started: RunningHost) -> RunningHost:
-    started.reset()
-    return started
-
-
-@pytest.fixture
-def bedrock(host: RunningHost) -> Iterator[Any]:
-    with host.client() as client:
-        yield client
 
 
 def says(text: str) -> list[dict[str, Any]]:
