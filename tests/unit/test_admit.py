@@ -5,8 +5,8 @@ from urllib.parse import quote_plus
 import pytest
 
 from batchwright.job import Job, Status
+from batchwright.message import contract_of
 from batchwright.places import inline_key, job_key
-from batchwright.steps.admit import contract_of
 from tests.fakes import MODEL
 from tests.laptop import Laptop, chat_file, chat_line
 
