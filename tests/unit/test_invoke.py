@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from batchwright.chunk import Chunk
+from batchwright.chunklog import ChunkLog
 from batchwright.completion import Completion
 from batchwright.errors import AccessDenied, Throttled, Unavailable
 from batchwright.job import Status
@@ -214,6 +215,9 @@ async def test_an_exception_that_nobody_foresaw_ends_one_record_and_not_the_chun
     assert failed["error"]["code"] == "unforeseen"
     assert "ZeroDivisionError at" in failed["error"]["message"]
     assert "canary" not in str(failed)
+    log = ChunkLog(laptop.objects, job_id, 0, writer="reader")
+    log.catch_up()
+    assert log.efforts == {}, "a settled record is nobody's open work"
 
 
 class FullBucket(MemoryObjects):

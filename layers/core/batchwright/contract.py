@@ -176,7 +176,7 @@ def read_contract(text: bytes, *, name: str) -> Contract:
         raise ContractInvalid(f"contract {name!r}: {_faults(fault)}") from None
     except rfc8785.CanonicalizationError:
         raise ContractInvalid(
-            f"contract {name!r}: response.schema holds a number that JSON cannot carry exactly"
+            f"contract {name!r} holds a number that JSON cannot carry exactly"
         ) from None
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as fault:
         # YAML's own values, dates for one, raise whatever they like.

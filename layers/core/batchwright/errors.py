@@ -183,8 +183,6 @@ class Unforeseen(BatchwrightError):
     @classmethod
     def told(cls, fault: BaseException) -> "Unforeseen":
         """Tell an exception by its class and its place in the code: its words may quote a record."""
-        while isinstance(fault, BaseExceptionGroup):
-            fault = fault.exceptions[0]
         frames = traceback.extract_tb(fault.__traceback__)
         place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
         return cls(f"{type(fault).__name__} at {place}")

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from batchwright.contract import Contract, contract_from_json
 from batchwright.digest import digest_of_envelope
+from batchwright.errors import Refused
 from batchwright.outcome import Tally
 from batchwright.record import Problem
 
@@ -81,6 +82,12 @@ class Job(BaseModel):
     models: tuple[str, ...]
     """The ids that the stack may ask, patterns allowed."""
     refusal: Reason | None = None
+
+    def pinned(self) -> Pin:
+        """Return the input; raises :class:`Refused` where the job was admitted without one."""
+        if self.input is None:
+            raise Refused("input_missing", "the message names no object that can be read")
+        return self.input
 
     def terms(self) -> Contract:
         """Return the contract as it was when the job was admitted."""

@@ -8,8 +8,8 @@ import orjson
 from batchwright.chunk import Chunk
 from batchwright.contract import Contract
 from batchwright.dialects import Dialect, open_dialect
-from batchwright.errors import RecordInvalid, Refused, Unforeseen
-from batchwright.job import Job, Pin
+from batchwright.errors import RecordInvalid, Unforeseen
+from batchwright.job import Job
 from batchwright.lines import Line, rows
 from batchwright.places import problems_key
 from batchwright.ports import Objects
@@ -33,7 +33,7 @@ class ChunkReader:
         """Fetch the bytes; :meth:`items` reads them record by record."""
         self._chunk = chunk
         self._objects = objects
-        self._pin = _pin(job)
+        self._pin = job.pinned()
         self.contract: Contract = job.terms()
         self.dialect: Dialect = open_dialect(chunk.dialect, self.contract, self._header())
         self._content = objects.read_pinned(self._pin, span=(chunk.span.start, chunk.span.end))
@@ -91,9 +91,3 @@ def problem_of(fault: RecordInvalid, line: int) -> Problem:
     return Problem(
         line=line, record_id=fault.record_id, code=fault.code, message=str(fault), param=fault.param
     )
-
-
-def _pin(job: Job) -> Pin:
-    if job.input is None:
-        raise Refused("input_missing", "the job has no input to read")
-    return job.input

@@ -160,6 +160,7 @@ class Worker:
                 return
             except Exception as fault:  # noqa: BLE001 - whatever is odd about one record, the others go on
                 settled = self._settler.unforeseen(item, fault, self._now())
+            self._asking.pop(item.index, None)  # a line at fault was never asked
             self._unwritten.append(settled)
             if len(self._unwritten) >= FLUSH_OUTCOMES:
                 self._full.set()
@@ -180,7 +181,6 @@ class Worker:
             raise LeftForLater from None
         else:
             settled = self._settler.succeeded(item, asked, self._now())
-        del self._asking[item.index]
         if asked.completion:
             self.report.latencies_ms.append(asked.completion.latency_ms)
         return settled

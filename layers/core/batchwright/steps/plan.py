@@ -144,7 +144,7 @@ class Planner:
         if self.job.refusal is not None:
             refusal = self.job.refusal
             raise Refused(refusal.code, refusal.message, line=refusal.line)
-        pin = _pinned(self.job)
+        pin = self.job.pinned()
         contract = self.job.terms()
         with _readable(pin):
             dialect, header = self._opened(pin, contract)
@@ -264,12 +264,6 @@ class Planner:
         line = orjson.dumps(problem.to_json()) + b"\n"
         self.problems.write(line)
         self._problem_bytes += len(line)
-
-
-def _pinned(job: Job) -> Pin:
-    if job.input is None:
-        raise Refused("input_missing", "the message names no object that can be read")
-    return job.input
 
 
 @contextmanager
