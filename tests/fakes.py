@@ -12,7 +12,7 @@ from batchwright.digest import digest
 from batchwright.errors import AlreadyExists, Missing
 from batchwright.job import JobRow, Pin, Reason, Status
 from batchwright.outcome import Tally, tally_of
-from batchwright.request import Request
+from batchwright.request import Request, estimated_tokens
 from batchwright.usage import Usage
 
 MODEL = "us.amazon.nova-lite-v1:0"
@@ -162,15 +162,24 @@ type Script = Callable[[Request, int], Completion]
 """What an engine does with a request, given how many calls it had before."""
 
 
+def texts_of(request: Request) -> list[str]:
+    """Every text of a Converse request, the system's first."""
+    messages = [block for message in request.body["messages"] for block in message["content"]]
+    blocks = [*request.body.get("system", ()), *messages]
+    return [block["text"] for block in blocks if "text" in block]
+
+
 def echo(request: Request, _call: int = 0) -> Completion:
     """Answer with the last text, as the model host's echo does, cut at the request's limit."""
-    text = [*request.texts()][-1]
+    text = texts_of(request)[-1]
     limit = request.max_tokens or 10_000
     cut = text[: limit * 4]
     return Completion(
         content=[{"text": cut}],
         stop_reason="end_turn" if cut == text else "max_tokens",
-        usage=Usage(input_tokens=request.estimated_input_tokens(), output_tokens=-(-len(cut) // 4)),
+        usage=Usage(
+            input_tokens=estimated_tokens(texts_of(request)), output_tokens=-(-len(cut) // 4)
+        ),
         latency_ms=5,
         request_id="request-1",
     )

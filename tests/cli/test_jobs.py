@@ -11,7 +11,7 @@ from batchwright.job import Reason
 from batchwright.request import Request
 from tests.cli.cloud import Cloud
 from tests.cli.conftest import Command
-from tests.fakes import ScriptedEngine, echo
+from tests.fakes import ScriptedEngine, echo, texts_of
 from tests.laptop import chat_file
 
 FACTS = {
@@ -67,7 +67,7 @@ def test_a_job_with_other_outcomes_is_code_3(
     cloud: Cloud, batchwright: Command, mails: Path
 ) -> None:
     def shy(request: Request, call: int) -> Completion:
-        if "say 2" in [*request.texts()]:
+        if "say 2" in texts_of(request):
             raise ContentFiltered("withheld")
         return echo(request, call)
 

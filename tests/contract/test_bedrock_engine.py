@@ -17,7 +17,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from batchwright.aws.bedrock import BedrockEngine, completion_of, fault_of
 from batchwright.completion import Completion
-from batchwright.contract import structured_output
 from batchwright.errors import (
     AccessDenied,
     BatchwrightError,
@@ -31,6 +30,7 @@ from batchwright.errors import (
     Unavailable,
 )
 from batchwright.request import Request
+from batchwright.schema import structured_output
 from tests.emulator.host.running import RunningHost
 from tests.fakes import MODEL
 
@@ -52,7 +52,7 @@ WHOLE = Request(
             "stopSequences": ["x"],
         },
         "additionalModelRequestFields": {"top_k": 5},
-        "outputConfig": structured_output({"type": "object"}, "answer"),
+        "outputConfig": structured_output('{"type":"object"}', "answer"),
     }
 )
 

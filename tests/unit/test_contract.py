@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from batchwright.contract import (
@@ -5,11 +7,11 @@ from batchwright.contract import (
     Contract,
     default_contract,
     read_contract,
-    structured_output,
 )
 from batchwright.errors import ContractInvalid, RecordInvalid
 from batchwright.record import Record
 from batchwright.request import Request
+from batchwright.schema import structured_output
 
 LITE = "us.amazon.nova-lite-v1:0"
 SERVED = (LITE, "amazon.nova-micro-v1:0")
@@ -21,9 +23,12 @@ models: {{gpt-4o-mini: {LITE}, cheap: amazon.nova-micro-v1:0}}
 """
 
 
-def record(model: str | None = None, **body: object) -> Record:
-    messages = [{"role": "user", "content": [{"text": "hello"}]}]
-    return Record(record_id="r", model=model, request=Request({"messages": messages, **body}))
+def record(model: str | None = None, **said: Any) -> Record:
+    return Record(record_id="r", model=model, input_tokens=1, shape=None, **said)
+
+
+def request(**body: object) -> Request:
+    return Request({"messages": [{"role": "user", "content": [{"text": "hello"}]}], **body})
 
 
 def triage(more: str = "") -> Contract:
@@ -84,21 +89,21 @@ def test_a_fault_never_quotes_the_prompt() -> None:
 
 
 def test_a_name_in_the_file_is_asked_of_the_model_that_the_contract_says() -> None:
-    assert triage().route_for("gpt-4o-mini", SERVED).model == LITE
-    assert triage().route_for("cheap", SERVED).model == "amazon.nova-micro-v1:0"
-    assert triage().route_for(None, SERVED).model == LITE
+    assert triage().route_for(record("gpt-4o-mini"), SERVED).model == LITE
+    assert triage().route_for(record("cheap"), SERVED).model == "amazon.nova-micro-v1:0"
+    assert triage().route_for(record(None), SERVED).model == LITE
 
 
 def test_a_name_that_the_contract_does_not_know_is_refused() -> None:
     with pytest.raises(RecordInvalid, match="under models:") as caught:
-        triage().route_for("gpt-5", SERVED)
+        triage().route_for(record("gpt-5"), SERVED)
 
     assert caught.value.code == "model_not_found"
 
 
 def test_a_model_that_the_stack_may_not_ask_is_refused() -> None:
     with pytest.raises(RecordInvalid, match="ModelArns") as caught:
-        triage().route_for("cheap", served=(LITE,))
+        triage().route_for(record("cheap"), served=(LITE,))
 
     assert caught.value.code == "model_not_found"
 
@@ -106,50 +111,56 @@ def test_a_model_that_the_stack_may_not_ask_is_refused() -> None:
 def test_the_star_takes_every_other_name() -> None:
     contract = read_contract(TRIAGE.replace("cheap:", '"*":').encode(), name="triage")
 
-    assert contract.route_for("whatever", SERVED).model == "amazon.nova-micro-v1:0"
+    assert contract.route_for(record("whatever"), SERVED).model == "amazon.nova-micro-v1:0"
 
 
 def test_without_a_contract_names_of_other_houses_go_to_the_first_model() -> None:
     for name in ("gpt-4o-mini", "claude-3.5-sonnet", "gpt-4.1-mini", "gemini-2.5-flash", None):
-        assert default_contract(SERVED).route_for(name, SERVED).model == LITE
+        assert default_contract(SERVED).route_for(record(name), SERVED).model == LITE
 
 
 def test_without_a_contract_a_bedrock_model_is_asked_as_it_stands_or_not_at_all() -> None:
     contract = default_contract(SERVED)
 
-    assert contract.route_for("amazon.nova-micro-v1:0", SERVED).model == "amazon.nova-micro-v1:0"
+    assert (
+        contract.route_for(record("amazon.nova-micro-v1:0"), SERVED).model
+        == "amazon.nova-micro-v1:0"
+    )
     for name in ("us.anthropic.claude-opus-4-20250514-v1:0", "meta.llama3-1-8b-instruct-v1:0"):
         with pytest.raises(RecordInvalid) as caught:
-            contract.route_for(name, SERVED)
+            contract.route_for(record(name), SERVED)
         assert caught.value.code == "model_not_found"
 
 
 def test_a_pattern_serves_every_model_that_fits() -> None:
-    assert triage().route_for("cheap", served=("amazon.nova-*",)).model == "amazon.nova-micro-v1:0"
+    assert (
+        triage().route_for(record("cheap"), served=("amazon.nova-*",)).model
+        == "amazon.nova-micro-v1:0"
+    )
 
 
 def test_the_contract_speaks_only_where_the_request_is_silent() -> None:
-    _, silent = triage().prepared(record(), SERVED)
-    _, loud = triage().prepared(record(inferenceConfig={"maxTokens": 7}), SERVED)
+    _, silent = triage().prepared(record(), request(), SERVED)
+    _, loud = triage().prepared(record(), request(inferenceConfig={"maxTokens": 7}), SERVED)
 
     assert silent.body["inferenceConfig"] == {"maxTokens": 300, "temperature": 0}
     assert loud.body["inferenceConfig"] == {"maxTokens": 7, "temperature": 0}
 
 
 def test_no_request_goes_out_without_max_tokens() -> None:
-    _, request = default_contract(SERVED).prepared(record(), SERVED)
+    _, sent = default_contract(SERVED).prepared(record(), request(), SERVED)
 
-    assert request.max_tokens == DEFAULT_MAX_TOKENS
+    assert sent.max_tokens == DEFAULT_MAX_TOKENS
 
 
 def test_the_response_schema_is_sent_as_structured_output() -> None:
-    schema = {"type": "object", "properties": {"tag": {"type": "string"}}}
+    schema = '{"properties":{"tag":{"type":"string"}},"type":"object"}'
     contract = triage("response: {schema: {properties: {tag: {type: string}}, type: object}}")
 
-    _, request = contract.prepared(record(), SERVED)
-    _, own = contract.prepared(record(outputConfig={"effort": "low"}), SERVED)
+    _, sent = contract.prepared(record(), request(), SERVED)
+    _, own = contract.prepared(record(), request(outputConfig={"effort": "low"}), SERVED)
 
-    assert request.body["outputConfig"] == structured_output(schema, "answer")
+    assert sent.body["outputConfig"] == structured_output(schema, "answer")
     assert own.body["outputConfig"] == {"effort": "low"}
 
 

@@ -1,6 +1,7 @@
 import json
 from typing import Any
 
+import orjson
 import pytest
 
 from batchwright.completion import Completion
@@ -20,6 +21,10 @@ def read(line: dict[str, Any]) -> Record:
     return CONVERSE.read(Line(3, 0, 0, json.dumps(line).encode()))
 
 
+def written(line: dict[str, Any]) -> Any:
+    return json.loads(orjson.dumps(line))
+
+
 def test_a_converse_line_is_asked_as_it_is() -> None:
     line = converse_line(
         "req-1",
@@ -33,8 +38,8 @@ def test_a_converse_line_is_asked_as_it_is() -> None:
 
     assert record.record_id == "req-1"
     assert record.model is None
-    assert record.request.body == line["modelInput"]
-    assert record.source == line["modelInput"]
+    assert CONVERSE.request(record).body == line["modelInput"]
+    assert json.loads(bytes(record.shape)) == line["modelInput"]
 
 
 def test_a_line_without_an_id_is_known_by_its_number() -> None:
@@ -106,7 +111,7 @@ def test_an_answer_has_the_shape_of_batch_inference() -> None:
         read(converse_line("req-1", "hello")), completion, Answered(key="k", model="m", at=NOON)
     )
 
-    assert line == {
+    assert written(line) == {
         "recordId": "req-1",
         "modelInput": converse_line("req-1", "hello")["modelInput"],
         "modelOutput": {
@@ -131,8 +136,8 @@ def test_a_failure_has_the_shape_of_batch_inference(code: str, status: int) -> N
         at=NOON,
     )
 
-    assert CONVERSE.failure("req-1", record, None, unanswered) == {
+    assert written(CONVERSE.failure("req-1", record, None, unanswered)) == {
         "recordId": "req-1",
-        "modelInput": record.source,
+        "modelInput": json.loads(bytes(record.shape)),
         "error": {"errorCode": status, "errorMessage": f"{code}: told (line 3)"},
     }

@@ -11,7 +11,7 @@ from batchwright.errors import AccessDenied, Throttled, Unavailable
 from batchwright.job import Status
 from batchwright.outcome import Ending
 from batchwright.request import Request
-from tests.fakes import NOON, MemoryObjects, ScriptedEngine, echo
+from tests.fakes import NOON, MemoryObjects, ScriptedEngine, echo, texts_of
 from tests.laptop import Laptop, chat_file, chat_line, jsonl
 
 
@@ -177,7 +177,7 @@ class HangsOn(ScriptedEngine):
 
     async def ask(self, request: Request, **_: object) -> Completion:
         self.calls.append(request)
-        if [*request.texts()] == ["say 1"]:
+        if texts_of(request) == ["say 1"]:
             await asyncio.Event().wait()
         return echo(request)
 

@@ -60,7 +60,7 @@ def test_a_chat_completion_becomes_a_converse_request() -> None:
 
     assert record.record_id == "req-1"
     assert record.model == "gpt-4o-mini"
-    assert record.request.body == {
+    assert CHAT.request(record).body == {
         "system": [{"text": "You label tickets."}],
         "messages": [
             {"role": "user", "content": [{"text": "one"}, {"text": "two"}]},
@@ -124,10 +124,10 @@ def test_a_parameter_that_asks_for_the_default_is_taken(body: dict[str, Any]) ->
             "body.response_format.json_schema.schema",
         ),
         ({"messages": []}, "body.messages"),
-        ({"messages": [{"role": "user", "content": "  "}]}, "body.messages[0].content[0].text"),
+        ({"messages": [{"role": "user", "content": "  "}]}, "body.messages[0].content"),
         ({"messages": [{"role": "assistant", "content": "x"}]}, "body.messages"),
         ({"messages": [{"role": "system", "content": "x"}]}, "body.messages"),
-        ({"messages": [{"role": "tool", "content": "x"}]}, "body.messages[0].role"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "body.messages[0].tool_call_id"),
         ({"messages": [{"role": "user", "content": "x", "name": "n"}]}, "body.messages[0].name"),
         ({"model": ""}, "body.model"),
     ],

@@ -4,7 +4,7 @@ from batchwright.contract import Contract, Prompt, Route
 from batchwright.dialects.table import Table
 from batchwright.errors import RecordInvalid, Refused
 from batchwright.lines import Line
-from tests.fakes import MODEL
+from tests.fakes import MODEL, texts_of
 
 
 def contract(user: str = "{{ name }}: {{ text }}", **prompt: str) -> Contract:
@@ -23,17 +23,18 @@ def test_a_row_is_asked_with_the_contracts_prompt() -> None:
     record = table(system="You tag {{ name }}.").read(row(b'a1,Lamp,"warm, ""dim"" light"'))
 
     assert record.record_id == "a1"
-    assert record.request.body == {
+    assert table(system="x").request(record).body == {
+        "inferenceConfig": {},
         "system": [{"text": "You tag Lamp."}],
         "messages": [{"role": "user", "content": [{"text": 'Lamp: warm, "dim" light'}]}],
     }
-    assert record.source == {"id": "a1", "name": "Lamp", "text": 'warm, "dim" light'}
+    assert record.shape.row == {"id": "a1", "name": "Lamp", "text": 'warm, "dim" light'}
 
 
 def test_what_a_row_says_never_becomes_template() -> None:
     record = table().read(row(b"a1,{{ id }},{% for x in y %}"))
 
-    (text,) = record.request.texts()
+    (text,) = texts_of(table().request(record))
     assert text == "{{ id }}: {% for x in y %}"
 
 
@@ -92,4 +93,4 @@ def test_the_sandbox_gives_no_way_out() -> None:
 def test_a_cell_may_be_longer_than_the_csv_modules_own_limit() -> None:
     record = table(user="{{ text }}").read(row(b"a1,Lamp," + b"x" * 200_000))
 
-    assert len(record.source["text"]) == 200_000
+    assert len(record.shape.row["text"]) == 200_000

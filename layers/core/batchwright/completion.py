@@ -15,13 +15,18 @@ from batchwright.usage import Usage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """A Converse answer: content blocks, why it ended, and what it took."""
+    """A Converse answer: content blocks, why it ended, and what it took.
+
+    ``native`` is the answer as the model's family writes it, where it was asked natively; ``vectors`` are embeddings.
+    """
 
     content: list[dict[str, Any]]
     stop_reason: str
     usage: Usage
     latency_ms: int
     request_id: str | None = None
+    native: dict[str, Any] | None = None
+    vectors: list[list[float]] | None = None
 
     @property
     def text(self) -> str:
@@ -51,6 +56,8 @@ def fault_of(completion: Completion) -> RecordEnds | None:
         return kind(message)
     if completion.stop_reason not in ANSWERED:
         return MalformedCompletion("the stop reason means no success that is known here")
+    if completion.vectors is not None:
+        return None if completion.vectors else MalformedCompletion("the answer holds no vector")
     if not completion.text.strip() and not any("toolUse" in block for block in completion.content):
         return MalformedCompletion("the answer says nothing")
     return None

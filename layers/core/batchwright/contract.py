@@ -2,6 +2,7 @@
 
 import re
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import rfc8785
@@ -10,9 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from batchwright.digest import digest_of_envelope
 from batchwright.errors import ContractInvalid, RecordInvalid
+from batchwright.families import EMBEDDING, family_of
 from batchwright.record import Record
 from batchwright.request import Request
-from batchwright.schema import Schema
+from batchwright.schema import Schema, structured_output
 
 DEFAULT = "default"
 NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
@@ -59,6 +61,11 @@ class ResponseFormat(BaseModel):
     json_schema: Annotated[Schema, Field(alias="schema", min_length=1)]
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "answer"
 
+    @cached_property
+    def output_config(self) -> dict[str, Any]:
+        """Converse's ``outputConfig`` that asks for it."""
+        return structured_output(rfc8785.dumps(self.json_schema).decode(), self.name)
+
 
 class Contract(BaseModel):
     """A contract, as its author wrote it."""
@@ -81,48 +88,94 @@ class Contract(BaseModel):
         """Return what the author wrote, without the defaults."""
         return self.model_dump(mode="json", exclude_unset=True, by_alias=True)
 
-    def route_for(self, model: str | None, served: tuple[str, ...]) -> Route:
-        """Return whom to ask when a line names ``model``, or nobody.
+    def route_for(self, record: Record, served: tuple[str, ...]) -> Route:
+        """Return whom to ask for a record.
 
-        Raises :class:`RecordInvalid` ``model_not_found`` where the contract does not know the name, or the stack may
-        not ask the model.
+        Raises :class:`RecordInvalid`: ``model_not_found`` where the contract does not know the name that the line
+        says, or the stack may not ask the model; ``model_mismatch`` where the model could not read such a line.
         """
-        target = self._target(model)
+        target = self._target(record, served)
         if not any(fnmatchcase(target, pattern) for pattern in served):
             raise RecordInvalid(
                 "model_not_found",
                 f"this stack may not ask {target[:LONGEST_NAME_SHOWN]!r}: add its ARN to the parameter"
                 " ModelArns and deploy",
                 param="model",
+                record_id=record.record_id,
             )
+        if not _suits(target, record):
+            raise _mismatch(target, record)
         return next((route for route in self.routes if route.model == target), Route(model=target))
 
-    def prepared(self, record: Record, served: tuple[str, ...]) -> tuple[Route, Request]:
+    def limit_of(self, record: Record, route: Route) -> int:
+        """Return the most tokens that the answer to a record may have."""
+        if record.embeds:
+            return 0
+        return record.max_tokens or route.max_tokens or DEFAULT_MAX_TOKENS
+
+    def prepared(
+        self, record: Record, request: Request, served: tuple[str, ...]
+    ) -> tuple[Route, Request]:
         """Return the route of a record, and its request with what the contract adds where the record is silent."""
-        route = self.route_for(record.model, served)
-        body = dict(record.request.body)
+        route = self.route_for(record, served)
+        if request.family is not None:
+            return route, request
+        body = dict(request.body)
         body["inferenceConfig"] = {**_defaults(route), **body.get("inferenceConfig", {})}
         if self.response is not None and "outputConfig" not in body:
-            body["outputConfig"] = structured_output(self.response.json_schema, self.response.name)
+            body["outputConfig"] = self.response.output_config
         return route, Request(body)
 
-    def _target(self, model: str | None) -> str:
+    def _target(self, record: Record, served: tuple[str, ...]) -> str:
+        model = record.model
+        if model is not None and model in self.models:
+            return self.models[model]
+        if model is not None and any(route.model == model for route in self.routes):
+            return model
+        if self.name == DEFAULT:
+            if model is not None and BEDROCK_ID.match(model):
+                return model
+            return _first_suiting(record, served) or self.models.get("*", self.routes[0].model)
         if model is None:
             return self.routes[0].model
-        if model in self.models:
-            return self.models[model]
-        if any(route.model == model for route in self.routes):
-            return model
-        if "*" in self.models and not (self.name == DEFAULT and BEDROCK_ID.match(model)):
+        if "*" in self.models:
             return self.models["*"]
-        if self.name == DEFAULT:
-            return model
         raise RecordInvalid(
             "model_not_found",
             f"contract {self.name!r} does not say what to ask for {model[:LONGEST_NAME_SHOWN]!r}:"
             " add it, or '*', under models:",
             param="model",
+            record_id=record.record_id,
         )
+
+
+def _suits(model: str, record: Record) -> bool:
+    """Whether a model reads such a line, as far as its name tells."""
+    family = family_of(model)
+    if family is None:
+        return True
+    if record.family is not None:
+        return record.family == family
+    return record.embeds == (family in EMBEDDING)
+
+
+def _first_suiting(record: Record, served: tuple[str, ...]) -> str | None:
+    named = (model for model in served if "*" not in model)
+    return next((model for model in named if _suits(model, record)), None)
+
+
+def _mismatch(target: str, record: Record) -> RecordInvalid:
+    if record.family is not None:
+        wanted = f"a body of the family {record.family}"
+    else:
+        wanted = "for vectors" if record.embeds else "for text"
+    return RecordInvalid(
+        "model_mismatch",
+        f"the line asks {wanted}, {target[:LONGEST_NAME_SHOWN]!r} does not answer that:"
+        " name a model that does in the contract and in ModelArns",
+        param="model",
+        record_id=record.record_id,
+    )
 
 
 def _defaults(route: Route) -> dict[str, Any]:
@@ -134,26 +187,15 @@ def _defaults(route: Route) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value is not None}
 
 
-def structured_output(schema: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return Converse's ``outputConfig`` that holds the model to a JSON Schema
-    (docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html).
-    """
-    written = rfc8785.dumps(schema).decode()
-    return {
-        "textFormat": {
-            "type": "json_schema",
-            "structure": {"jsonSchema": {"schema": written, "name": name}},
-        }
-    }
-
-
 def default_contract(served: tuple[str, ...]) -> Contract:
     """Return the built-in contract: files run as they are.
 
     A Bedrock model id is asked as it stands; names of other houses (``gpt-4o-mini``) and lines that name no model are
-    asked of the stack's first model.
+    asked of the first of the stack's models that reads such a line.
     """
-    first = next((name for name in served if "*" not in name), None)
+    named = [name for name in served if "*" not in name]
+    first = next((name for name in named if family_of(name) not in EMBEDDING), None)
+    first = first or next(iter(named), None)
     if first is None:
         raise ContractInvalid(
             "ModelArns holds patterns only: say in a contract which model is asked"

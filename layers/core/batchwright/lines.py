@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 # Bedrock takes requests of up to 20 MB (docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html).
 LONGEST_LINE = 20_000_000
@@ -12,8 +13,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 type Framing = Callable[..., Iterator["Line"]]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True, gc=False):
     """One line, or one row of a table that may span several.
 
     ``number`` counts from 1, ``start`` and ``end`` are byte offsets in the object, line end included. ``content`` has
@@ -28,7 +28,8 @@ class Line:
     @property
     def blank(self) -> bool:
         """Whether nothing stands on it."""
-        return self.content is not None and not self.content.strip()
+        content = self.content
+        return content is not None and (not content or content.isspace())
 
 
 def lines(
@@ -44,14 +45,18 @@ def lines(
     rest = bytearray()
     length = 0  # of the line that is not complete yet, also when it is too long to be kept
     for block in blocks:
-        *complete, last = block.split(b"\n")
-        for piece in complete:
-            length += len(piece) + 1
-            content = bytes(rest) + piece if rest else piece
-            kept = _bare(content, start) if length <= longest + 1 else None
-            yield Line(number, start, start + length, kept)
-            number, start, length = number + 1, start + length, 0
-            rest.clear()
+        pieces = block.split(b"\n")
+        last = pieces.pop()
+        for piece in pieces:
+            size = len(piece) + 1
+            if length:
+                size += length
+                piece = bytes(rest) + piece if size <= longest + 1 else b""  # noqa: PLW2901 - the line's beginning came before
+                rest.clear()
+                length = 0
+            end = start + size
+            yield Line(number, start, end, _bare(piece, start) if size <= longest + 1 else None)
+            number, start = number + 1, end
         length += len(last)
         if length <= longest:
             rest += last
@@ -116,4 +121,4 @@ def _quoted_at_the_end(content: bytes, *, quoted: bool) -> bool:
 def _bare(content: bytes, start: int) -> bytes:
     if start == 0:
         content = content.removeprefix(BYTE_ORDER_MARK)
-    return content.removesuffix(b"\r")
+    return content[:-1] if content.endswith(b"\r") else content

@@ -22,6 +22,11 @@ def inline_key(job_id: str) -> str:
     return f"{JOBS}{job_id}/input.jsonl"
 
 
+def unfolded_key(job_id: str) -> str:
+    """Where an input that is no plain run of lines is put as one."""
+    return f"{JOBS}{job_id}/unfolded"
+
+
 def plan_key(job_id: str) -> str:
     """Where the chunks are listed."""
     return f"{JOBS}{job_id}/plan.jsonl"

@@ -1,27 +1,34 @@
 """One line of the input, read."""
 
-from dataclasses import dataclass
 from typing import Any
 
-from batchwright.request import Request
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """One thing to ask, as its dialect brought it.
+class Record(Struct, frozen=True, kw_only=True, gc=False):
+    """One thing to ask, as its dialect checked it; the dialect makes the request of it when it is asked.
 
-    ``model`` is the name found in the file, ``None`` where the file names none. ``source`` is what the dialect's
-    answer repeats of the input: a table's row, Bedrock's ``modelInput``.
+    A struct of msgspec, because planning makes one for every line of files of any size.
     """
 
     record_id: str
-    model: str | None
-    request: Request
-    source: Any = None
+    model: str | None = None
+    """The name found in the file, ``None`` where the file names none."""
+    family: str | None = None
+    """Whose native body the line holds, ``None`` where any model may be asked (:mod:`batchwright.families`)."""
+    embeds: bool = False
+    """Whether vectors are wanted and no text."""
+    input_tokens: int
+    """An estimate."""
+    max_tokens: int | None = None
+    """The most tokens that the answer may have, if the line says."""
+    attachments: tuple[str, ...] = ()
+    """The ``s3://`` addresses that the request names; they are fetched when it is asked."""
+    shape: Any
+    """The line as its dialect checked it; only the dialect looks inside."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """Why a line, or the whole file, may not run: one line of ``problems.jsonl``.
 
     ``line`` is counted from 1; ``None`` means the file or the message as a whole.

@@ -3,8 +3,10 @@
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Annotated, Any
 
+import orjson
 import rfc8785
 from pydantic import AfterValidator
 
@@ -19,6 +21,7 @@ BOUNDS = {
     "maxItems",
 }
 DEEPEST = 64
+LARGEST_SCHEMA = 100_000
 LONGEST_NAME_SHOWN = 64
 
 type Path = tuple[Any, ...]
@@ -38,6 +41,35 @@ def _supported(schema: dict[str, Any]) -> dict[str, Any]:
 
 type Schema = Annotated[dict[str, Any], AfterValidator(_supported)]
 """A JSON Schema that Bedrock can hold an answer to."""
+
+
+@lru_cache(maxsize=256)
+def read_schema(written: bytes) -> str:
+    """Return a schema of the input in canonical form; raises :class:`ValueError` saying what Bedrock would not take.
+
+    A file repeats its few schemas on every line, so each is looked at once.
+    """
+    if len(written) > LARGEST_SCHEMA:
+        raise ValueError(f"it is longer than {LARGEST_SCHEMA:,} bytes")
+    try:
+        schema = orjson.loads(written)
+    except orjson.JSONDecodeError:
+        raise ValueError("it is nested too deep") from None
+    if not isinstance(schema, dict):
+        raise ValueError("a JSON object is wanted")  # noqa: TRY004 - said to the user, as every fault of a schema
+    return rfc8785.dumps(_supported(schema)).decode()
+
+
+def structured_output(written: str, name: str) -> dict[str, Any]:
+    """Return Converse's ``outputConfig`` that holds the model to a JSON Schema in its canonical form
+    (docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html).
+    """
+    return {
+        "textFormat": {
+            "type": "json_schema",
+            "structure": {"jsonSchema": {"schema": written, "name": name}},
+        }
+    }
 
 
 def _faults(root: dict[str, Any]) -> Iterator[Fault]:

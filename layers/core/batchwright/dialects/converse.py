@@ -2,67 +2,63 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+import msgspec
+import orjson
+from msgspec import Meta
 
 from batchwright.completion import Completion
-from batchwright.dialects.dialect import Answered, Fields, Text, TokenLimit, Unanswered, checked
-from batchwright.dialects.jsonl import read_object
+from batchwright.dialects.bedrock import ID_FIELD, answered_line, read_envelope, unanswered_line
+from batchwright.dialects.dialect import Answered, Unanswered
+from batchwright.dialects.jsonl import (
+    Fraction,
+    Shape,
+    TokenLimit,
+    check_portable,
+    check_text,
+    invalid,
+    read_part,
+)
 from batchwright.lines import Line, lines
+from batchwright.media import attachments_of
 from batchwright.record import Record
-from batchwright.request import Request
+from batchwright.request import BYTES_PER_TOKEN, IMAGE_TOKENS, Request, tokens_in, weight
 
 # What only InvokeModel bodies have at their top, whatever the model.
 NATIVE_FIELDS = {"anthropic_version", "inputText", "prompt", "schemaVersion", "inputs", "texts"}
-# Batch inference writes HTTP-like codes into a record's error.
-ERROR_CODES = {"throttled": 429, "unavailable": 503, "timed_out": 408, "access_denied": 403}
-OUR_FAULT = {"invalid_json_line", "invalid_request", "context_overflow", "model_not_found"}
 
 
-class InferenceConfig(Fields):
+class InferenceConfig(Shape, frozen=True):
     """Limits and sampling."""
 
     maxTokens: TokenLimit | None = None  # noqa: N815 - Bedrock's spelling
-    temperature: float | None = Field(default=None, ge=0, le=1)
-    topP: float | None = Field(default=None, ge=0, le=1)  # noqa: N815 - Bedrock's spelling
+    temperature: Fraction | None = None
+    topP: Fraction | None = None  # noqa: N815 - Bedrock's spelling
     stopSequences: list[str] | None = None  # noqa: N815 - Bedrock's spelling
 
 
-class Block(BaseModel):
-    """A content block: Bedrock's own, and it goes there as it is; a text must say something."""
-
-    model_config = ConfigDict(extra="allow", hide_input_in_errors=True, strict=True)
-
-    text: Text = ""
+# A content block is Bedrock's own, and goes there as it is; a text must say something.
+type Blocks = Annotated[list[dict[str, Any]], Meta(min_length=1)]
 
 
-class Message(Fields):
+class Message(Shape, frozen=True):
     """A turn."""
 
     role: Literal["user", "assistant"]
-    content: list[Block] = Field(min_length=1)
+    content: Blocks
 
 
-def _begun_by_the_user(messages: list[Message]) -> list[Message]:
-    if messages[0].role != "user":
-        raise ValueError("the first turn must be the user's")
-    return messages
-
-
-class ModelInput(Fields):
+class ModelInput(Shape, frozen=True, kw_only=True):
     """A Converse request without ``modelId``; the contract says whom to ask."""
 
-    messages: Annotated[list[Message], Field(min_length=1), AfterValidator(_begun_by_the_user)]
-    system: list[Block] | None = None
-    inferenceConfig: InferenceConfig | None = None  # noqa: N815 - Bedrock's spelling
+    messages: Annotated[list[Message], Meta(min_length=1)]
+    system: Blocks | None = None
+    inferenceConfig: InferenceConfig = InferenceConfig()  # noqa: N815 - Bedrock's spelling
+    toolConfig: dict[str, Any] | None = None  # noqa: N815 - Bedrock's spelling
     additionalModelRequestFields: dict[str, Any] | None = None  # noqa: N815 - Bedrock's spelling
     outputConfig: dict[str, Any] | None = None  # noqa: N815 - Bedrock's spelling
 
 
-class Envelope(Fields):
-    """A line of the file."""
-
-    recordId: str | None = Field(default=None, min_length=1)  # noqa: N815 - Bedrock's spelling
-    modelInput: dict[str, Any]  # noqa: N815 - Bedrock's spelling
+DECODER = msgspec.json.Decoder(ModelInput)
 
 
 class Converse:
@@ -72,7 +68,7 @@ class Converse:
     framing = staticmethod(lines)
     errors_inline = True
     header = False
-    id_field = "recordId"
+    id_field = ID_FIELD
 
     @staticmethod
     def speaks(model_input: object) -> bool:
@@ -96,22 +92,32 @@ class Converse:
         )
 
     def read(self, line: Line) -> Record:
-        """Read one line; a line without ``recordId`` is known by its number."""
-        fields = read_object(line)
-        record_id = fields.get("recordId") or f"line-{line.number}"
-        known_id = record_id if isinstance(record_id, str) else None
-        envelope = checked(Envelope, fields, known_id)
-        shape = checked(ModelInput, envelope.modelInput, known_id, at="modelInput")
-        request = Request(shape.model_dump(exclude_none=True, exclude_unset=True))
-        return Record(record_id=record_id, model=None, request=request, source=envelope.modelInput)
+        """Read and check one line; a line without ``recordId`` is known by its number."""
+        record_id, source = read_envelope(line)
+        shape = read_part(DECODER, source, line, ID_FIELD, "modelInput")
+        if shape.messages[0].role != "user":
+            raise invalid("modelInput.messages", "the first turn must be the user's", record_id)
+        turns = [message.content for message in shape.messages]
+        size = _size_of(turns, shape.system or [], record_id)
+        # What goes on as it is must be JSON that we can write, too.
+        for name in ("toolConfig", "additionalModelRequestFields", "outputConfig"):
+            check_portable(f"modelInput.{name}", getattr(shape, name), record_id)
+        return Record(
+            record_id=record_id,
+            input_tokens=tokens_in(size),
+            max_tokens=shape.inferenceConfig.maxTokens,
+            attachments=attachments_of([{"content": blocks} for blocks in turns]),
+            shape=source,
+        )
+
+    def request(self, record: Record) -> Request:
+        """Return the line as it stands."""
+        body = orjson.loads(bytes(record.shape))
+        return Request({name: value for name, value in body.items() if value is not None})
 
     def answer(self, record: Record, completion: Completion, answered: Answered) -> dict[str, Any]:  # noqa: ARG002
         """Return the line as batch inference's ``.jsonl.out`` has it."""
-        return {
-            "recordId": record.record_id,
-            "modelInput": record.source,
-            "modelOutput": _output(completion),
-        }
+        return answered_line(record, _output(completion))
 
     def failure(
         self,
@@ -121,12 +127,37 @@ class Converse:
         unanswered: Unanswered,
     ) -> dict[str, Any]:
         """Return the line as batch inference writes a record's error."""
-        failed: dict[str, Any] = {
-            "recordId": record_id,
-            "modelInput": record.source if record else None,
-            "error": {"errorCode": _error_code(unanswered.code), "errorMessage": _told(unanswered)},
-        }
-        return failed | ({"modelOutput": _output(completion)} if completion else {})
+        output = _output(completion) if completion else None
+        return unanswered_line(record_id, record, output, unanswered)
+
+
+def _size_of(
+    turns: list[list[dict[str, Any]]], system: list[dict[str, Any]], record_id: str
+) -> int:
+    """Check blocks, and return the bytes that the model reads; raises :class:`RecordInvalid`."""
+    size = 0
+    for at, blocks in (
+        ("system", system),
+        *((f"messages[{n}].content", b) for n, b in enumerate(turns)),
+    ):
+        check_portable(f"modelInput.{at}", blocks, record_id)
+        for place, block in enumerate(blocks):
+            if "text" not in block:
+                size += _size_of_other(block)
+                continue
+            text = block["text"]
+            param = f"modelInput.{at}[{place}].text"
+            if not isinstance(text, str):
+                raise invalid(param, "a text is wanted", record_id)
+            check_text(param, text, record_id)
+            size += weight(text)
+    return size
+
+
+def _size_of_other(block: dict[str, Any]) -> int:
+    if "image" in block:
+        return IMAGE_TOKENS * BYTES_PER_TOKEN
+    return len(orjson.dumps(block))
 
 
 def _output(completion: Completion) -> dict[str, Any]:
@@ -141,11 +172,3 @@ def _output(completion: Completion) -> dict[str, Any]:
         },
         "metrics": {"latencyMs": completion.latency_ms},
     }
-
-
-def _error_code(code: str) -> int:
-    return 400 if code in OUR_FAULT else ERROR_CODES.get(code, 500)
-
-
-def _told(unanswered: Unanswered) -> str:
-    return f"{unanswered.code}: {unanswered.message} (line {unanswered.line})"

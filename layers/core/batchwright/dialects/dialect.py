@@ -2,16 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Protocol
-
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from typing import Any, Protocol
 
 from batchwright.completion import Completion
-from batchwright.errors import RecordInvalid
 from batchwright.lines import Framing, Line
 from batchwright.record import Record
-
-LONGEST_NAME_SHOWN = 64
+from batchwright.request import Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +62,18 @@ class Dialect(Protocol):
         ...
 
     def read(self, line: Line) -> Record:
-        """Read one line; raises :class:`RecordInvalid`."""
+        """Read and check one line; raises :class:`RecordInvalid`.
+
+        Planning does this for every line of a file of any size: whatever only asking needs waits for :meth:`request`.
+        """
+        ...
+
+    def request(self, record: Record) -> Request:
+        """Return what is asked for a record that :meth:`read` let pass; raises nothing."""
         ...
 
     def answer(self, record: Record, completion: Completion, answered: Answered) -> dict[str, Any]:
-        """Return the line of ``output.jsonl`` for an answered record."""
+        """Return the line of ``output.jsonl`` for an answered record; ``orjson.Fragment`` may be in it."""
         ...
 
     def failure(
@@ -86,45 +89,3 @@ class Dialect(Protocol):
         shown.
         """
         ...
-
-
-class Fields(BaseModel):
-    """Base of the shapes that lines must have: nothing unknown, nothing quoted in errors."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, strict=True)
-
-
-def _not_blank(text: str) -> str:
-    if not text.strip():
-        raise ValueError("Bedrock takes no blank text")
-    return text
-
-
-type Text = Annotated[str, AfterValidator(_not_blank)]
-"""A text that says something."""
-
-# More than any model writes; and a sum over any file stays a number that every store can hold.
-type TokenLimit = Annotated[int, Field(ge=1, le=1_000_000)]
-
-
-def checked[F: Fields](shape: type[F], fields: Any, record_id: str | None, *, at: str = "") -> F:
-    """Return ``fields`` in their shape, or raise :class:`RecordInvalid` naming the first parameter at fault.
-
-    ``at`` is where in the line the fields stand.
-    """
-    try:
-        return shape.model_validate(fields)
-    except ValidationError as fault:
-        first = fault.errors(include_url=False, include_input=False, include_context=False)[0]
-        param = _path((at, *first["loc"]) if at else first["loc"])
-        unknown = first["type"] == "extra_forbidden"
-        told = "is not supported" if unknown else first["msg"].removeprefix("Value error, ")
-        message = f"{param} {told}" if unknown else f"{param}: {told}"
-        raise RecordInvalid("invalid_request", message, param=param, record_id=record_id) from None
-
-
-def _path(steps: tuple[int | str, ...]) -> str:
-    path = ""
-    for step in steps:
-        path += f"[{step}]" if isinstance(step, int) else f".{step[:LONGEST_NAME_SHOWN]}"
-    return path.removeprefix(".") or "the line"

@@ -1,35 +1,130 @@
-"""What the dialects that are JSON lines share."""
+"""What the dialects that are JSON lines share: a line is read straight into its shape, which msgspec checks on the way.
 
-from typing import Any
+Twice as fast as reading first and checking then, and one line of Python a record less to go wrong.
+"""
 
+import re
+from typing import Annotated, Any
+
+import msgspec
 import orjson
+from msgspec import Meta, Raw, Struct
 
 from batchwright.errors import RecordInvalid
 from batchwright.lines import LONGEST_LINE, Line
 
+LONGEST_NAME_SHOWN = 64
+NOT_OF_THE_SHAPE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
-def read_object(line: Line) -> dict[str, Any]:
-    """Return the JSON object on a line.
+# More than any model writes; and a sum over any file stays a number that every store can hold.
+type TokenLimit = Annotated[int, Meta(ge=1, le=1_000_000)]
+type Name = Annotated[str, Meta(min_length=1)]
+type Fraction = Annotated[float, Meta(ge=0, le=1)]
+# Asks for nothing: a parameter that is taken only where it says what happens anyway.
+type Zero = Annotated[float, Meta(ge=0, le=0)]
 
-    Raises :class:`RecordInvalid` ``line_too_long`` or ``invalid_json_line``. NaN, lone surrogates, invalid UTF-8 and
-    nesting deeper than 1,024 are not JSON here.
+
+class Shape(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """Base of the shapes that lines must have: nothing unknown."""
+
+
+def read_shape[S](decoder: msgspec.json.Decoder[S], line: Line, id_field: str) -> S:
+    """Return a line in its shape, or raise :class:`RecordInvalid` naming the first parameter at fault.
+
+    NaN, lone surrogates, invalid UTF-8 and nesting deeper than the stack are not JSON here.
     """
     if line.content is None:
         raise RecordInvalid(
             "line_too_long", f"line {line.number} is longer than {LONGEST_LINE:,} bytes"
         )
     try:
-        fields = orjson.loads(line.content)
-    except orjson.JSONDecodeError as fault:
-        # Its words name a place and never quote the line.
-        raise RecordInvalid(
-            "invalid_json_line", f"line {line.number} is not JSON: {fault.msg}"
-        ) from None
-    if not isinstance(fields, dict):
-        raise RecordInvalid("invalid_json_line", f"line {line.number} is JSON, but not an object")
+        return decoder.decode(line.content)
+    except NOT_OF_THE_SHAPE as fault:
+        raise _told(fault, line, id_field, "") from None
+
+
+def read_part[S](
+    decoder: msgspec.json.Decoder[S], part: Raw, line: Line, id_field: str, at: str
+) -> S:
+    """Return a part of a line in its shape; it was kept raw so that answers can repeat it byte by byte.
+
+    ``at`` is its place in the line, for errors.
+    """
     try:
-        orjson.dumps(fields)
-    except orjson.JSONEncodeError:
-        # It reads deeper than it writes, and the answer may have to repeat the line.
-        raise RecordInvalid("invalid_json_line", f"line {line.number} is nested too deep") from None
-    return fields
+        return decoder.decode(part)
+    except NOT_OF_THE_SHAPE as fault:
+        raise _told(fault, line, id_field, at) from None
+
+
+def invalid(param: str, told: str, record_id: str | None) -> RecordInvalid:
+    """Return the fault of one parameter, for what a shape cannot say."""
+    return RecordInvalid("invalid_request", f"{param}: {told}", param=param, record_id=record_id)
+
+
+def check_default(param: str, value: bool | None, record_id: str) -> None:
+    """Let a switch pass that is off; raises :class:`RecordInvalid`."""
+    if value:
+        raise RecordInvalid(
+            "invalid_request", f"{param} is not supported", param=param, record_id=record_id
+        )
+
+
+def check_portable(param: str, value: Any, record_id: str | None) -> None:
+    """Look at JSON of any shape that goes on as it is: deeper or larger than our writer takes, it cannot."""
+    try:
+        orjson.dumps(value)
+    except (orjson.JSONEncodeError, RecursionError):
+        raise invalid(
+            param, "it is nested too deep, or holds a number that is too large", record_id
+        ) from None
+
+
+def check_text(param: str, text: str, record_id: str | None) -> None:
+    """Refuse a text that says nothing."""
+    if not text or text.isspace():
+        raise invalid(param, "Bedrock takes no blank text", record_id)
+
+
+_PLACE = re.compile(r"(?P<told>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(?P<name>[^`]*)`")
+# msgspec quotes what it found where one of several values was wanted; that is the record's text.
+_QUOTING = re.compile(r"Invalid (enum )?value ")
+
+
+def _told(fault: Exception, line: Line, id_field: str, at: str) -> RecordInvalid:
+    number = line.number
+    try:
+        fields = orjson.loads(line.content or b"")
+    except orjson.JSONDecodeError as broken:
+        # Its words name a place and never quote the line.
+        return RecordInvalid("invalid_json_line", f"line {number} is not JSON: {broken.msg}")
+    if not isinstance(fields, dict):
+        return RecordInvalid("invalid_json_line", f"line {number} is JSON, but not an object")
+    known = fields.get(id_field)
+    if isinstance(fault, RecursionError | UnicodeDecodeError):
+        return RecordInvalid("invalid_json_line", f"line {number} is nested too deep")
+    param, told = _at_fault(str(fault), at)
+    return RecordInvalid(
+        "invalid_request",
+        f"{param}{told}",
+        param=param,
+        record_id=known if isinstance(known, str) else None,
+    )
+
+
+def _at_fault(words: str, at: str) -> tuple[str, str]:
+    found = _PLACE.fullmatch(words)
+    path, told = (found["path"] or "", found["told"]) if found else ("", words)
+    path = f".{at}{path}" if at else path
+    if unknown := _UNKNOWN.fullmatch(told):
+        return _below(path, unknown["name"][:LONGEST_NAME_SHOWN]), " is not supported"
+    if missing := _MISSING.fullmatch(told):
+        return _below(path, missing["name"]), " is required"
+    if _QUOTING.match(told):
+        told = "this value is not supported"
+    return path.removeprefix(".") or "the line", f": {told[:1].lower()}{told[1:]}"
+
+
+def _below(path: str, name: str) -> str:
+    return f"{path}.{name}".removeprefix(".")

@@ -1,132 +1,108 @@
-"""OpenAI Batch, ``/v1/chat/completions`` (platform.openai.com/docs/api-reference/batch/request-input)."""
+"""OpenAI Batch, ``/v1/chat/completions`` (platform.openai.com/docs/api-reference/chat/create)."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+import msgspec
+from msgspec import Meta, Raw
 
 from batchwright.completion import Completion
-from batchwright.contract import structured_output
-from batchwright.dialects.dialect import Answered, Fields, Text, TokenLimit, Unanswered, checked
-from batchwright.dialects.jsonl import read_object
-from batchwright.errors import RecordInvalid
+from batchwright.dialects.dialect import Answered, Unanswered
+from batchwright.dialects.jsonl import (
+    Fraction,
+    Name,
+    Shape,
+    TokenLimit,
+    Zero,
+    check_default,
+    invalid,
+    read_shape,
+)
+from batchwright.dialects.openai import (
+    FINISH_REASONS,
+    ID_FIELD,
+    Envelope,
+    answered_line,
+    check_url,
+    unanswered_line,
+)
+from batchwright.dialects.openai_messages import (
+    Message,
+    Tool,
+    ToolChoice,
+    check_messages,
+    check_tools,
+    tool_calls_of,
+    tool_config,
+    turns_of,
+)
 from batchwright.lines import Line, lines
+from batchwright.media import attachments_of
 from batchwright.record import Record
 from batchwright.request import Request
-from batchwright.schema import Schema
+from batchwright.schema import read_schema, structured_output
 
 URL = "/v1/chat/completions"
-FINISH_REASONS = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "content_filtered": "content_filter",
-    "guardrail_intervened": "content_filter",
-}
-SYSTEM = {"system", "developer"}
-OK = 200
 
 
-def _as_list(stop: Any) -> Any:
-    return [stop] if isinstance(stop, str) else stop
-
-
-def _as_parts(content: Any) -> Any:
-    return [{"type": "text", "text": content}] if isinstance(content, str) else content
-
-
-class TextPart(Fields):
-    """A part of a message that is text."""
-
-    type: Literal["text"]
-    text: Text
-
-
-class Message(Fields):
-    """A message; tool calls, images and names are not taken yet."""
-
-    role: Literal["system", "developer", "user", "assistant"]
-    content: Annotated[list[TextPart], BeforeValidator(_as_parts), Field(min_length=1)]
-    refusal: None = None
-
-
-def _begun_by_the_user(messages: list[Message]) -> list[Message]:
-    turns = (message.role for message in messages if message.role not in SYSTEM)
-    if next(turns, None) != "user":
-        raise ValueError("the first turn must be the user's")
-    return messages
-
-
-class JsonSchema(Fields):
+class JsonSchema(Shape, frozen=True):
     """A schema and its name."""
 
-    name: str = Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")
-    schema_: Schema = Field(alias="schema")
+    name: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+    schema: Raw
     strict: bool | None = None
     description: str | None = None
 
 
-class ResponseFormat(Fields):
-    """Structured output, or no format said aloud."""
-
-    type: Literal["text", "json_schema"]
-    json_schema: JsonSchema | None = None
-
-    @model_validator(mode="after")
-    def _has_its_schema(self) -> Self:
-        if (self.type == "json_schema") != (self.json_schema is not None):
-            raise ValueError("json_schema goes with type json_schema, and only with it")
-        return self
+class TextFormat(Shape, frozen=True, tag_field="type", tag="text"):
+    """No format, said aloud."""
 
 
-class Body(Fields):
+class SchemaFormat(Shape, frozen=True, tag_field="type", tag="json_schema"):
+    """Structured output."""
+
+    json_schema: JsonSchema
+
+
+class Body(Shape, frozen=True, kw_only=True):
     """What of a chat completion's body a route can honour.
 
     A parameter that asks for nothing but the default is taken; one that a route cannot honour is refused by name.
     """
 
-    model: str = Field(min_length=1)
-    messages: Annotated[list[Message], Field(min_length=1), AfterValidator(_begun_by_the_user)]
+    model: Name
+    messages: Annotated[list[Message], Meta(min_length=1)]
     max_tokens: TokenLimit | None = None
     max_completion_tokens: TokenLimit | None = None
     # Converse ends at 1 where OpenAI ends at 2: hotter cannot be honoured.
-    temperature: float | None = Field(default=None, ge=0, le=1)
-    top_p: float | None = Field(default=None, ge=0, le=1)
-    stop: Annotated[list[str] | None, BeforeValidator(_as_list)] = None
-    response_format: ResponseFormat | None = None
+    temperature: Fraction | None = None
+    top_p: Fraction | None = None
+    stop: str | list[str] | None = None
+    response_format: TextFormat | SchemaFormat | None = None
+    tools: Annotated[list[Tool], Meta(min_length=1)] | None = None
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
     n: Literal[1] | None = None
-    stream: Literal[False] | None = None
-    logprobs: Literal[False] | None = None
-    frequency_penalty: Literal[0] | None = None
-    presence_penalty: Literal[0] | None = None
-    store: Literal[False] | None = None
+    stream: bool | None = None
+    logprobs: bool | None = None
+    store: bool | None = None
+    frequency_penalty: Zero | None = None
+    presence_penalty: Zero | None = None
+    service_tier: Literal["auto", "default"] | None = None
+    modalities: list[Literal["text"]] | None = None
     # These label a request and do not change its answer.
     user: str | None = None
     metadata: dict[str, str] | None = None
     safety_identifier: str | None = None
-
-    @field_validator("max_completion_tokens")
-    @classmethod
-    def _only_one_limit(cls, limit: int | None, known: ValidationInfo) -> int | None:
-        if limit and known.data.get("max_tokens"):
-            raise ValueError("say it or max_tokens, not both")
-        return limit
+    prompt_cache_key: str | None = None
 
 
-class Envelope(Fields):
+class ChatLine(Envelope, frozen=True, kw_only=True):
     """A line of the file."""
 
-    custom_id: str = Field(min_length=1)
-    method: Literal["POST"]
-    url: str
-    body: dict[str, Any]
+    body: Body
+
+
+DECODER = msgspec.json.Decoder(ChatLine)
 
 
 class OpenAIChat:
@@ -136,30 +112,49 @@ class OpenAIChat:
     framing = staticmethod(lines)
     errors_inline = False
     header = False
-    id_field = "custom_id"
+    id_field = ID_FIELD
 
     def read(self, line: Line) -> Record:
-        """Read one line into a Converse-shaped request."""
-        fields = read_object(line)
-        record_id = fields.get("custom_id")
-        known_id = record_id if isinstance(record_id, str) else None
-        envelope = checked(Envelope, fields, known_id)
-        if envelope.url != URL:
-            raise RecordInvalid(
-                "url_mismatch", f"url: only {URL} is read", param="url", record_id=known_id
-            )
-        body = checked(Body, envelope.body, known_id, at="body")
-        request = Request(_converse(body))
-        return Record(record_id=envelope.custom_id, model=body.model, request=request)
+        """Read and check one line."""
+        shape = read_shape(DECODER, line, ID_FIELD)
+        record_id, body = shape.custom_id, shape.body
+        if shape.url != URL:
+            check_url(shape, URL)
+        tokens, attached, called = check_messages(body.messages, record_id)
+        _check_settings(body, record_id)
+        if called or body.tools is not None or body.tool_choice is not None:
+            tokens += check_tools(body.tools, body.tool_choice, record_id, called=called)
+        return Record(
+            record_id=record_id,
+            model=body.model,
+            input_tokens=tokens,
+            max_tokens=body.max_tokens or body.max_completion_tokens,
+            attachments=attachments_of(turns_of(body.messages).messages) if attached else (),
+            shape=body,
+        )
+
+    def request(self, record: Record) -> Request:
+        """Return the line as a Converse request."""
+        asked: Body = record.shape
+        body = turns_of(asked.messages).body(
+            {
+                "maxTokens": record.max_tokens,
+                "temperature": asked.temperature,
+                "topP": asked.top_p,
+                "stopSequences": _stops(asked.stop),
+            }
+        )
+        if isinstance(asked.response_format, SchemaFormat):
+            schema = asked.response_format.json_schema
+            body["outputConfig"] = structured_output(read_schema(bytes(schema.schema)), schema.name)
+        if tools := tool_config(asked.tools, asked.tool_choice):
+            body["toolConfig"] = tools
+        return Request(body)
 
     def answer(self, record: Record, completion: Completion, answered: Answered) -> dict[str, Any]:
         """Return the line as OpenAI's batch output file has it."""
-        return {
-            "id": _line_id(answered.key),
-            "custom_id": record.record_id,
-            "response": _response(completion, answered),
-            "error": None,
-        }
+        body = _completion(completion, answered.key, answered.model, int(answered.at.timestamp()))
+        return answered_line(record.record_id, body, answered, completion.request_id)
 
     def failure(
         self,
@@ -169,81 +164,53 @@ class OpenAIChat:
         unanswered: Unanswered,
     ) -> dict[str, Any]:
         """Return the line as OpenAI's batch error file has it; a cut answer goes with it, since it was paid for."""
-        answered = Answered(key=unanswered.key, model=unanswered.model or "", at=unanswered.at)
-        return {
-            "id": _line_id(unanswered.key),
-            "custom_id": record_id,
-            "response": _response(completion, answered) if completion else None,
-            "error": {
-                "code": unanswered.code,
-                "message": unanswered.message,
-                "param": unanswered.param,
-                "line": unanswered.line,
-            },
-        }
+        if completion is None:
+            return unanswered_line(record_id, None, unanswered, None)
+        created = int(unanswered.at.timestamp())
+        body = _completion(completion, unanswered.key, unanswered.model or "", created)
+        return unanswered_line(record_id, body, unanswered, completion.request_id)
 
 
-def _converse(body: Body) -> dict[str, Any]:
-    system, messages = _turns(body.messages)
-    inference = {
-        "maxTokens": body.max_tokens or body.max_completion_tokens,
-        "temperature": body.temperature,
-        "topP": body.top_p,
-        "stopSequences": body.stop or None,
-    }
-    converse: dict[str, Any] = {
-        "messages": messages,
-        "inferenceConfig": {name: value for name, value in inference.items() if value is not None},
-    }
-    if system:
-        converse["system"] = system
-    if body.response_format is not None and body.response_format.json_schema is not None:
-        schema = body.response_format.json_schema
-        converse["outputConfig"] = structured_output(schema.schema_, schema.name)
-    return converse
+def _check_settings(body: Body, record_id: str) -> None:
+    if body.stream or body.logprobs or body.store:
+        for name in ("stream", "logprobs", "store"):
+            check_default(f"body.{name}", getattr(body, name), record_id)
+    if body.parallel_tool_calls is False:
+        raise invalid("body.parallel_tool_calls", "false is not supported", record_id)
+    if body.max_tokens and body.max_completion_tokens:
+        raise invalid("body.max_completion_tokens", "say it or max_tokens, not both", record_id)
+    if isinstance(body.response_format, SchemaFormat):
+        try:
+            read_schema(bytes(body.response_format.json_schema.schema))
+        except ValueError as fault:
+            param = "body.response_format.json_schema.schema"
+            raise invalid(param, str(fault), record_id) from None
 
 
-def _turns(messages: list[Message]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Split off the system's blocks, and join neighbours of one role: Converse wants the roles to take turns."""
-    system: list[dict[str, Any]] = []
-    turns: list[dict[str, Any]] = []
-    for message in messages:
-        blocks = [{"text": part.text} for part in message.content]
-        if message.role in SYSTEM:
-            system += blocks
-        elif turns and turns[-1]["role"] == message.role:
-            turns[-1]["content"] += blocks
-        else:
-            turns.append({"role": message.role, "content": blocks})
-    return system, turns
+def _stops(stop: str | list[str] | None) -> list[str] | None:
+    return [stop] if isinstance(stop, str) else stop or None
 
 
-def _line_id(key: str) -> str:
-    return f"batch_req_{key[:24]}"
-
-
-def _response(completion: Completion, answered: Answered) -> dict[str, Any]:
+def _completion(completion: Completion, key: str, model: str, created: int) -> dict[str, Any]:
     usage = completion.usage
+    calls = tool_calls_of(completion.content)
+    message = {"role": "assistant", "content": completion.text or None, "refusal": None}
     return {
-        "status_code": OK,
-        "request_id": completion.request_id or f"req_{answered.key[:24]}",
-        "body": {
-            "id": f"chatcmpl-{answered.key[:24]}",
-            "object": "chat.completion",
-            "created": int(answered.at.timestamp()),
-            "model": answered.model,
-            "choices": [
-                {
-                    "index": 0,
-                    "message": {"role": "assistant", "content": completion.text, "refusal": None},
-                    "logprobs": None,
-                    "finish_reason": FINISH_REASONS.get(completion.stop_reason, "stop"),
-                }
-            ],
-            "usage": {
-                "prompt_tokens": usage.input_tokens,
-                "completion_tokens": usage.output_tokens,
-                "total_tokens": usage.input_tokens + usage.output_tokens,
-            },
+        "id": f"chatcmpl-{key[:24]}",
+        "object": "chat.completion",
+        "created": created,
+        "model": model,
+        "choices": [
+            {
+                "index": 0,
+                "message": message | ({"tool_calls": calls} if calls else {}),
+                "logprobs": None,
+                "finish_reason": FINISH_REASONS.get(completion.stop_reason, "stop"),
+            }
+        ],
+        "usage": {
+            "prompt_tokens": usage.input_tokens,
+            "completion_tokens": usage.output_tokens,
+            "total_tokens": usage.input_tokens + usage.output_tokens,
         },
     }

@@ -1,19 +1,29 @@
 """Tables: comma-separated values (RFC 4180), a prompt from the contract for every row."""
 
 import csv
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from batchwright.completion import Completion
 from batchwright.contract import Contract
 from batchwright.dialects.dialect import Answered, Unanswered
+from batchwright.dialects.jsonl import invalid
+from batchwright.dialects.turns import Turns
 from batchwright.errors import RecordInvalid, Refused
 from batchwright.lines import LONGEST_ROW, Line, rows
 from batchwright.record import Record
-from batchwright.request import Request
+from batchwright.request import Request, estimated_tokens
 from batchwright.template import Template
 
 # A cell may be as long as a row; the csv module's own limit is 131,072 characters.
 csv.field_size_limit(LONGEST_ROW)
+
+
+class Filled(NamedTuple):
+    """A row, and the prompt that was filled from it."""
+
+    row: dict[str, str]
+    user: str
+    system: str | None
 
 
 class Table:
@@ -61,31 +71,37 @@ class Table:
         return self._user.columns | (self._system.columns if self._system else frozenset())
 
     def read(self, line: Line) -> Record:
-        """Read one row; a row without an id is known by its line number."""
+        """Read one row and fill the prompt from it; a row without an id is known by its line number."""
         row = self._row(line)
         record_id = row.get(self.id_field) or f"line-{line.number}"
         try:
-            body: dict[str, Any] = {
-                "messages": [{"role": "user", "content": [{"text": self._user.render(row)}]}]
-            }
-            if self._system:
-                body["system"] = [{"text": self._system.render(row)}]
+            user = self._user.render(row)
+            system = self._system.render(row) if self._system else None
         except RecordInvalid as fault:
             raise RecordInvalid(
                 fault.code, str(fault), param=fault.param, record_id=record_id
             ) from None
-        if not body["messages"][0]["content"][0]["text"].strip():
-            raise RecordInvalid(
-                "invalid_request",
-                "prompt.user is blank for this row",
-                param="prompt.user",
-                record_id=record_id,
-            )
-        return Record(record_id=record_id, model=None, request=Request(body), source=row)
+        for name, text in (("user", user), ("system", system)):
+            if text is not None and not text.strip():
+                raise invalid(f"prompt.{name}", "it is blank for this row", record_id)
+        return Record(
+            record_id=record_id,
+            input_tokens=estimated_tokens([user, system or ""]),
+            shape=Filled(row, user, system),
+        )
+
+    def request(self, record: Record) -> Request:
+        """Return the filled prompt."""
+        filled: Filled = record.shape
+        turns = Turns()
+        turns.add("user", [{"text": filled.user}])
+        if filled.system is not None:
+            turns.system.append({"text": filled.system})
+        return Request(turns.body({}))
 
     def answer(self, record: Record, completion: Completion, answered: Answered) -> dict[str, Any]:  # noqa: ARG002
         """Return the row with the answer beside it."""
-        return {"id": record.record_id, "row": record.source, "output": completion.text}
+        return {"id": record.record_id, "row": record.shape.row, "output": completion.text}
 
     def failure(
         self,
@@ -97,7 +113,7 @@ class Table:
         """Return the row with the reason beside it."""
         return {
             "id": record_id,
-            "row": record.source if record else None,
+            "row": record.shape.row if record else None,
             "output": completion.text if completion else None,
             "error": {
                 "code": unanswered.code,

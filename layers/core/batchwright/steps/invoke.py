@@ -169,7 +169,8 @@ class Worker:
         if item.record is None or item.problem is not None:
             return self._settler.at_fault(item, self._now())
         # The plan went through the same contract: what cannot be prepared is a problem already.
-        route, request = self._reader.contract.prepared(item.record, self._job.models)
+        request = self._reader.dialect.request(item.record)
+        route, request = self._reader.contract.prepared(item.record, request, self._job.models)
         asked = self._to_ask(item, route, request)
         self._asking[item.index] = asked
         try:

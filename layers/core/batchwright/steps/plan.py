@@ -238,14 +238,8 @@ class Planner:
             )
 
     def _estimate(self, record: Record, contract: Contract) -> None:
-        try:
-            route, request = contract.prepared(record, self.job.models)
-        except RecordInvalid as fault:
-            raise RecordInvalid(
-                fault.code, str(fault), param=fault.param, record_id=record.record_id
-            ) from None
-        tokens = record.request.estimated_input_tokens()
-        self.estimate.add(route.model, tokens, request.max_tokens or 0)
+        route = contract.route_for(record, self.job.models)
+        self.estimate.add(route.model, record.input_tokens, contract.limit_of(record, route))
 
     def _check_whole(self, contract: Contract) -> None:
         if self.records == 0:

@@ -1,0 +1,27 @@
+"""Converse's conversation, built message by message."""
+
+from typing import Any
+
+
+class Turns:
+    """A conversation in which the roles take turns, as Converse wants it: neighbours of one role are joined."""
+
+    def __init__(self) -> None:
+        """It begins empty."""
+        self.system: list[dict[str, Any]] = []
+        self.messages: list[dict[str, Any]] = []
+
+    def add(self, role: str, blocks: list[dict[str, Any]]) -> None:
+        """Let a role say more."""
+        if self.messages and self.messages[-1]["role"] == role:
+            self.messages[-1]["content"] += blocks
+        else:
+            self.messages.append({"role": role, "content": blocks})
+
+    def body(self, inference: dict[str, Any]) -> dict[str, Any]:
+        """Return the request's body; settings that are ``None`` were not said."""
+        said = {name: value for name, value in inference.items() if value is not None}
+        body: dict[str, Any] = {"messages": self.messages, "inferenceConfig": said}
+        if self.system:
+            body["system"] = self.system
+        return body
