@@ -1,15 +1,17 @@
 """The world in memory; tests/contract holds it to the same rules as the world on AWS."""
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
+from typing import Any
 
 from batchwright.completion import Completion
 from batchwright.digest import digest
-from batchwright.errors import AlreadyExists, Missing
+from batchwright.errors import AlreadyExists, Missing, UploadGone
 from batchwright.job import JobRow, Pin, Reason, Status
 from batchwright.outcome import Tally, tally_of
 from batchwright.request import Request, estimated_tokens
@@ -25,6 +27,9 @@ class MemoryObjects:
     def __init__(self, bucket: str = "box") -> None:
         self.bucket = bucket
         self.versions: dict[str, list[bytes | None]] = {}
+        self.uploads: dict[str, bytearray] = {}
+        """What is being written, by upload."""
+        self._upload_ids = itertools.count()
         self._lock = Lock()
 
     def pin(self, key: str, version_id: str | None = None) -> Pin:
@@ -59,11 +64,25 @@ class MemoryObjects:
     def delete(self, key: str) -> None:
         self.versions[key].append(None)
 
+    def begin(self, key: str) -> "MemoryUpload":
+        upload_id = str(next(self._upload_ids))
+        self.uploads[upload_id] = bytearray()
+        return MemoryUpload(self, key, upload_id)
+
+    def resume(self, key: str, paused: dict[str, Any]) -> "MemoryUpload":
+        if content := self.uploads.get(paused["upload_id"]):
+            del content[paused["size"] :]
+        return MemoryUpload(self, key, paused["upload_id"])
+
     @contextmanager
     def upload(self, key: str) -> Iterator["MemoryUpload"]:
-        upload = MemoryUpload()
-        yield upload
-        self.write(key, b"".join(upload.blocks))
+        upload = self.begin(key)
+        try:
+            yield upload
+            upload.finish()
+        except BaseException:
+            upload.abort()
+            raise
 
     def keys(self, prefix: str) -> Iterator[str]:
         yield from sorted(
@@ -86,10 +105,29 @@ class MemoryObjects:
 
 @dataclass
 class MemoryUpload:
-    blocks: list[bytes] = field(default_factory=list)
+    objects: MemoryObjects
+    key: str
+    upload_id: str
 
     def write(self, block: bytes) -> None:
-        self.blocks.append(bytes(block))
+        self._content.extend(block)
+
+    def finish(self) -> None:
+        self.objects.write(self.key, bytes(self._content))
+        self.abort()
+
+    def abort(self) -> None:
+        self.objects.uploads.pop(self.upload_id, None)
+
+    def pause(self) -> dict[str, Any]:
+        return {"upload_id": self.upload_id, "size": len(self._content)}
+
+    @property
+    def _content(self) -> bytearray:
+        try:
+            return self.objects.uploads[self.upload_id]
+        except KeyError:
+            raise UploadGone(f"the upload of {self.key} is not there") from None
 
 
 class MemoryJobs:

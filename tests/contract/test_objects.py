@@ -1,11 +1,14 @@
 """What a bucket must do: the same for the one in memory and the one in S3."""
 
+import json
+
 import boto3
 import pytest
+from botocore.stub import Stubber
 
 from batchwright.aws.s3 import PART, S3Objects
-from batchwright.errors import AlreadyExists, Missing
-from batchwright.ports import Objects
+from batchwright.errors import AlreadyExists, Missing, UploadGone
+from batchwright.ports import Objects, Upload
 from tests.fakes import MemoryObjects
 
 
@@ -102,6 +105,88 @@ def test_an_upload_that_fails_leaves_nothing(objects: Objects, size: int) -> Non
 
     with pytest.raises(Missing):
         objects.read("a")
+
+
+@pytest.mark.parametrize("sizes", [(0, 10), (10, 10), (6_000_000, 10), (9_000_000, 9_000_000)])
+def test_a_paused_upload_goes_on_where_it_was(objects: Objects, sizes: tuple[int, int]) -> None:
+    first, second = (letter * size for letter, size in zip((b"a", b"b"), sizes, strict=True))
+    begun = objects.begin("k")
+    begun.write(first)
+    paused = json.loads(json.dumps(begun.pause()))
+    with pytest.raises(Missing):
+        objects.read("k")
+
+    resumed = objects.resume("k", paused)
+    resumed.write(second)
+    paused_again = json.loads(json.dumps(resumed.pause()))
+    objects.resume("k", paused_again).finish()
+
+    assert objects.read("k") == first + second
+
+
+@pytest.mark.parametrize("size", [10, 9_000_000])
+def test_a_pause_is_resumed_again_after_a_run_that_died(objects: Objects, size: int) -> None:
+    begun = objects.begin("k")
+    begun.write(b"a" * size)
+    paused = begun.pause()
+    died = objects.resume("k", paused)
+    died.write(b"lost" * size)
+    died.pause()
+
+    again = objects.resume("k", paused)
+    again.write(b"b" * size)
+    again.finish()
+
+    assert objects.read("k") == b"a" * size + b"b" * size
+
+
+def test_a_pause_says_little_however_much_was_written(objects: Objects) -> None:
+    upload = objects.begin("k")
+    upload.write(b"a" * 8_000_000)
+    upload.write(b"b" * 7_000_000)
+
+    assert len(json.dumps(upload.pause())) < 7_100_000
+
+
+def test_a_paused_upload_may_also_go_on(objects: Objects) -> None:
+    upload = objects.begin("k")
+    upload.write(b"a" * 6_000_000)
+    upload.pause()
+    upload.write(b"b")
+    upload.finish()
+
+    assert objects.read("k") == b"a" * 6_000_000 + b"b"
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize("size", [0, PART])
+@pytest.mark.parametrize("code", ["NoSuchUpload", "InvalidPart"])
+def test_an_upload_that_s3_knows_no_more_is_gone(size: int, code: str) -> None:
+    s3 = boto3.client("s3")
+    paused = {"upload_id": "u", "sent": 0, "parts": [], "held": ""}
+    with Stubber(s3) as stub:  # moto answers 500 here
+        verb = "upload_part" if size else "complete_multipart_upload"
+        stub.add_client_error(verb, code, http_status_code=404)
+
+        with pytest.raises(UploadGone):
+            _finished(S3Objects(s3, "box").resume("k", paused), size)
+
+
+def test_an_upload_in_memory_is_gone_when_it_was_finished_or_aborted() -> None:
+    objects = MemoryObjects()
+    finished, aborted = objects.begin("f"), objects.begin("a")
+    pauses = [upload.pause() for upload in (finished, aborted)]
+    finished.finish()
+    aborted.abort()
+
+    for paused in pauses:
+        with pytest.raises(UploadGone):
+            _finished(objects.resume("k", paused), 0)
+
+
+def _finished(upload: Upload, size: int) -> None:
+    upload.write(b"x" * size)
+    upload.finish()
 
 
 def test_an_upload_replaces_what_stood_there(objects: Objects) -> None:

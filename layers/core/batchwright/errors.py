@@ -20,6 +20,7 @@
     ├── Refused                the file, the message or the contract may not run
     │   └── ContractInvalid
     ├── Missing                an object or a row that was named is not there
+    │   └── UploadGone         an upload that was paused is there no longer: write it again
     ├── AlreadyExists          somebody wrote it first
     ├── LogBroken              a chunk log does not add up: stop and look
     └── Unforeseen             anything else, told without its words; it ends one record, or the step
@@ -161,6 +162,10 @@ class Missing(BatchwrightError):
     """What was named is not there."""
 
     code = "missing"
+
+
+class UploadGone(Missing):
+    """An upload that was paused was finished since, or swept away: what it held must be written again."""
 
 
 class AlreadyExists(BatchwrightError):

@@ -37,6 +37,11 @@ def problems_key(job_id: str) -> str:
     return f"{JOBS}{job_id}/problems.jsonl"
 
 
+def checkpoint_key(job_id: str, step: str) -> str:
+    """Where a step that did not finish in one run keeps how far it came."""
+    return f"{JOBS}{job_id}/work/{step}.json"
+
+
 def chunk_prefix(job_id: str, chunk: int) -> str:
     """Where a chunk's log lies."""
     return f"{JOBS}{job_id}/chunks/{chunk:06d}/"

@@ -6,7 +6,7 @@ Adapters are in ``aws/``; the tests bring their own, held to the same contract.
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from batchwright.completion import Completion
 from batchwright.job import JobRow, Pin, Reason, Status
@@ -18,7 +18,19 @@ class Upload(Protocol):
     """An object that is being written, block by block; it appears whole at the end, or not at all."""
 
     def write(self, block: bytes) -> None:
-        """Add bytes."""
+        """Add bytes; raises :class:`UploadGone`."""
+        ...
+
+    def finish(self) -> None:
+        """Make the object appear; raises :class:`UploadGone`."""
+        ...
+
+    def abort(self) -> None:
+        """Leave nothing behind."""
+        ...
+
+    def pause(self) -> dict[str, Any]:
+        """Return all that resuming needs as JSON values, a few megabytes at most; the upload may also go on."""
         ...
 
 
@@ -52,6 +64,18 @@ class Objects(Protocol):
 
     def create(self, key: str, content: bytes) -> None:
         """Write an object that must not exist yet; raises :class:`AlreadyExists`."""
+        ...
+
+    def begin(self, key: str) -> Upload:
+        """Write an object of any size in constant memory, in one run or in several."""
+        ...
+
+    def resume(self, key: str, paused: dict[str, Any]) -> Upload:
+        """Go on where an upload was paused, whatever was written to it since.
+
+        The same pause can be resumed again, until one of its uploads is finished or the bucket sweeps it away. Then
+        writing or finishing raises :class:`UploadGone`.
+        """
         ...
 
     def upload(self, key: str) -> AbstractContextManager[Upload]:

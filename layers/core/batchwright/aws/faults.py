@@ -8,7 +8,14 @@ from botocore.exceptions import (
     ClientError,
 )
 
-from batchwright.errors import AccessDenied, AlreadyExists, BatchwrightError, Missing, Unavailable
+from batchwright.errors import (
+    AccessDenied,
+    AlreadyExists,
+    BatchwrightError,
+    Missing,
+    Unavailable,
+    UploadGone,
+)
 
 KINDS: dict[str, type[BatchwrightError]] = {
     "NoSuchKey": Missing,
@@ -19,6 +26,8 @@ KINDS: dict[str, type[BatchwrightError]] = {
     "400": Missing,  # HEAD says no more: a version's id or a key that can be nobody's
     "KeyTooLongError": Missing,
     "405": Missing,  # a delete marker was named by its version
+    "NoSuchUpload": UploadGone,
+    "InvalidPart": UploadGone,  # another run that resumed the same pause has sent it anew
     "PreconditionFailed": AlreadyExists,
     "412": AlreadyExists,
     "AccessDenied": AccessDenied,

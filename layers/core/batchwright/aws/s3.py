@@ -1,5 +1,6 @@
 """The bucket."""
 
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 BLOCK = 4 * 1024 * 1024
-# S3 takes parts from 5 MiB on (docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html), 10,000 of them: 80 GB.
+# S3 takes 10,000 parts from 5 MiB on, the last may be smaller, and 48.8 TiB in all
+# (docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
+SMALLEST_PART = 5 * 1024 * 1024
 PART = 8 * 1024 * 1024
+GROWTH = 1000
 CHECKSUMS = (
     "ChecksumSHA256",
     "ChecksumCRC64NVME",
@@ -91,10 +95,20 @@ class S3Objects:
             else:
                 return
 
+    def begin(self, key: str) -> "S3Upload":
+        """Write an object of any size."""
+        return S3Upload(self._s3, self.bucket, key)
+
+    def resume(self, key: str, paused: dict[str, Any]) -> "S3Upload":
+        """Go on with an upload; parts sent after the pause are sent again under the same numbers."""
+        upload = S3Upload(self._s3, self.bucket, key)
+        upload.take_up(paused)
+        return upload
+
     @contextmanager
     def upload(self, key: str) -> Iterator["S3Upload"]:
-        """Write an object of any size."""
-        upload = S3Upload(self._s3, self.bucket, key)
+        """Write an object of any size in one run."""
+        upload = self.begin(key)
         try:
             yield upload
             upload.finish()
@@ -115,21 +129,43 @@ class S3Objects:
 
 
 class S3Upload:
-    """A multipart upload that begins with the first full part; what is smaller is written whole."""
+    """A multipart upload that begins with the first full part; what is smaller is written whole.
+
+    It holds one part and one block in memory. A part is 8 MiB, or a thousandth of what was sent where that is more:
+    9,800 parts make 50 TB, and an object of 100 GB never takes more than 100 MB of memory.
+    """
 
     def __init__(self, client: "S3Client", bucket: str, key: str) -> None:
         """Nothing is sent yet."""
         self._s3 = client
         self._place: Any = {"Bucket": bucket, "Key": key}
         self._held = bytearray()
+        self._sent = 0
         self._id: str | None = None
         self._parts: list[CompletedPartTypeDef] = []
+
+    def take_up(self, paused: dict[str, Any]) -> None:
+        """Be where another upload was when it was paused."""
+        self._id, self._sent = paused["upload_id"], paused["sent"]
+        self._parts = [*paused["parts"]]
+        self._held = bytearray(b64decode(paused["held"]))
 
     def write(self, block: bytes) -> None:
         """Add bytes."""
         self._held += block
-        if len(self._held) >= PART:
+        if len(self._held) >= max(PART, self._sent // GROWTH):
             self._send()
+
+    def pause(self) -> dict[str, Any]:
+        """Return where it stands; what can be a part is sent first."""
+        if len(self._held) >= SMALLEST_PART:
+            self._send()
+        return {
+            "upload_id": self._id,
+            "sent": self._sent,
+            "parts": [*self._parts],
+            "held": b64encode(self._held).decode(),
+        }
 
     def finish(self) -> None:
         """Make the object appear."""
@@ -164,6 +200,7 @@ class S3Upload:
             # botocore sends one with every part; S3 then wants to hear them all again at the end.
             part["ChecksumCRC32"] = checksum
         self._parts.append(part)
+        self._sent += len(self._held)
         self._held.clear()
 
 
