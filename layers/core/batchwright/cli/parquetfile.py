@@ -33,7 +33,7 @@ BYTES = (
     pa.types.is_binary_view,
     pa.types.is_fixed_size_binary,
 )
-UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)
+UNFIT = (pa.ArrowException, AttributeError, TypeError, ValueError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,23 @@ def cast(cells: list[Any], wanted: pa.DataType) -> pa.Array:
         # Arrow reads no time of day alone.
         cells = [None if cell is None else f"1970-01-01T{cell}" for cell in cells]
         return pa.array(cells, pa.string()).cast(pa.timestamp(wanted.unit)).cast(wanted)
+    if pa.types.is_struct(wanted):
+        return _cast_struct(cells, wanted)
     try:
         return pa.array(cells).cast(wanted)
     except UNFIT:
         return pa.array(cells, wanted)  # maps and decimals want to know the type from the start
+
+
+def _cast_struct(cells: list[Any], wanted: pa.DataType) -> pa.Array:
+    """Cast member by member: Arrow takes the members of a struct that is null for empty strings."""
+    fields = [wanted.field(number) for number in range(wanted.num_fields)]
+    members = [
+        cast([None if cell is None else cell.get(field.name) for cell in cells], field.type)
+        for field in fields
+    ]
+    absent = pa.array([cell is None for cell in cells])
+    return pa.StructArray.from_arrays(members, fields=fields, mask=absent)
 
 
 def _schema_in(pin: Pin, objects: Objects) -> pa.Schema | None:
