@@ -2,7 +2,7 @@
 
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +11,7 @@ import typer
 from batchwright import __version__
 from batchwright.cli import show
 from batchwright.cli.contracts import put_contract
+from batchwright.cli.export import Format, export
 from batchwright.cli.faults import Code, told
 from batchwright.cli.results import download
 from batchwright.cli.stack import Stack, find_stack
@@ -130,13 +131,18 @@ def results_command(
         Path,
         typer.Option("-o", "--output", metavar="DIR", file_okay=False, help="Where to put them."),
     ],
+    form: Annotated[
+        Format | None,
+        typer.Option("--format", help="Of a table: write its rows with their answers, too."),
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Download all files of a job that has ended."""
     stack = find_stack()
     row = find_job(stack.jobs, job)
-    places = download(row, directory, stack)
-    return _told_job(row, stack, as_json=as_json, places=places)
+    brought = download(row, directory, stack)
+    table = {"table": export(job, form, brought, stack.objects)} if form else {}
+    return _told_job(row, stack, as_json=as_json, places=brought | table)
 
 
 @app.command("jobs")
@@ -179,14 +185,14 @@ def _told_job(
     *,
     as_json: bool,
     new: bool | None = None,
-    places: dict[str, str] | None = None,
+    places: Mapping[str, str | None] | None = None,
 ) -> Code:
     """Print a job; ``places`` are where its files lie here, if they were brought."""
     facts: dict[str, Any] = show.facts_of(row, stack.objects.bucket)
     if new is not None:
         facts["new"] = new
     if places is not None:
-        facts["results"] = {name: places.get(name) for name in show.RESULTS}
+        facts["results"] = dict.fromkeys(show.RESULTS) | {**places}
     if as_json:
         show.write_json(facts)
     else:

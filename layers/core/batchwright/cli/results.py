@@ -1,5 +1,7 @@
 """Results: all that a job has, brought here block by block and checked against its receipt."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -51,11 +53,20 @@ def _promised(receipt_key: str, stack: Stack) -> dict[str, str]:
     return {file["key"]: file["sha256"] for file in receipt["files"].values()}
 
 
-def _fetch(key: str, place: Path, stack: Stack, promised: str | None) -> None:
-    """Write beside the place first: a file under its own name is always whole."""
+@contextmanager
+def whole(place: Path) -> Iterator[Path]:
+    """Lend a place beside the one that is meant: a file under its own name is always whole."""
     part = place.with_name(f".{place.name}.part")
-    found = sha256()
     try:
+        yield part
+        part.replace(place)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _fetch(key: str, place: Path, stack: Stack, promised: str | None) -> None:
+    found = sha256()
+    with whole(place) as part:
         pin = stack.objects.pin(key)
         with part.open("wb") as opened:
             for block in stack.objects.blocks(pin):
@@ -63,6 +74,3 @@ def _fetch(key: str, place: Path, stack: Stack, promised: str | None) -> None:
                 opened.write(block)
         if promised and found.hexdigest() != promised:
             raise Halt(f"{stack.address(key)} is not what the receipt says", Code.REFUSED)
-        part.replace(place)
-    finally:
-        part.unlink(missing_ok=True)
