@@ -12,7 +12,7 @@ from batchwright.steps.plan import plan
 
 @logger.inject_lambda_context(clear_state=True)
 @quiet
-def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Plan the job of ``event["job_id"]``."""
     logger.append_keys(job_id=event["job_id"])
     answer = plan(
@@ -20,6 +20,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         world(),
         chunk_records=settings().chunk_records,
         max_concurrency=settings().max_concurrency,
+        time_left=lambda: context.get_remaining_time_in_millis() / 1000,
     )
-    logger.info("job planned", answer=answer)
+    logger.info("plan answered", answer=answer)
     return answer

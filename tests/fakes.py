@@ -47,10 +47,10 @@ class MemoryObjects:
     def read_pinned(self, pin: Pin, *, span: tuple[int, int]) -> bytes:
         return self._version(pin.key, pin.version_id)[slice(*span)]
 
-    def blocks(self, pin: Pin) -> Iterator[bytes]:
+    def blocks(self, pin: Pin, *, start: int = 0) -> Iterator[bytes]:
         content = self._version(pin.key, pin.version_id)
-        for start in range(0, len(content), 1000):
-            yield content[start : start + 1000]
+        for place in range(start, len(content), 1000):
+            yield content[place : place + 1000]
 
     def write(self, key: str, content: bytes) -> None:
         self.versions.setdefault(key, []).append(content)

@@ -77,11 +77,17 @@ class Laptop:
         )
         return admit(body, message_id, world)
 
-    def plan(self, job_id: str) -> dict[str, Any]:
+    def plan(self, job_id: str, time_left: Callable[[], float] = lambda: 900) -> dict[str, Any]:
         world = PlanWorld(
             objects=self.objects, jobs=self.jobs, events=self.events, clock=self.clock
         )
-        return plan(job_id, world, chunk_records=self.chunk_records, max_concurrency=4)
+        return plan(
+            job_id,
+            world,
+            chunk_records=self.chunk_records,
+            max_concurrency=4,
+            time_left=time_left,
+        )
 
     def chunks(self, job_id: str) -> list[Chunk]:
         return [Chunk.model_validate_json(line) for line in self.objects.lines(plan_key(job_id))]

@@ -20,7 +20,7 @@ from batchwright.errors import ContentFiltered
 from batchwright.request import Request
 from tests.cli.cloud import Cloud
 from tests.cli.conftest import Command
-from tests.fakes import MODEL, ScriptedEngine, echo
+from tests.fakes import MODEL, ScriptedEngine, echo, texts_of
 
 CONTRACT = (
     f"name: tags\nroutes: [{{model: '{MODEL}'}}]\nprompt: {{id: sku, user: '{{{{ title }}}}'}}\n"
@@ -33,7 +33,7 @@ def answer(request: Request, text: str) -> Completion:
 
 
 def kinds(request: Request, _call: int) -> Completion:
-    (text,) = request.texts()
+    (text,) = texts_of(request)
     if text == "withheld":
         raise ContentFiltered("withheld")
     return answer(request, json.dumps({"kind": f"@{text}", "legs": len(text)}))

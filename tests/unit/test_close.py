@@ -89,7 +89,7 @@ def test_closing_twice_changes_nothing(laptop: Laptop) -> None:
 def test_a_job_whose_workflow_failed_closes_with_what_it_has(laptop: Laptop) -> None:
     job_id = laptop.drop(chat_file(25))
     laptop.plan(job_id)
-    asyncio.run(laptop.invoke(laptop.chunks(job_id)[1]))
+    asyncio.run(laptop.invoke(laptop.chunks(job_id)[0]))
 
     laptop.close(job_id, {"Error": "States.Timeout", "Cause": "canary"})
 

@@ -34,7 +34,7 @@ INFRASTRUCTURE = {
 OURS = {name for name, thing in vars(errors).items() if isinstance(thing, type)}
 LAMBDA_LIFE = 900  # no task may be given up before its function is
 ANSWERS = {
-    "Refused?": {"done", "refused"},
+    "Planned?": {"done", "more", "refused"},
     "Chunk settled?": {"done", "more", "paused", "stopped"},
     "Closed?": {"done", "more"},
 }
@@ -222,7 +222,7 @@ CHUNK = "Run chunks.ItemProcessor.States"
 BROKEN: list[tuple[Rule, str, object]] = [
     (ways_to_nowhere, "Begin.Next", "Pln"),
     (ways_to_nowhere, "Plan.Catch.0.Next", "Clse"),
-    (ways_to_nowhere, "Refused?.Default", "Nobody"),
+    (ways_to_nowhere, "Planned?.Default", "Nobody"),
     (ways_to_nowhere, f"{CHUNK}.Chunk settled?.Choices.1.Next", "Close"),
     (states_that_nothing_leads_to, "Closed?.Choices.0.Next", "Unknown answer of close"),
     (states_that_nothing_leads_to, f"{CHUNK}.Chunk settled?.Choices.2.Next", "Invoke"),
@@ -245,7 +245,7 @@ BROKEN: list[tuple[Rule, str, object]] = [
     (failures_that_leave_no_receipt, "Unknown answer of plan.Type", "Fail"),
     (answers_that_nobody_expects, f"{CHUNK}.Chunk settled?.Choices", [{"StringEquals": "done"}]),
     (answers_that_nobody_expects, "Closed?.Default", ...),
-    (answers_that_nobody_expects, "Refused?.Choices.0.StringEquals", "denied"),
+    (answers_that_nobody_expects, "Planned?.Choices.0.StringEquals", "denied"),
     (state_that_is_more_than_pointers, "Plan.ResultPath", ...),
     (state_that_is_more_than_pointers, "Close.Parameters.text", "$.planned.text"),
     (state_that_is_more_than_pointers, f"{CHUNK}.Chunk done.OutputPath", "$.answer.records"),

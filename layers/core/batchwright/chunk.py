@@ -24,6 +24,8 @@ class Chunk(BaseModel):
     chunk: NonNegativeInt
     lane: str = ON_DEMAND
     dialect: str
+    unfolded: bool = False
+    """Whether the bytes are those of the unfolded input, and not of the input itself."""
     header: ByteRange | None = None
     """Where the columns of a table are named."""
     records: PositiveInt

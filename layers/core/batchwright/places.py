@@ -42,6 +42,11 @@ def checkpoint_key(job_id: str, step: str) -> str:
     return f"{JOBS}{job_id}/work/{step}.json"
 
 
+def ids_key(job_id: str, number: int) -> str:
+    """Where fingerprints of ids are put away while a job is planned."""
+    return f"{JOBS}{job_id}/work/ids/{number:06d}"
+
+
 def chunk_prefix(job_id: str, chunk: int) -> str:
     """Where a chunk's log lies."""
     return f"{JOBS}{job_id}/chunks/{chunk:06d}/"

@@ -54,8 +54,8 @@ class Objects(Protocol):
         """Return bytes of one version; raises :class:`Missing`."""
         ...
 
-    def blocks(self, pin: Pin) -> Iterator[bytes]:
-        """Yield one version's bytes in blocks; raises :class:`Missing`."""
+    def blocks(self, pin: Pin, *, start: int = 0) -> Iterator[bytes]:
+        """Yield one version's bytes from ``start`` on, in blocks; raises :class:`Missing`."""
         ...
 
     def write(self, key: str, content: bytes) -> None:

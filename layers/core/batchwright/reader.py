@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import orjson
 
-from batchwright.chunk import Chunk
+from batchwright.chunk import ByteRange, Chunk
 from batchwright.contract import Contract
 from batchwright.dialects import Dialect, open_dialect
 from batchwright.errors import RecordInvalid, Unforeseen
 from batchwright.job import Job
 from batchwright.lines import Line, rows
-from batchwright.places import problems_key
+from batchwright.places import problems_key, unfolded_key
 from batchwright.ports import Objects
 from batchwright.record import Problem, Record
 
@@ -36,7 +36,7 @@ class ChunkReader:
         self._pin = job.pinned()
         self.contract: Contract = job.terms()
         self.dialect: Dialect = open_dialect(chunk.dialect, self.contract, self._header())
-        self._content = objects.read_pinned(self._pin, span=(chunk.span.start, chunk.span.end))
+        self._content = self._bytes(chunk.span)
         self._problems = self._found()
 
     def items(self) -> Iterator[Item]:
@@ -63,8 +63,13 @@ class ChunkReader:
         span = self._chunk.header
         if span is None:
             return None
-        content = self._objects.read_pinned(self._pin, span=(span.start, span.end))
-        return next(rows([content], start=span.start)).content
+        return next(rows([self._bytes(span)], start=span.start)).content
+
+    def _bytes(self, span: ByteRange) -> bytes:
+        place = (span.start, span.end)
+        if self._chunk.unfolded:
+            return self._objects.read(unfolded_key(self._chunk.job_id), span=place)
+        return self._objects.read_pinned(self._pin, span=place)
 
     def _item(self, index: int, line: Line, problem: Problem | None) -> Item:
         record = None

@@ -73,10 +73,10 @@ class S3Objects:
                 Bucket=pin.bucket, Key=pin.key, **_range(span), **_version(pin.version_id)
             )["Body"].read()
 
-    def blocks(self, pin: Pin) -> Iterator[bytes]:
+    def blocks(self, pin: Pin, *, start: int = 0) -> Iterator[bytes]:
         """Yield one version's bytes, a request a block: a read that breaks starts over at its block."""
-        for start in range(0, pin.size, BLOCK):
-            yield self.read_pinned(pin, span=(start, min(start + BLOCK, pin.size)))
+        for place in range(start, pin.size, BLOCK):
+            yield self.read_pinned(pin, span=(place, min(place + BLOCK, pin.size)))
 
     def write(self, key: str, content: bytes) -> None:
         """Write an object whole."""

@@ -1,33 +1,29 @@
-"""Plan: read the input once, check every line, and cut it into chunks, before anything is spent."""
+"""Plan: read the input once, check every line, and cut it into chunks, before anything is spent.
 
-from collections.abc import Iterator
+A run that is out of time leaves a checkpoint, and the next goes on from it: no file is too large.
+"""
+
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from dataclasses import dataclass, replace
 from typing import Any
 
-import orjson
+import msgspec
+from msgspec import Struct
 
-from batchwright.chunk import ByteRange, Chunk
-from batchwright.contract import Contract
-from batchwright.dialects import Dialect, detect
-from batchwright.digest import digest
-from batchwright.errors import AccessDenied, Missing, RecordInvalid, Refused, Unforeseen
+from batchwright.errors import AccessDenied, Missing, Refused, UploadGone
 from batchwright.job import Job, JobRow, Pin, Reason, Status, timestamp
-from batchwright.lines import Line, lines
 from batchwright.outcome import add_costs
-from batchwright.places import job_key, plan_key, problems_key
+from batchwright.places import checkpoint_key, job_key, plan_key, problems_key, unfolded_key
+from batchwright.planning import Planner, Progress, Sinks, Source, Total, problem_line
 from batchwright.ports import Clock, Events, Jobs, Objects, Upload
-from batchwright.prices import cost_usd
-from batchwright.reader import problem_of
-from batchwright.record import Problem, Record
-from batchwright.usage import Usage
+from batchwright.unfolding.choose import Unfold, unfolder
 
-# A worker holds one chunk's lines in memory; so does closing, with their answers.
-LARGEST_CHUNK = 8_000_000
-# A broken first line must not hide the dialect of the good ones after it.
-LINES_TRIED = 100
-UNTOLD = {"invalid_json_line", "unknown_dialect"}
+STEP = "plan"
+# More ids than this that occur twice are no slip of the pen: the first so many are told, and the file is refused.
+MOST_SUSPECTS = 100_000
+# A run stops reading in the last quarter of its time, at most 60 s: that is for one block more, and for the checkpoint.
+RESERVE = (0.25, 60.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,27 +36,50 @@ class World:
     clock: Clock
 
 
-def plan(job_id: str, world: World, *, chunk_records: int, max_concurrency: int) -> dict[str, Any]:
-    """Plan a job, or refuse it; return the answer for the workflow, pointers only.
+class Checkpoint(Struct, kw_only=True):
+    """Where planning stands between two runs."""
 
-    ``state`` is ``done`` with the plan's place, or ``refused``; the problems are in ``problems.jsonl`` either way.
+    unfolded: int | None = None
+    """How many pieces of the input are unfolded; ``None`` before and after."""
+    unfolding: dict[str, Any] | None = None
+    """The upload of the unfolded input, paused."""
+    reading: Progress | None = None
+    chunks: dict[str, Any] | None = None
+    """The upload of the plan, paused."""
+    problems: dict[str, Any] | None = None
+
+
+def plan(
+    job_id: str,
+    world: World,
+    *,
+    chunk_records: int,
+    max_concurrency: int,
+    time_left: Callable[[], float],
+) -> dict[str, Any]:
+    """Plan a job, or refuse it, or come as far as the time allows; return the answer for the workflow, pointers only.
+
+    ``state`` is ``done`` with the plan's place, ``more`` (call again), or ``refused``; the problems are in
+    ``problems.jsonl`` in the end. ``time_left`` is in seconds, until the run is killed.
     """
+    reserve = min(RESERVE[0] * time_left(), RESERVE[1])
     job = Job.model_validate_json(world.objects.read(job_key(job_id)))
     row = world.jobs.get(job_id)
     if row is None:
         raise Missing(f"job {job_id} has no row")
-    world.jobs.change(
-        replace(row, status=Status.VALIDATING, updated_at=timestamp(world.clock.now()))
-    )
-    with world.objects.upload(problems_key(job_id)) as upload:
-        planner = Planner(job, world.objects, upload, chunk_records)
-        refusal = planner.run()
-    row = replace(row, updated_at=timestamp(world.clock.now()), problems=planner.found)
-    if refusal is not None:
-        world.jobs.change(replace(row, status=Status.CLOSING, reason=refusal))
-        return {"state": "refused", "reason": refusal.code}
-    world.jobs.change(_running(row, planner))
-    world.events.job_changed(job_id, Status.RUNNING, {"total": planner.records})
+    run = Run(job, world.objects, chunk_records, late=lambda: time_left() < reserve)
+    if run.first:
+        row = replace(row, status=Status.VALIDATING, updated_at=timestamp(world.clock.now()))
+        world.jobs.change(row)
+    if not run.go_on():
+        return {"state": "more"}
+    progress = run.progress
+    row = replace(row, updated_at=timestamp(world.clock.now()), problems=progress.found)
+    if run.refusal is not None:
+        world.jobs.change(replace(row, status=Status.CLOSING, reason=run.refusal))
+        return {"state": "refused", "reason": run.refusal.code}
+    world.jobs.change(_running(row, progress))
+    world.events.job_changed(job_id, Status.RUNNING, {"total": progress.records})
     return {
         "state": "done",
         "plan": {"bucket": world.objects.bucket, "key": plan_key(job_id)},
@@ -68,196 +87,177 @@ def plan(job_id: str, world: World, *, chunk_records: int, max_concurrency: int)
     }
 
 
-def _running(row: JobRow, planner: "Planner") -> JobRow:
+def _running(row: JobRow, progress: Progress) -> JobRow:
     return replace(
         row,
         status=Status.RUNNING,
-        total=planner.records,
-        chunks=planner.chunks,
-        estimate=planner.estimate.to_json(),
+        total=progress.records,
+        chunks=progress.cut.chunks,
+        estimate=estimate_of(progress.totals),
     )
 
 
-@dataclass(slots=True)
-class Estimate:
-    """What a job may use: the input guessed, the output at its limit."""
-
-    input_tokens: int = 0
-    max_output_tokens: int = 0
-    max_cost_usd: float | None = 0.0
-
-    def add(self, model: str, input_tokens: int, output_tokens: int) -> None:
-        """Add one record."""
-        self.input_tokens += input_tokens
-        self.max_output_tokens += output_tokens
-        usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
-        self.max_cost_usd = add_costs(self.max_cost_usd, cost_usd(model, usage))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as the job's row keeps it."""
-        return {
-            "input_tokens": self.input_tokens,
-            "max_output_tokens": self.max_output_tokens,
-            "max_cost_usd": self.max_cost_usd,
-        }
+def estimate_of(totals: dict[str, Total]) -> dict[str, Any]:
+    """Return what a job may use at most, as its row keeps it."""
+    cost: float | None = 0.0
+    for model, total in totals.items():
+        cost = add_costs(cost, total.max_cost_usd(model))
+    return {
+        "input_tokens": sum(total.input_tokens for total in totals.values()),
+        "max_output_tokens": sum(total.max_output_tokens for total in totals.values()),
+        "max_cost_usd": cost,
+    }
 
 
-@dataclass(slots=True, kw_only=True)
-class Cut:
-    """The chunk that is being filled."""
+class Run:
+    """One run of planning: from the checkpoint to the end, or to the next checkpoint."""
 
-    first_index: int
-    first_line: int
-    start: int
-    end: int
-    problems_start: int
-    records: int = 0
+    def __init__(
+        self, job: Job, objects: Objects, chunk_records: int, *, late: Callable[[], bool]
+    ) -> None:
+        """``late`` says whether the run should stop."""
+        self.refusal: Reason | None = None
+        self.progress = Progress()
+        self._job = job
+        self._objects = objects
+        self._chunk_records = chunk_records
+        self._late = late
+        self._sinks: Sinks | None = None
+        self._checkpoint = self._found()
+        self.first = self._checkpoint == Checkpoint()
 
-
-@dataclass(slots=True)
-class Planner:
-    """One pass over one input."""
-
-    job: Job
-    objects: Objects
-    problems: Upload
-    chunk_records: int
-    records: int = 0
-    chunks: int = 0
-    found: int = 0
-    estimate: Estimate = field(default_factory=Estimate)
-    _problem_bytes: int = 0
-    _seen: dict[bytes, int] = field(default_factory=dict)
-
-    def run(self) -> Reason | None:
-        """Write the plan and the problems; return why the job is refused, if it is."""
+    def go_on(self) -> bool:
+        """Plan on; return whether planning has come to its end, good or bad."""
         try:
-            with self.objects.upload(plan_key(self.job.job_id)) as plan_upload:
-                self._cut(plan_upload)
+            return self._step()
+        except UploadGone:
+            # An earlier run finished its files and died before it could say so: begin again, it comes out the same.
+            self._checkpoint, self._sinks = Checkpoint(), None
+            return self._step()
+
+    def _step(self) -> bool:
+        try:
+            return self._planned()
         except Refused as refusal:
-            reason = Reason(code=refusal.code, message=str(refusal), line=refusal.line)
-            self._write(reason.as_problem())
-            return reason
-        return None
+            self._refuse(refusal)
+            return True
 
-    def _cut(self, plan_upload: Upload) -> None:
-        if self.job.refusal is not None:
-            refusal = self.job.refusal
+    def _planned(self) -> bool:
+        if self._job.refusal is not None:
+            refusal = self._job.refusal
             raise Refused(refusal.code, refusal.message, line=refusal.line)
-        pin = self.job.pinned()
-        contract = self.job.terms()
+        pin = self._job.pinned()
         with _readable(pin):
-            dialect, header = self._opened(pin, contract)
-            for chunk in self._chunks(pin, contract, dialect, header):
-                plan_upload.write(orjson.dumps(chunk.model_dump(exclude_none=True)) + b"\n")
-                self.chunks += 1
-        self._check_whole(contract)
+            unfold = unfolder(pin, self._objects, self._job.terms())
+            if unfold is not None and not self._unfolded(unfold):
+                return False
+            source = Source(pin=pin, unfolded=False)
+            if unfold is not None:
+                pin = self._objects.pin(unfolded_key(self._job.job_id))
+                source = Source(pin=pin, unfolded=True)
+            return self._read(source)
 
-    def _opened(self, pin: Pin, contract: Contract) -> tuple[Dialect, Line | None]:
-        refusal: Refused | None = None
-        found = (line for line in lines(self.objects.blocks(pin)) if not line.blank)
-        for line in islice(found, LINES_TRIED):
-            try:
-                dialect = detect(line, contract)
-            except Refused as fault:
-                refusal = refusal or fault
-                if fault.code not in UNTOLD:
-                    break
-            else:
-                return dialect, line if dialect.header else None
-        raise refusal or Refused("empty_file", "the file holds no record")
+    def _unfolded(self, unfold: Unfold) -> bool:
+        """Write the unfolded input; return whether it is whole."""
+        point = self._checkpoint
+        if point.reading is not None:
+            return True
+        upload = self._upload(unfolded_key(self._job.job_id), point.unfolding)
+        done = point.unfolded or 0
+        try:
+            for piece in unfold(done):
+                upload.write(piece)
+                done += 1
+                if self._late():
+                    self._save(Checkpoint(unfolded=done, unfolding=upload.pause()))
+                    return False
+        except Refused:
+            upload.abort()
+            raise
+        upload.finish()
+        self._save(Checkpoint(reading=Progress()))
+        return True
 
-    def _chunks(
-        self, pin: Pin, contract: Contract, dialect: Dialect, header: Line | None
-    ) -> Iterator[Chunk]:
-        cut: Cut | None = None
-        for line in dialect.framing(self.objects.blocks(pin)):
-            if line.blank or (header is not None and line.start <= header.start):
+    def _read(self, source: Source) -> bool:
+        """Read the input, once more where ids repeat themselves; return whether the end was reached."""
+        while True:
+            planner = self._planner(source)
+            if not planner.run(self._late):
+                self._pause(planner)
+                return False
+            suspects = self.progress.suspects
+            if suspects is None and (repeated := planner.repeated(MOST_SUSPECTS + 1)):
+                self._read_again(repeated)
                 continue
-            if cut is not None and (line.content is None or self._full(cut, line)):
-                yield self._closed(cut, dialect, header)
-                cut = None
-            cut = cut or Cut(
-                first_index=self.records,
-                first_line=line.number,
-                start=line.start,
-                end=line.end,
-                problems_start=self._problem_bytes,
-            )
-            cut.records, cut.end = cut.records + 1, line.end
-            self.records += 1
-            self._check(line, dialect, contract)
-            if line.content is None:
-                # Too long to be read at all: a chunk of its own, without bytes to fetch.
-                cut.end = cut.start
-                yield self._closed(cut, dialect, header)
-                cut = None
-        if cut is not None:
-            yield self._closed(cut, dialect, header)
+            if suspects is not None and len(suspects) > MOST_SUSPECTS:
+                raise Refused(
+                    "duplicate_custom_id",
+                    f"more than {MOST_SUSPECTS:,} ids occur more than once; see problems.jsonl",
+                )
+            planner.check_whole()
+            planner.sinks.chunks.finish()
+            planner.sinks.problems.finish()
+            return True
 
-    def _full(self, cut: Cut, line: Line) -> bool:
-        return cut.records >= self.chunk_records or line.end - cut.start > LARGEST_CHUNK
-
-    def _closed(self, cut: Cut, dialect: Dialect, header: Line | None) -> Chunk:
-        problems = ByteRange(start=cut.problems_start, end=self._problem_bytes)
-        return Chunk(
-            job_id=self.job.job_id,
-            chunk=self.chunks,
-            dialect=dialect.name,
-            header=ByteRange(start=header.start, end=header.end) if header else None,
-            records=cut.records,
-            first_index=cut.first_index,
-            first_line=cut.first_line,
-            span=ByteRange(start=cut.start, end=cut.end),
-            problems=problems if problems.end > problems.start else None,
+    def _planner(self, source: Source) -> Planner:
+        job_id, point = self._job.job_id, self._checkpoint
+        self.progress = point.reading or Progress()
+        self._sinks = Sinks(
+            chunks=self._upload(plan_key(job_id), point.chunks),
+            problems=self._upload(problems_key(job_id), point.problems),
+        )
+        return Planner(
+            self._job,
+            self._objects,
+            source,
+            self._sinks,
+            self.progress,
+            chunk_records=self._chunk_records,
         )
 
-    def _check(self, line: Line, dialect: Dialect, contract: Contract) -> None:
+    def _read_again(self, suspects: list[int]) -> None:
+        """Begin once more, now knowing which ids to look at: the plan so far lacks their problems."""
+        assert self._sinks is not None  # noqa: S101 - it was read once
+        self._sinks.chunks.abort()
+        self._sinks.problems.abort()
+        self._sinks = None
+        self._save(Checkpoint(reading=Progress(suspects=suspects)))
+
+    def _pause(self, planner: Planner) -> None:
+        planner.put_away()
+        self._save(
+            Checkpoint(
+                reading=planner.progress,
+                chunks=planner.sinks.chunks.pause(),
+                problems=planner.sinks.problems.pause(),
+            )
+        )
+
+    def _refuse(self, refusal: Refused) -> None:
+        """Leave the problems and no plan."""
+        self.refusal = Reason(code=refusal.code, message=str(refusal), line=refusal.line)
+        if self._sinks is None:
+            problems = self._objects.begin(problems_key(self._job.job_id))
+        else:
+            problems = self._sinks.problems
+            self._sinks.chunks.abort()
+        problems.write(problem_line(self.refusal.as_problem()))
+        problems.finish()
+
+    def _upload(self, key: str, paused: dict[str, Any] | None) -> Upload:
+        return self._objects.resume(key, paused) if paused else self._objects.begin(key)
+
+    def _found(self) -> Checkpoint:
         try:
-            record = dialect.read(line)
-            self._check_once(record, line, dialect)
-            self._estimate(record, contract)
-        except RecordInvalid as fault:
-            self.found += 1
-            self._write(problem_of(fault, line.number))
-        except Exception as fault:  # noqa: BLE001 - whatever is odd about one line, the others go on
-            self.found += 1
-            told = Unforeseen.told(fault)
-            message = f"line {line.number} could not be read ({told})"
-            self._write(problem_of(RecordInvalid("unforeseen", message), line.number))
+            content = self._objects.read(checkpoint_key(self._job.job_id, STEP))
+        except Missing:
+            return Checkpoint()
+        return msgspec.json.decode(content, type=Checkpoint)
 
-    def _check_once(self, record: Record, line: Line, dialect: Dialect) -> None:
-        mark = bytes.fromhex(digest(record.record_id.encode())[:32])
-        first = self._seen.setdefault(mark, line.number)
-        if first != line.number:
-            raise RecordInvalid(
-                "duplicate_custom_id",
-                f"lines {first} and {line.number} have the same id; ids must be unique in a file",
-                param=dialect.id_field,
-                record_id=record.record_id,
-            )
-
-    def _estimate(self, record: Record, contract: Contract) -> None:
-        route = contract.route_for(record, self.job.models)
-        self.estimate.add(route.model, record.input_tokens, contract.limit_of(record, route))
-
-    def _check_whole(self, contract: Contract) -> None:
-        if self.records == 0:
-            raise Refused("empty_file", "the file holds a header row and no record")
-        if self.found == self.records:
-            raise Refused(
-                "no_valid_record", f"none of the {self.records} records may run; see problems.jsonl"
-            )
-        if contract.strict and self.found:
-            raise Refused(
-                "strict",
-                f"{self.found} of {self.records} records may not run, and contract {contract.name!r} is strict",
-            )
-
-    def _write(self, problem: Problem) -> None:
-        line = orjson.dumps(problem.to_json()) + b"\n"
-        self.problems.write(line)
-        self._problem_bytes += len(line)
+    def _save(self, checkpoint: Checkpoint) -> None:
+        self._checkpoint = checkpoint
+        key = checkpoint_key(self._job.job_id, STEP)
+        self._objects.write(key, msgspec.json.encode(checkpoint))
 
 
 @contextmanager

@@ -1,0 +1,260 @@
+"""Reading an input once, line by line: every line is checked, and the file is cut into chunks.
+
+Nothing is remembered that grows with the file but eight bytes a record, and those are put away in time.
+
+The same code plans a job and estimates a file on somebody's laptop.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import orjson
+from msgspec import Struct, field
+
+from batchwright.chunk import ByteRange, Chunk
+from batchwright.contract import Route
+from batchwright.cutting import Cut, Cutter, Mark
+from batchwright.dialects import Dialect, detect
+from batchwright.digest import digest
+from batchwright.errors import RecordInvalid, Refused, Unforeseen
+from batchwright.ids import MOST_HELD, Ids, fingerprint
+from batchwright.job import Job, Pin
+from batchwright.lines import Line, lines
+from batchwright.places import ids_key
+from batchwright.ports import Objects, Upload
+from batchwright.prices import cost_usd
+from batchwright.reader import problem_of
+from batchwright.record import Problem, Record
+from batchwright.usage import Usage
+
+# A broken first line must not hide the dialect of the good ones after it.
+LINES_TRIED = 100
+UNTOLD = {"invalid_json_line", "unknown_dialect"}
+
+
+class Total(Struct, kw_only=True):
+    """What the records for one model may use: the input guessed, the output at its limit."""
+
+    records: int = 0
+    input_tokens: int = 0
+    max_output_tokens: int = 0
+
+    def max_cost_usd(self, model: str) -> float | None:
+        """Return what that costs at most, ``None`` where the price is not known."""
+        usage = Usage(input_tokens=self.input_tokens, output_tokens=self.max_output_tokens)
+        return cost_usd(model, usage)
+
+
+class Progress(Struct, kw_only=True):
+    """How far an input is read; all that another run needs to go on."""
+
+    line: int = 1
+    start: int = 0
+    records: int = 0
+    found: int = 0
+    """Problems."""
+    problem_bytes: int = 0
+    totals: dict[str, Total] = field(default_factory=dict)
+    cut: Cut = field(default_factory=Cut)
+    ids: list[list[int]] = field(default_factory=list)
+    """What of the ids' fingerprints is stored."""
+    suspects: list[int] | None = None
+    """The fingerprints that occur more than once, once they are known: the input is read again to name the lines."""
+    first_lines: dict[str, int] = field(default_factory=dict)
+    """Where an id of the suspects stood first, by its digest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What is read: the input itself, or what it was unfolded to."""
+
+    pin: Pin
+    unfolded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sinks:
+    """Where chunks and problems go, a line each."""
+
+    chunks: Upload
+    problems: Upload
+
+
+class Planner:
+    """One run over one input, or a part of it."""
+
+    def __init__(
+        self,
+        job: Job,
+        objects: Objects,
+        source: Source,
+        sinks: Sinks,
+        progress: Progress,
+        *,
+        chunk_records: int,
+    ) -> None:
+        """``progress`` is changed as the reading goes on."""
+        self.progress = progress
+        self._job = job
+        self._contract = job.terms()
+        self._objects = objects
+        self._source = source
+        self.sinks = sinks
+        self._chunk_records = chunk_records
+        self.ids = Ids(int(job.job_id[:8], 16), progress.ids)
+        self._suspects = frozenset(progress.suspects or ())
+        self._routes: dict[tuple[object, ...], Route] = {}
+        self._late = False
+
+    def run(self, late: Callable[[], bool]) -> bool:
+        """Read on, to the end or until it is late; return whether the end was reached.
+
+        Raises :class:`Refused` where the input may not run as a whole.
+        """
+        self._dialect, header = self._opened()
+        cutter = self._cutter(header)
+        for line in self._lines(header, late):
+            if self._late:
+                self.progress.line, self.progress.start = line.number, line.start
+                return False
+            before = self.progress.problem_bytes
+            weight = self._check(line)
+            self.progress.records += 1
+            mark = Mark(line.start, line.end, line.number, weight, before)
+            if line.content is None:
+                self._write(cutter.alone(mark, self.progress.problem_bytes))
+            elif ready := cutter.add(mark):
+                self._write([ready])
+        self._write(cutter.finish(self.progress.problem_bytes))
+        return True
+
+    def check_whole(self) -> None:
+        """Refuse what may not run as a whole, once every line was looked at."""
+        progress, contract = self.progress, self._contract
+        if progress.records == 0:
+            raise Refused("empty_file", "the file holds a header row and no record")
+        if progress.found == progress.records:
+            raise Refused(
+                "no_valid_record",
+                f"none of the {progress.records} records may run; see problems.jsonl",
+            )
+        if contract.strict and progress.found:
+            raise Refused(
+                "strict",
+                f"{progress.found} of {progress.records} records may not run, and contract {contract.name!r} is strict",
+            )
+
+    def repeated(self, most: int) -> list[int]:
+        """Return the fingerprints of ids that occur more than once, so many at most."""
+        return [*islice(self.ids.repeated(self._stored), most)]
+
+    def put_away(self) -> None:
+        """Store the fingerprints that are held."""
+        self.ids.put_away(self._store)
+
+    def _opened(self) -> tuple[Dialect, Line | None]:
+        refusal: Refused | None = None
+        found = (line for line in lines(self._objects.blocks(self._source.pin)) if not line.blank)
+        for line in islice(found, LINES_TRIED):
+            try:
+                dialect = detect(line, self._contract)
+            except Refused as fault:
+                refusal = refusal or fault
+                if fault.code not in UNTOLD:
+                    break
+            else:
+                return dialect, line if dialect.header else None
+        raise refusal or Refused("empty_file", "the file holds no record")
+
+    def _cutter(self, header: Line | None) -> Cutter:
+        alike: dict[str, Any] = {
+            "job_id": self._job.job_id,
+            "dialect": self._dialect.name,
+            "unfolded": self._source.unfolded,
+            "header": ByteRange(start=header.start, end=header.end) if header else None,
+        }
+        return Cutter(self.progress.cut, self._chunk_records, alike)
+
+    def _lines(self, header: Line | None, late: Callable[[], bool]) -> Iterator[Line]:
+        progress = self.progress
+        blocks = self._objects.blocks(self._source.pin, start=progress.start)
+        found = self._dialect.framing(
+            self._watched(blocks, late), number=progress.line, start=progress.start
+        )
+        after = header.start if header else -1
+        return (line for line in found if not line.blank and line.start > after)
+
+    def _watched(self, blocks: Iterable[bytes], late: Callable[[], bool]) -> Iterator[bytes]:
+        """Look at the time once a block; a run reads one at least, so that every run comes further."""
+        for block in blocks:
+            yield block
+            self._late = late()
+            if self.ids.held >= MOST_HELD:
+                self.put_away()
+
+    def _check(self, line: Line) -> int:
+        """Check a line; return the tokens that its record may take."""
+        try:
+            record = self._dialect.read(line)
+            if self._suspects:
+                self._check_once(record, line.number)
+            else:
+                self.ids.add(record.record_id)
+            return self._estimate(record)
+        except RecordInvalid as fault:
+            self._found(problem_of(fault, line.number))
+        except Exception as fault:  # noqa: BLE001 - whatever is odd about one line, the others go on
+            told = Unforeseen.told(fault)
+            message = f"line {line.number} could not be read ({told})"
+            self._found(problem_of(RecordInvalid("unforeseen", message), line.number))
+        return 0
+
+    def _check_once(self, record: Record, number: int) -> None:
+        if fingerprint(record.record_id, self.ids.seed) not in self._suspects:
+            return
+        first = self.progress.first_lines.setdefault(digest(record.record_id.encode())[:32], number)
+        if first != number:
+            raise RecordInvalid(
+                "duplicate_custom_id",
+                f"lines {first} and {number} have the same id; ids must be unique in a file",
+                param=self._dialect.id_field,
+                record_id=record.record_id,
+            )
+
+    def _estimate(self, record: Record) -> int:
+        """Find the record's route, and count what it may use."""
+        sort = (record.model, record.family, record.embeds)
+        route = self._routes.get(sort)
+        if route is None:
+            route = self._routes[sort] = self._contract.route_for(record, self._job.models)
+        total = self.progress.totals.get(route.model)
+        if total is None:
+            total = self.progress.totals[route.model] = Total()
+        output_tokens = self._contract.limit_of(record, route)
+        total.records += 1
+        total.input_tokens += record.input_tokens
+        total.max_output_tokens += output_tokens
+        return record.input_tokens + output_tokens
+
+    def _found(self, problem: Problem) -> None:
+        line = problem_line(problem)
+        self.sinks.problems.write(line)
+        self.progress.found += 1
+        self.progress.problem_bytes += len(line)
+
+    def _write(self, chunks: list[Chunk]) -> None:
+        for chunk in chunks:
+            self.sinks.chunks.write(orjson.dumps(chunk.model_dump(exclude_none=True)) + b"\n")
+
+    def _store(self, number: int, content: bytes) -> None:
+        self._objects.write(ids_key(self._job.job_id, number), content)
+
+    def _stored(self, number: int, span: tuple[int, int]) -> bytes:
+        return self._objects.read(ids_key(self._job.job_id, number), span=span)
+
+
+def problem_line(problem: Problem) -> bytes:
+    """Return a problem as its line of ``problems.jsonl``."""
+    return orjson.dumps(problem.to_json()) + b"\n"
