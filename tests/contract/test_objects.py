@@ -6,7 +6,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from batchwright.aws.s3 import PART, S3Objects
+from batchwright.aws.s3 import PART, S3Objects, part_size
 from batchwright.errors import AlreadyExists, Missing, UploadGone
 from batchwright.ports import Objects, Upload
 from tests.fakes import MemoryObjects
@@ -156,6 +156,18 @@ def test_a_paused_upload_may_also_go_on(objects: Objects) -> None:
     upload.finish()
 
     assert objects.read("k") == b"a" * 6_000_000 + b"b"
+
+
+def test_parts_grow_until_ten_thousand_of_them_hold_17_tebibytes() -> None:
+    sent = 0
+    sizes = []
+    for _ in range(10_000):
+        sizes.append(part_size(sent))
+        sent += sizes[-1]
+
+    assert sent > 17 * 2**40
+    assert sizes[:1000] == [PART] * 1000
+    assert max(sizes) == 5 * 2**30
 
 
 @pytest.mark.usefixtures("aws")

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 BLOCK = 4 * 1024 * 1024
-# S3 takes 10,000 parts from 5 MiB on, the last may be smaller, and 48.8 TiB in all
+# S3 takes 10,000 parts of 5 MiB to 5 GiB, the last may be smaller
 # (docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
 SMALLEST_PART = 5 * 1024 * 1024
+LARGEST_PART = 5 * 1024 * 1024 * 1024
 PART = 8 * 1024 * 1024
-GROWTH = 1000
 CHECKSUMS = (
     "ChecksumSHA256",
     "ChecksumCRC64NVME",
@@ -131,8 +131,7 @@ class S3Objects:
 class S3Upload:
     """A multipart upload that begins with the first full part; what is smaller is written whole.
 
-    It holds one part and one block in memory. A part is 8 MiB, or a thousandth of what was sent where that is more:
-    9,800 parts make 50 TB, and an object of 100 GB never takes more than 100 MB of memory.
+    It holds one part in memory, twice while that is sent.
     """
 
     def __init__(self, client: "S3Client", bucket: str, key: str) -> None:
@@ -152,9 +151,13 @@ class S3Upload:
 
     def write(self, block: bytes) -> None:
         """Add bytes."""
-        self._held += block
-        if len(self._held) >= max(PART, self._sent // GROWTH):
-            self._send()
+        rest = memoryview(block)
+        while rest:
+            room = part_size(self._sent) - len(self._held)
+            self._held += rest[:room]
+            rest = rest[room:]
+            if len(self._held) >= part_size(self._sent):
+                self._send()
 
     def pause(self) -> dict[str, Any]:
         """Return where it stands; what can be a part is sent first."""
@@ -202,6 +205,14 @@ class S3Upload:
         self._parts.append(part)
         self._sent += len(self._held)
         self._held.clear()
+
+
+def part_size(sent: int) -> int:
+    """Return how large the next part is: 8 MiB, or a thousandth of what was sent where that is more.
+
+    So an object of 100 GB needs 100 MB of memory, and 10,000 parts hold 17 TiB.
+    """
+    return min(max(PART, sent // 1000), LARGEST_PART)
 
 
 def _named(key: str) -> str:
