@@ -94,7 +94,6 @@ class Assembly:
             name: ResultWriter(objects, result_key(job.job_id, name), kept.get(name))
             for name in (OUTPUT, ERRORS, OUTCOMES)
         }
-
         self.files: dict[str, ResultFile] | None = None
         """What was written, when all of it is."""
 
@@ -110,24 +109,30 @@ class Assembly:
                 self.abort()
             raise
 
+    def abort(self) -> None:
+        """Leave nothing behind."""
+        for writer in self._writers.values():
+            with suppress(BatchwrightError):  # the lifecycle removes what is left
+                writer.abort()
+
     def _run(self, enough_time: Callable[[], bool]) -> None:
-        with closing(self._found()) as found:
-            for each in found:
-                self._copy(each)
-                if not enough_time():
-                    self._pause()
-                    return
+        if not self._copy_all(enough_time):
+            self._pause()
+            return
         if self.tally.settled != self._row.total:
             raise LogBroken(
                 f"job {self._job.job_id}: {self._row.total} records, {self.tally.settled} outcomes"
             )
         self.files = {name: writer.finish() for name, writer in self._writers.items()}
 
-    def abort(self) -> None:
-        """Leave nothing behind."""
-        for writer in self._writers.values():
-            with suppress(BatchwrightError):  # the lifecycle removes what is left
-                writer.abort()
+    def _copy_all(self, enough_time: Callable[[], bool]) -> bool:
+        """Copy chunks while there is time; return whether there was enough."""
+        with closing(self._found()) as found:
+            for each in found:
+                self._copy(each)
+                if not enough_time():
+                    return False
+        return True
 
     def _pause(self) -> None:
         checkpoint = {
