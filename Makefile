@@ -6,7 +6,7 @@ UV := tests/emulator/setup.sh uv
 PINS := tests/emulator/requirements
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo test check lock clean
+.PHONY: help setup up down demo test check bench lock clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /make \1 - /p' $(MAKEFILE_LIST) | awk -F ' - ' '{ printf "%-12s %s\n", $$1, $$2 }'
@@ -32,6 +32,9 @@ check: setup ## look at the code without running it: format, lint, layers, types
 	@.venv/bin/lint-imports
 	@.venv/bin/mypy
 	@.venv/bin/cfn-lint template.yaml
+
+bench: setup ## measure speed and memory against their targets (make bench ONLY=close for one)
+	@$(PYTHON) -m tests.bench $(ONLY)
 
 lock: ## choose the newest versions that fit, of everything
 	@$(UV) lock --upgrade

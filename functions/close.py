@@ -13,10 +13,15 @@ from batchwright.steps.close import close
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 @quiet
-def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Close the job of ``event["job_id"]``, whatever became of it."""
     logger.append_keys(job_id=event["job_id"])
-    answer, late = close(event["job_id"], event.get("failure"), world())
-    measure_close(answer["status"], late)
+    answer, late = close(
+        event["job_id"],
+        event.get("failure"),
+        world(),
+        time_left=lambda: context.get_remaining_time_in_millis() / 1000,
+    )
+    measure_close(answer.get("status"), late)
     logger.info("job closed", answer=answer)
     return answer

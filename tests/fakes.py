@@ -13,8 +13,9 @@ from batchwright.completion import Completion
 from batchwright.digest import digest
 from batchwright.errors import AlreadyExists, Missing, UploadGone
 from batchwright.job import JobRow, Pin, Reason, Status
-from batchwright.outcome import Tally, tally_of
+from batchwright.outcome import Ending, Outcome, Tally, tally_of
 from batchwright.request import Request, estimated_tokens
+from batchwright.segment import Settled
 from batchwright.usage import Usage
 
 MODEL = "us.amazon.nova-lite-v1:0"
@@ -194,6 +195,19 @@ class StoppedClock:
 
     def now(self) -> datetime:
         return self.time
+
+
+def settled(index: int, said: str = "a") -> Settled:
+    outcome = Outcome(
+        index=index,
+        line=index + 1,
+        record_id=f"r{index}",
+        status=Ending.SUCCEEDED,
+        usage=Usage(input_tokens=2, output_tokens=1),
+        contract_digest="c",
+        at="2026-11-22T12:00:00.000Z",
+    )
+    return outcome, f'{{"said":"{said}\u2028"}}'.encode()
 
 
 type Script = Callable[[Request, int], Completion]

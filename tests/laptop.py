@@ -10,6 +10,7 @@ from typing import Any
 
 from batchwright.chunk import Chunk
 from batchwright.job import JobRow
+from batchwright.outcome import Tally
 from batchwright.places import contract_key, plan_key, problems_key, result_key
 from batchwright.ports import Engine
 from batchwright.steps.admit import Admitted, admit
@@ -44,6 +45,8 @@ class Laptop:
     chunk_records: int = 10
     chance: Callable[[], float] = lambda: 0.0
     ids: Any = field(default_factory=itertools.count)
+    late: Tally = field(default_factory=Tally)
+    """What closing said that it settled."""
 
     def drop(self, content: bytes, key: str = "inbox/file.jsonl") -> str:
         """Put a file into the inbox, and admit it; return the job's id."""
@@ -115,11 +118,18 @@ class Laptop:
             new_id=lambda: f"worker-{next(self.ids)}",
         )
 
-    def close(self, job_id: str, failure: dict[str, Any] | None = None) -> dict[str, Any]:
+    def close(
+        self,
+        job_id: str,
+        failure: dict[str, Any] | None = None,
+        time_left: Callable[[], float] = lambda: 900.0,
+    ) -> dict[str, Any]:
         world = CloseWorld(
             objects=self.objects, jobs=self.jobs, events=self.events, clock=self.clock
         )
-        answer, _ = close(job_id, failure, world)
+        answer, late = close(job_id, failure, world, time_left=time_left)
+        if late is not None:
+            self.late.add_all(late)
         return answer
 
     def run(self, content: bytes, key: str = "inbox/file.jsonl") -> JobRow:

@@ -41,6 +41,7 @@ class Cloud:
     models: tuple[str, ...] = (MODEL,)
     seen: set[str] = field(default_factory=set)
     ids: Any = field(default_factory=itertools.count)
+    close_seconds: float = 900.0
 
     def messages(self) -> list[str]:
         """Take what lies on the jobs queue."""
@@ -95,10 +96,13 @@ class Cloud:
         asyncio.run(invoke.invoke(chunk, world, time_left=lambda: 900.0, in_flight=8))
 
     def close(self, job_id: str) -> None:
+        """Close a job, in as many runs as that takes."""
         world = close.World(
             objects=self.objects, jobs=self.jobs, events=ListedEvents(), clock=SystemClock()
         )
-        close.close(job_id, None, world)
+        more = {"state": "more"}
+        while close.close(job_id, None, world, time_left=lambda: self.close_seconds)[0] == more:
+            pass
 
     def run(self) -> list[JobRow]:
         """Take everything that was dropped or sent since to its end."""

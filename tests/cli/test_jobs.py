@@ -215,6 +215,28 @@ def test_a_running_job_has_no_results_to_bring(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("damage", [None, b"", b"x", b"\n"])
+def test_a_file_that_was_written_in_several_runs_is_checked_piece_by_piece(
+    cloud: Cloud, batchwright: Command, mails: Path, tmp_path: Path, damage: bytes | None
+) -> None:
+    cloud.close_seconds = 0.0
+    batchwright("submit", mails)
+    (row,) = cloud.run()
+    key = f"results/{row.job_id}/output.jsonl"
+    told = json.loads(cloud.objects.read(f"results/{row.job_id}/receipt.json"))["files"]
+    assert told["output.jsonl"]["sha256"] is None
+    assert len(told["output.jsonl"]["pieces"]) > 1
+    content = cloud.objects.read(key)
+    if damage is not None:
+        cloud.objects.write(key, content[:-1] + damage + damage)
+
+    said = batchwright("results", row.job_id, "-o", tmp_path / "out")
+
+    assert said.code == (0 if damage is None else 4), said.err
+    if damage is None:
+        assert (tmp_path / "out" / "output.jsonl").read_bytes() == content
+
+
 def test_a_file_that_is_not_what_the_receipt_says_is_not_brought(
     cloud: Cloud, batchwright: Command, mails: Path, tmp_path: Path
 ) -> None:

@@ -1,21 +1,25 @@
-"""What a bucket must do: the same for the one in memory and the one in S3."""
+"""What a bucket must do: the same for the ones in memory and on disk and the one in S3."""
 
 import json
+from pathlib import Path
 
 import boto3
 import pytest
 from botocore.stub import Stubber
 
-from batchwright.aws.s3 import PART, S3Objects
+from batchwright.aws.s3 import PART, S3Objects, part_size
 from batchwright.errors import AlreadyExists, Missing, UploadGone
 from batchwright.ports import Objects, Upload
+from tests.bench.disk import DiskObjects
 from tests.fakes import MemoryObjects
 
 
-@pytest.fixture(params=["in memory", "in S3"])
-def objects(request: pytest.FixtureRequest) -> Objects:
+@pytest.fixture(params=["in memory", "on disk", "in S3"])
+def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
     if request.param == "in memory":
         return MemoryObjects("box")
+    if request.param == "on disk":
+        return DiskObjects(tmp_path / "box")
     request.getfixturevalue("aws")
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket="box")
@@ -158,6 +162,18 @@ def test_a_paused_upload_may_also_go_on(objects: Objects) -> None:
     assert objects.read("k") == b"a" * 6_000_000 + b"b"
 
 
+def test_parts_grow_until_ten_thousand_of_them_hold_17_tebibytes() -> None:
+    sent = 0
+    sizes = []
+    for _ in range(10_000):
+        sizes.append(part_size(sent))
+        sent += sizes[-1]
+
+    assert sent > 17 * 2**40
+    assert sizes[:1000] == [PART] * 1000
+    assert max(sizes) == 5 * 2**30
+
+
 @pytest.mark.usefixtures("aws")
 @pytest.mark.parametrize("size", [0, PART])
 @pytest.mark.parametrize("code", ["NoSuchUpload", "InvalidPart"])
@@ -172,8 +188,11 @@ def test_an_upload_that_s3_knows_no_more_is_gone(size: int, code: str) -> None:
             _finished(S3Objects(s3, "box").resume("k", paused), size)
 
 
-def test_an_upload_in_memory_is_gone_when_it_was_finished_or_aborted() -> None:
-    objects = MemoryObjects()
+@pytest.mark.parametrize("fake", ["in memory", "on disk"])
+def test_the_fakes_uploads_are_gone_when_they_were_finished_or_aborted(
+    fake: str, tmp_path: Path
+) -> None:
+    objects: Objects = MemoryObjects() if fake == "in memory" else DiskObjects(tmp_path)
     finished, aborted = objects.begin("f"), objects.begin("a")
     pauses = [upload.pause() for upload in (finished, aborted)]
     finished.finish()

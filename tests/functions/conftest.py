@@ -43,6 +43,14 @@ class Context(LambdaContext):
         return 60_000
 
 
+class LastMoment(Context):
+    """The time is up."""
+
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
+        return 0
+
+
 @pytest.fixture(scope="session")
 def host() -> Iterator[str]:
     """A model host that echoes."""

@@ -8,7 +8,7 @@ import functions.admit
 import functions.close
 import functions.invoke
 import functions.plan
-from tests.functions.conftest import BUCKET, Context, event
+from tests.functions.conftest import BUCKET, Context, LastMoment, event
 from tests.laptop import chat_file
 
 pytestmark = pytest.mark.usefixtures("cloud")
@@ -119,6 +119,27 @@ def test_records_that_only_the_close_settled_are_measured_there(
     (metrics,) = [line for line in logged(capsys) if "_aws" in line]
     assert metrics["JobsFailed"] == [1]
     assert metrics["RecordsFailed"] == [2]
+
+
+def test_a_close_whose_time_is_up_goes_on_in_the_next_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    functions.admit.handler(event("admit.records-queued"), Context())
+    functions.plan.handler(event("plan.job"), Context())
+    capsys.readouterr()
+
+    paused = functions.close.handler(event("close.failed-job"), LastMoment())
+    closed = functions.close.handler(event("close.failed-job"), Context())
+
+    assert paused == {"state": "more"}
+    assert closed == {"state": "done", "status": "failed"}
+    job_id = event("plan.job")["job_id"]
+    assert len(read(f"results/{job_id}/errors.jsonl").splitlines()) == 2
+    before, after = [line for line in logged(capsys) if "_aws" in line]
+    assert before["RecordsFailed"] == [0]
+    assert not {name for name in before if name.startswith("Jobs")}
+    assert after["RecordsFailed"] == [2]
+    assert after["JobsFailed"] == [1]
 
 
 def test_no_text_of_a_record_is_ever_logged(

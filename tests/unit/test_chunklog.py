@@ -1,28 +1,23 @@
 from dataclasses import replace
 
+import orjson
 import pytest
 
 from batchwright.chunklog import ChunkLog
 from batchwright.errors import LogBroken
-from batchwright.outcome import Ending, Outcome
+from batchwright.outcome import Counted, Ending
 from batchwright.segment import Settled, read_segment
-from batchwright.usage import Usage
-from tests.fakes import MemoryObjects
+from tests.fakes import MemoryObjects, settled
 
 FIRST = "jobs/j/chunks/000000/000000.jsonl"
 
 
-def settled(index: int, said: str = "a") -> Settled:
-    outcome = Outcome(
-        index=index,
-        line=index + 1,
-        record_id=f"r{index}",
-        status=Ending.SUCCEEDED,
-        usage=Usage(input_tokens=2, output_tokens=1),
-        contract_digest="c",
-        at="2026-11-22T12:00:00.000Z",
-    )
-    return outcome, f'{{"said":"{said}\u2028"}}'.encode()
+def entries(written: list[Settled]) -> list[tuple[bytes, bytes]]:
+    return [(orjson.dumps(outcome.to_json()), result) for outcome, result in written]
+
+
+def read(reader: ChunkLog) -> list[tuple[bytes, bytes]]:
+    return [(entry.facts, entry.result) for entry in reader.read()]
 
 
 def log(objects: MemoryObjects, writer: str) -> ChunkLog:
@@ -37,7 +32,7 @@ def test_what_was_appended_is_read_back() -> None:
 
     again = log(objects, "two")
 
-    assert list(again.read()) == [settled(0), settled(1), settled(2)]
+    assert read(again) == entries([settled(0), settled(1), settled(2)])
     assert again.tally == one.tally
     assert again.tally.calls == 4
     assert again.tally.counts[Ending.SUCCEEDED] == 3
@@ -51,7 +46,7 @@ def test_a_settled_record_is_never_settled_again() -> None:
     written = log(objects, "two").append([settled(0, "second"), settled(1)])
 
     assert written == [settled(1)]
-    assert list(log(objects, "reader").read()) == [settled(0, "first"), settled(1)]
+    assert read(log(objects, "reader")) == entries([settled(0, "first"), settled(1)])
 
 
 def test_a_zombie_that_was_overtaken_twice_adds_only_what_is_still_open() -> None:
@@ -72,7 +67,7 @@ def test_calls_that_gained_nothing_are_counted_all_the_same() -> None:
     assert zombie.append([settled(0, "late")], calls=1) == []
 
     reader = log(objects, "reader")
-    assert list(reader.read()) == [settled(0)]
+    assert read(reader) == entries([settled(0)])
     assert reader.tally.calls == 2
 
 
@@ -155,6 +150,9 @@ def test_every_field_of_an_outcome_survives_the_log() -> None:
     )
     log(objects, "one").append([(full, line)])
 
-    _, ((read, _),) = read_segment(objects.read(FIRST), place=("j", 0, 0))
+    _, (entry,) = read_segment(objects.read(FIRST), place=("j", 0, 0))
 
-    assert read == full
+    assert orjson.loads(entry.facts) == full.to_json()
+    assert entry.counted == Counted(
+        index=full.index, status=full.status, usage=full.usage, cost_usd=None
+    )

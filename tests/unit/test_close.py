@@ -1,17 +1,21 @@
 import asyncio
 import json
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from batchwright.chunklog import ChunkLog
 from batchwright.completion import Completion
-from batchwright.errors import ContentFiltered, LogBroken
-from batchwright.job import Status
-from batchwright.places import chunk_prefix
+from batchwright.errors import ContentFiltered, LogBroken, Unavailable
+from batchwright.job import Pin, Status
+from batchwright.outcome import Tally
+from batchwright.places import checkpoint_key, chunk_prefix
 from batchwright.request import Request
-from tests.fakes import ScriptedEngine, echo
+from tests.fakes import MemoryObjects, ScriptedEngine, echo, settled
 from tests.laptop import Laptop, chat_file, converse_line, jsonl
 
 
@@ -145,13 +149,10 @@ def test_a_job_whose_counts_do_not_add_up_cannot_close(laptop: Laptop) -> None:
     laptop.plan(job_id)
     (chunk,) = laptop.chunks(job_id)
     asyncio.run(laptop.invoke(chunk))
-    foreign = chunk.model_copy(update={"first_index": 100, "chunk": 9})
-    asyncio.run(laptop.invoke(foreign))
-    (segment,) = (ChunkLog(laptop.objects, job_id, 9, writer="x").read(),)
-    stray = [(outcome, line) for outcome, line in segment]
+    foreign = chunk.model_copy(update={"first_index": 100})
     log = ChunkLog(laptop.objects, job_id, 0, writer="stray")
     log.catch_up()
-    log.append(stray)
+    log.append([settled(index) for index in foreign.indexes])
 
     with pytest.raises(LogBroken):
         laptop.close(job_id)
@@ -179,3 +180,151 @@ def test_the_end_of_a_job_is_said_with_its_counts(laptop: Laptop) -> None:
         (row.job_id, Status.RUNNING),
         (row.job_id, Status.COMPLETED),
     ]
+
+
+FILES = ("output.jsonl", "errors.jsonl", "outcomes.jsonl")
+
+
+def files(laptop: Laptop, job_id: str) -> list[bytes]:
+    return [laptop.objects.read(f"results/{job_id}/{name}") for name in FILES]
+
+
+def half_asked(objects: MemoryObjects | None = None) -> tuple[Laptop, str]:
+    """A job of five chunks whose workflow failed after two of them, with a broken line in each half."""
+    laptop = Laptop(chunk_records=4, objects=objects or MemoryObjects())
+    lines = chat_file(18).splitlines(keepends=True)
+    job_id = laptop.drop(b"".join([*lines[:6], b"{broken\n", *lines[6:], b"{broken\n"]))
+    laptop.plan(job_id)
+    for chunk in laptop.chunks(job_id)[1:3]:
+        asyncio.run(laptop.invoke(chunk))
+    return laptop, job_id
+
+
+FAILURE = {"Error": "States.Timeout", "Cause": ""}
+
+
+def runs_out_after(looks: int) -> Callable[[], float]:
+    left = iter([900.0] * looks)
+    return lambda: next(left, 0.0)
+
+
+def close_in_runs(laptop: Laptop, job_id: str, looks: list[int]) -> int:
+    """Close with as many looks at the clock in each run as the list says, then as many as it takes."""
+    runs = 1
+    for run in [*looks, *[1000] * 2]:
+        if laptop.close(job_id, FAILURE, runs_out_after(run))["state"] == "done":
+            return runs
+        runs += 1
+    raise AssertionError
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers(0, 4), max_size=8))
+def test_closing_in_any_number_of_runs_gives_the_same_files_as_in_one(looks: list[int]) -> None:
+    whole, job_id = half_asked()
+    whole.close(job_id, FAILURE)
+    pieces, same_id = half_asked()
+
+    close_in_runs(pieces, same_id, looks)
+
+    assert same_id == job_id
+    assert files(pieces, job_id) == files(whole, job_id)
+    assert pieces.row(job_id) == whole.row(job_id)
+    assert pieces.late == whole.late
+    assert pieces.objects.uploads == {}
+
+
+def test_every_run_gets_on_however_little_time_it_has() -> None:
+    laptop, job_id = half_asked()
+
+    runs = close_in_runs(laptop, job_id, [0] * 10)
+
+    assert runs == len(laptop.chunks(job_id)) + 1
+
+
+def test_a_file_of_several_runs_is_told_in_pieces() -> None:
+    laptop, job_id = half_asked()
+    close_in_runs(laptop, job_id, [0] * 10)
+
+    for file in receipt(laptop, job_id)["files"].values():
+        content = laptop.objects.read(file["key"])
+        assert file["bytes"] == len(content) == sum(piece["bytes"] for piece in file["pieces"])
+        assert file["lines"] == content.count(b"\n")
+        assert len(file["pieces"]) > 1
+        assert file["sha256"] is None
+        for piece in file["pieces"]:
+            assert piece["sha256"] == sha256(content[: piece["bytes"]]).hexdigest()
+            content = content[piece["bytes"] :]
+
+
+@pytest.mark.parametrize("looks", [1, 1000])
+def test_a_run_that_died_is_done_again_from_the_checkpoint_before(looks: int) -> None:
+    whole, job_id = half_asked()
+    whole.close(job_id, FAILURE)
+    laptop, _ = half_asked()
+    laptop.close(job_id, FAILURE, runs_out_after(1))
+    before = laptop.objects.read(checkpoint_key(job_id, "close"))
+    closing = laptop.row(job_id)
+    laptop.close(job_id, FAILURE, runs_out_after(looks))
+
+    # The run's last writes never were: it died before the checkpoint, or between the files and the row.
+    laptop.objects.write(checkpoint_key(job_id, "close"), before)
+    laptop.jobs.rows[job_id], laptop.late = closing, Tally()
+    close_in_runs(laptop, job_id, [1])
+
+    assert files(laptop, job_id) == files(whole, job_id)
+    assert laptop.row(job_id) == whole.row(job_id)
+    assert laptop.late == whole.late
+
+
+def test_what_the_bucket_swept_away_is_written_again() -> None:
+    whole, job_id = half_asked()
+    whole.close(job_id, FAILURE)
+    laptop, _ = half_asked()
+    laptop.close(job_id, FAILURE, runs_out_after(1))
+    laptop.objects.uploads.clear()
+
+    laptop.close(job_id, FAILURE)
+
+    assert files(laptop, job_id) == files(whole, job_id)
+    assert laptop.row(job_id) == whole.row(job_id)
+
+
+class TiredObjects(MemoryObjects):
+    """Cannot be read while it is tired."""
+
+    tired = False
+
+    def blocks(self, pin: Pin) -> Iterator[bytes]:
+        if self.tired:
+            raise Unavailable("the bucket is tired")
+        return super().blocks(pin)
+
+
+def test_a_run_that_fails_leaves_open_only_what_a_checkpoint_speaks_of() -> None:
+    objects = TiredObjects()
+    laptop, job_id = half_asked(objects)
+
+    objects.tired = True
+    with pytest.raises(Unavailable):
+        laptop.close(job_id, FAILURE)
+    assert objects.uploads == {}
+
+    objects.tired = False
+    laptop.close(job_id, FAILURE, runs_out_after(0))
+    objects.tired = True
+    with pytest.raises(Unavailable):
+        laptop.close(job_id, FAILURE)
+    assert len(objects.uploads) == len(FILES)
+
+    objects.tired = False
+    assert laptop.close(job_id, FAILURE)["state"] == "done"
+
+
+def test_a_checkpoint_harms_no_closed_job() -> None:
+    laptop, job_id = half_asked()
+    close_in_runs(laptop, job_id, [0])
+    before = files(laptop, job_id)
+
+    assert laptop.close(job_id, FAILURE) == {"state": "done", "status": "incomplete"}
+    assert files(laptop, job_id) == before

@@ -5,13 +5,13 @@ taken reads what stands there, drops what it settles, and tries the next: a comp
 table. A late worker can waste a call; it cannot change or double an outcome.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from batchwright.errors import AlreadyExists, LogBroken, Missing
-from batchwright.outcome import Tally
+from batchwright.outcome import Counted, Outcome, Tally
 from batchwright.places import chunk_prefix
 from batchwright.ports import Objects
-from batchwright.segment import Effort, Settled, read_segment, write_segment
+from batchwright.segment import Effort, Entry, Settled, read_segment, write_segment
 
 
 class ChunkLog:
@@ -28,11 +28,15 @@ class ChunkLog:
         self.settled: set[int] = set()
         """The indexes that have an outcome."""
         self.tally = Tally()
+        self.own = Tally()
+        """What of it was settled under this writer's name; calls are not told apart."""
+        self.size = 0
+        """Bytes of the segments that were read."""
         self.efforts: dict[int, Effort] = {}
         """What earlier workers spent on records that they left open."""
 
-    def read(self) -> Iterator[Settled]:
-        """Read every segment that was not seen yet; yield its outcomes, each once."""
+    def read(self) -> Iterator[Entry]:
+        """Read every segment that was not seen yet; yield its entries, each once."""
         while True:
             try:
                 content = self._objects.read(self._key(self.segments))
@@ -77,28 +81,33 @@ class ChunkLog:
                     return fresh  # our own, whose reply was lost
                 fresh = self._fresh(fresh)
             else:
-                self._count(fresh, calls, ambiguous_calls)
+                outcomes = [outcome for outcome, _ in fresh]
+                self._count(outcomes, calls, ambiguous_calls, self._writer)
                 return fresh
         return fresh
 
     def _fresh(self, settled: list[Settled]) -> list[Settled]:
         return [each for each in settled if each[0].index not in self.settled]
 
-    def _take(self, content: bytes) -> list[Settled]:
+    def _take(self, content: bytes) -> list[Entry]:
         place = (self._job_id, self._chunk, self.segments)
-        header, settled = read_segment(content, place=place)
-        for outcome, _ in settled:
-            if outcome.index in self.settled:
-                raise LogBroken(f"segment {place} settles record {outcome.index} a second time")
-        self._count(settled, header.calls, header.ambiguous_calls)
-        for index, effort in header.efforts.items():
-            self.efforts[int(index)] = Effort.from_json(effort)
-        return settled
+        header, entries = read_segment(content, place=place)
+        counted = [entry.counted for entry in entries]
+        if twice := self.settled.intersection(each.index for each in counted):
+            raise LogBroken(f"segment {place} settles record {min(twice)} a second time")
+        self._count(counted, header.calls, header.ambiguous_calls, header.writer)
+        self.efforts.update(header.efforts)
+        self.size += len(content)
+        return entries
 
-    def _count(self, settled: list[Settled], calls: int, ambiguous_calls: int) -> None:
-        for outcome, _ in settled:
+    def _count(
+        self, outcomes: Iterable[Outcome | Counted], calls: int, ambiguous_calls: int, writer: str
+    ) -> None:
+        for outcome in outcomes:
             self.settled.add(outcome.index)
             self.tally.add(outcome)
+            if writer == self._writer:
+                self.own.add(outcome)
         self.tally.calls += calls
         self.tally.ambiguous_calls += ambiguous_calls
         self.segments += 1

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from msgspec import Struct
+
 from batchwright.usage import Usage
 
 
@@ -71,10 +73,14 @@ class Outcome:
             "at": self.at,
         }
 
-    @classmethod
-    def from_json(cls, facts: dict[str, Any]) -> "Outcome":
-        """Read what :meth:`to_json` wrote."""
-        return cls(**{**facts, "status": Ending(facts["status"]), "usage": Usage(**facts["usage"])})
+
+class Counted(Struct, frozen=True, gc=False):
+    """What is read again of an outcome: enough to find and count it. The rest is carried as the bytes that it is."""
+
+    index: int
+    status: Ending
+    usage: Usage
+    cost_usd: float | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,7 +98,7 @@ class Tally:
         """The records that have ended."""
         return sum(self.counts.values())
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: Outcome | Counted) -> None:
         """Count one outcome. Its calls are not taken from it: segments count those, wasted ones included."""
         self.counts[outcome.status] += 1
         self.usage += outcome.usage

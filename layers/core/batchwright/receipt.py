@@ -1,24 +1,41 @@
-"""The receipt: what a job was, how it ended, and what its result files hold. Every job ends with one."""
+"""The receipt: what a job was, how it ended, and what its result files hold. Every job ends with one.
 
-from dataclasses import dataclass
+A file is told in pieces, one a run of closing that wrote to it: a SHA-256 that was begun cannot be carried from run to
+run. ``sha256`` is the digest of the whole where there is one piece, and null where there are several; then whoever
+checks the file checks its pieces, one after the other.
+"""
+
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from batchwright.job import Job, JobRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Bytes of a file that were written in one run."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResultFile:
-    """One file of the results."""
+    """One file of the results; its pieces are what it holds from its beginning to its end, one at least."""
 
     key: str
     lines: int
-    size: int
-    """In bytes."""
-    sha256: str
+    pieces: tuple[Piece, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return it as the receipt holds it."""
-        return {"key": self.key, "lines": self.lines, "bytes": self.size, "sha256": self.sha256}
+        return {
+            "key": self.key,
+            "lines": self.lines,
+            "bytes": sum(piece.bytes for piece in self.pieces),
+            "sha256": self.pieces[0].sha256 if len(self.pieces) == 1 else None,
+            "pieces": [asdict(piece) for piece in self.pieces],
+        }
 
 
 def receipt_of(

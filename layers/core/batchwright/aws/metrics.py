@@ -33,9 +33,13 @@ def measure(report: "Report") -> None:
         metrics.add_metric("ModelLatency", MetricUnit.Milliseconds, latency)
 
 
-def measure_close(status: str, late: Tally | None) -> None:
-    """Add a job's end, and the records that only its close settled; a job that was closed before is not counted."""
-    metrics.add_metric(f"Jobs{status.title()}", MetricUnit.Count, 0 if late is None else 1)
+def measure_close(status: str | None, late: Tally | None) -> None:
+    """Add a job's end, and the records that only its close settled.
+
+    A job that was closed before is not counted, nor one that is still closing: it has no ``status`` yet.
+    """
+    if status is not None:
+        metrics.add_metric(f"Jobs{status.title()}", MetricUnit.Count, 0 if late is None else 1)
     if late is not None:
         _measure_records(late)
 

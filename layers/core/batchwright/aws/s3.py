@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 BLOCK = 4 * 1024 * 1024
-# S3 takes 10,000 parts from 5 MiB on, the last may be smaller, and 48.8 TiB in all
+# S3 takes 10,000 parts of 5 MiB to 5 GiB, the last may be smaller
 # (docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
 SMALLEST_PART = 5 * 1024 * 1024
+LARGEST_PART = 5 * 1024 * 1024 * 1024
 PART = 8 * 1024 * 1024
-GROWTH = 1000
 CHECKSUMS = (
     "ChecksumSHA256",
     "ChecksumCRC64NVME",
@@ -131,15 +131,15 @@ class S3Objects:
 class S3Upload:
     """A multipart upload that begins with the first full part; what is smaller is written whole.
 
-    It holds one part and one block in memory. A part is 8 MiB, or a thousandth of what was sent where that is more:
-    9,800 parts make 50 TB, and an object of 100 GB never takes more than 100 MB of memory.
+    It holds one part and one block in memory, twice while the part is sent.
     """
 
     def __init__(self, client: "S3Client", bucket: str, key: str) -> None:
         """Nothing is sent yet."""
         self._s3 = client
         self._place: Any = {"Bucket": bucket, "Key": key}
-        self._held = bytearray()
+        self._held: list[bytes] = []
+        self._size = 0
         self._sent = 0
         self._id: str | None = None
         self._parts: list[CompletedPartTypeDef] = []
@@ -148,32 +148,34 @@ class S3Upload:
         """Be where another upload was when it was paused."""
         self._id, self._sent = paused["upload_id"], paused["sent"]
         self._parts = [*paused["parts"]]
-        self._held = bytearray(b64decode(paused["held"]))
+        self._held = [b64decode(paused["held"])]
+        self._size = len(self._held[0])
 
     def write(self, block: bytes) -> None:
         """Add bytes."""
-        self._held += block
-        if len(self._held) >= max(PART, self._sent // GROWTH):
+        self._held.append(block)
+        self._size += len(block)
+        if self._size >= part_size(self._sent):
             self._send()
 
     def pause(self) -> dict[str, Any]:
         """Return where it stands; what can be a part is sent first."""
-        if len(self._held) >= SMALLEST_PART:
+        if self._size >= SMALLEST_PART:
             self._send()
         return {
             "upload_id": self._id,
             "sent": self._sent,
             "parts": [*self._parts],
-            "held": b64encode(self._held).decode(),
+            "held": b64encode(b"".join(self._held)).decode(),
         }
 
     def finish(self) -> None:
         """Make the object appear."""
         with told(f"upload of {self._place['Key']}"):
             if self._id is None:
-                self._s3.put_object(**self._place, Body=bytes(self._held))
+                self._s3.put_object(**self._place, Body=b"".join(self._held))
                 return
-            if self._held:
+            if self._size:
                 self._send()
             self._s3.complete_multipart_upload(
                 **self._place, UploadId=self._id, MultipartUpload={"Parts": self._parts}
@@ -193,15 +195,23 @@ class S3Upload:
                 )["UploadId"]
             number = len(self._parts) + 1
             sent = self._s3.upload_part(
-                **self._place, UploadId=self._id, PartNumber=number, Body=bytes(self._held)
+                **self._place, UploadId=self._id, PartNumber=number, Body=b"".join(self._held)
             )
         part: CompletedPartTypeDef = {"PartNumber": number, "ETag": sent["ETag"]}
         if checksum := sent.get("ChecksumCRC32"):
             # botocore sends one with every part; S3 then wants to hear them all again at the end.
             part["ChecksumCRC32"] = checksum
         self._parts.append(part)
-        self._sent += len(self._held)
-        self._held.clear()
+        self._sent += self._size
+        self._held, self._size = [], 0
+
+
+def part_size(sent: int) -> int:
+    """Return how large the next part is: 8 MiB, or a thousandth of what was sent where that is more.
+
+    So an object of 100 GB needs 100 MB of memory, and 10,000 parts hold 17 TiB.
+    """
+    return min(max(PART, sent // 1000), LARGEST_PART)
 
 
 def _named(key: str) -> str:

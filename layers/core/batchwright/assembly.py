@@ -1,0 +1,195 @@
+"""Assembly: the outcomes of all chunks, in input order, as the files of the results; in one run or in several.
+
+The lines are copied as the logs hold them. A run whose time is up leaves a checkpoint, and the next goes on from it.
+A run that died is done again from the checkpoint that it began with: the logs have not changed, so neither have the
+files.
+"""
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, suppress
+from typing import Any, NamedTuple
+
+import orjson
+
+from batchwright.chunk import Chunk
+from batchwright.chunklog import ChunkLog
+from batchwright.dialects import errors_inline
+from batchwright.errors import BatchwrightError, LogBroken, Missing, UploadGone
+from batchwright.job import Job, JobRow
+from batchwright.lines import lines
+from batchwright.outcome import Ending, Tally
+from batchwright.places import checkpoint_key, plan_key, result_key
+from batchwright.ports import Clock, Objects
+from batchwright.readahead import read_ahead
+from batchwright.receipt import ResultFile
+from batchwright.results import ResultWriter
+from batchwright.segment import Entry
+from batchwright.unasked import Unasked
+
+OUTPUT, ERRORS, OUTCOMES = "output.jsonl", "errors.jsonl", "outcomes.jsonl"
+STEP = "close"
+# The name under which closing writes into chunk logs.
+CLOSER = "close"
+# A guess: an outcome's facts, and a short answer.
+EXPECTED_OUTCOME = 1_500
+
+
+class Listed(NamedTuple):
+    """A chunk, and where its line of the plan ends."""
+
+    chunk: Chunk
+    end: int
+
+
+class Found(NamedTuple):
+    """A chunk with its whole log."""
+
+    listed: Listed
+    log: ChunkLog
+    entries: list[Entry]
+
+
+def assemble(
+    job: Job, row: JobRow, objects: Objects, clock: Clock, enough_time: Callable[[], bool]
+) -> "Assembly":
+    """Go on with a job's files until they are finished, or the time does not suffice."""
+    assembly = Assembly(job, row, objects, clock, _kept(objects, job.job_id))
+    try:
+        assembly.run(enough_time)
+    except UploadGone:
+        # A run died after it had finished some of the files, or the bucket swept away what lay there for days.
+        assembly.abort()
+        assembly = Assembly(job, row, objects, clock, None)
+        assembly.run(enough_time)
+    return assembly
+
+
+def _kept(objects: Objects, job_id: str) -> dict[str, Any] | None:
+    try:
+        kept: dict[str, Any] = orjson.loads(objects.read(checkpoint_key(job_id, STEP)))
+    except Missing:
+        return None
+    return kept
+
+
+class Assembly:
+    """Puts the outcomes of all chunks into the result files, in input order."""
+
+    def __init__(
+        self, job: Job, row: JobRow, objects: Objects, clock: Clock, kept: dict[str, Any] | None
+    ) -> None:
+        """``row.reason`` is why some records may have no outcome yet, ``kept`` the checkpoint of an earlier run."""
+        self._job = job
+        self._row = row
+        self._objects = objects
+        self._unasked = Unasked(job, row.reason, objects, clock)
+        self._resumed = kept is not None
+        kept = kept or {"place": 0, "tally": Tally().to_json(), "late": Tally().to_json()}
+        self._place: int = kept["place"]
+        self.tally = Tally.from_json(kept["tally"])
+        """All records."""
+        self.late = Tally.from_json(kept["late"])
+        """The records that only closing settled, in this run or in an earlier one."""
+        self._writers = {
+            name: ResultWriter(objects, result_key(job.job_id, name), kept.get(name))
+            for name in (OUTPUT, ERRORS, OUTCOMES)
+        }
+        self.files: dict[str, ResultFile] | None = None
+        """What was written, when all of it is."""
+
+    def run(self, enough_time: Callable[[], bool]) -> None:
+        """Write the files, or leave a checkpoint where the time does not suffice.
+
+        At least one chunk is added, or all is finished: every run gets on.
+        """
+        try:
+            self._run(enough_time)
+        except BaseException:
+            if not self._resumed:
+                self.abort()
+            raise
+
+    def abort(self) -> None:
+        """Leave nothing behind."""
+        for writer in self._writers.values():
+            with suppress(BatchwrightError):  # the lifecycle removes what is left
+                writer.abort()
+
+    def _run(self, enough_time: Callable[[], bool]) -> None:
+        if not self._copy_all(enough_time):
+            self._pause()
+            return
+        if self.tally.settled != self._row.total:
+            raise LogBroken(
+                f"job {self._job.job_id}: {self._row.total} records, {self.tally.settled} outcomes"
+            )
+        self.files = {name: writer.finish() for name, writer in self._writers.items()}
+
+    def _copy_all(self, enough_time: Callable[[], bool]) -> bool:
+        """Copy chunks while there is time; return whether there was enough."""
+        with closing(self._found()) as found:
+            for each in found:
+                self._copy(each)
+                if not enough_time():
+                    return False
+        return True
+
+    def _pause(self) -> None:
+        checkpoint = {
+            "place": self._place,
+            "tally": self.tally.to_json(),
+            "late": self.late.to_json(),
+            **{name: writer.pause() for name, writer in self._writers.items()},
+        }
+        key = checkpoint_key(self._job.job_id, STEP)
+        self._objects.write(key, orjson.dumps(checkpoint))
+
+    def _found(self) -> Generator[Found]:
+        return read_ahead(self._listed(), self._read, expected=_expected, weight=_weight)
+
+    def _listed(self) -> Iterator[Listed]:
+        pin = self._objects.pin(plan_key(self._job.job_id))
+        for line in lines(self._objects.blocks(pin)):
+            if line.start >= self._place:
+                yield Listed(Chunk.model_validate(orjson.loads(line.content or b"")), line.end)
+
+    def _read(self, listed: Listed) -> Found:
+        found = self._logged(listed)
+        if not found.log.settled.issuperset(listed.chunk.indexes):
+            self._unasked.settle(listed.chunk, found.log)
+            found = self._logged(listed)
+        return found
+
+    def _logged(self, listed: Listed) -> Found:
+        chunk = listed.chunk
+        log = ChunkLog(self._objects, chunk.job_id, chunk.chunk, writer=CLOSER)
+        return Found(listed, log, sorted(log.read(), key=lambda entry: entry.counted.index))
+
+    def _copy(self, found: Found) -> None:
+        (chunk, end), log, entries = found
+        if [entry.counted.index for entry in entries] != [*chunk.indexes]:
+            raise LogBroken(
+                f"chunk {chunk.chunk} of job {chunk.job_id} holds records that are not its own"
+            )
+        answers: list[bytes] = []
+        failures: list[bytes] = []
+        for entry in entries:
+            succeeded = entry.counted.status is Ending.SUCCEEDED
+            (answers if succeeded else failures).append(entry.result)
+        if errors_inline(chunk.dialect):
+            answers = [entry.result for entry in entries]
+        self._writers[OUTPUT].write(answers)
+        self._writers[ERRORS].write(failures)
+        self._writers[OUTCOMES].write([entry.facts for entry in entries])
+        self.tally.add_all(log.tally)
+        self.late.add_all(log.own)
+        self._place = end
+
+
+def _expected(listed: Listed) -> int:
+    span = listed.chunk.span
+    return span.end - span.start + listed.chunk.records * EXPECTED_OUTCOME
+
+
+def _weight(found: Found) -> int:
+    return found.log.size

@@ -1,0 +1,45 @@
+"""The records that nobody settled before their job closed."""
+
+from datetime import datetime
+
+from batchwright.chunk import Chunk
+from batchwright.chunklog import ChunkLog
+from batchwright.job import Job, Reason
+from batchwright.outcome import Ending
+from batchwright.ports import Clock, Objects
+from batchwright.reader import ChunkReader, Item
+from batchwright.segment import Settled
+from batchwright.settling import Settler
+
+# How such a record ends, by the reason why the job stopped; any other reason is a failure.
+ENDINGS = {"deadline": Ending.EXPIRED, "cancelled": Ending.CANCELLED}
+NO_REASON = Reason(code="never_asked", message="no worker asked for this record")
+
+
+class Unasked:
+    """Gives the records that nobody settled their outcome, in the log like any other.
+
+    A worker that is still alive finds them settled, and its late answers change nothing.
+    """
+
+    def __init__(self, job: Job, reason: Reason | None, objects: Objects, clock: Clock) -> None:
+        """``reason`` is why the job was stopped."""
+        self._job = job
+        self._reason = reason or NO_REASON
+        self._objects = objects
+        self._clock = clock
+
+    def settle(self, chunk: Chunk, log: ChunkLog) -> None:
+        """Settle what ``log`` lacks of ``chunk``."""
+        reader = ChunkReader(self._objects, self._job, chunk)
+        settler = Settler(self._job, reader.dialect)
+        now = self._clock.now()
+        rest = (item for item in reader.items() if item.index not in log.settled)
+        log.append([self._settled(settler, item, now) for item in rest])
+
+    def _settled(self, settler: Settler, item: Item, now: datetime) -> Settled:
+        ending = ENDINGS.get(self._reason.code, Ending.FAILED)
+        try:
+            return settler.never_asked(item, ending, self._reason, now)
+        except Exception as fault:  # noqa: BLE001 - whatever is odd about one record, the job must close
+            return settler.unforeseen(item, fault, now)

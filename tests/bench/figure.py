@@ -1,0 +1,26 @@
+"""One number that a bench measured."""
+
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A value held against its target."""
+
+    name: str
+    value: float
+    target: float
+    ok: bool
+    unit: str = ""
+
+    def __str__(self) -> str:
+        return json.dumps(asdict(self))
+
+
+def at_least(name: str, value: float, target: float, unit: str = "") -> Figure:
+    return Figure(name=name, value=value, target=target, ok=value >= target, unit=unit)
+
+
+def at_most(name: str, value: float, target: float, unit: str = "") -> Figure:
+    return Figure(name=name, value=value, target=target, ok=value <= target, unit=unit)

@@ -1,0 +1,34 @@
+import json
+
+import pytest
+
+from tests.bench.__main__ import benches, main
+from tests.bench.figure import Figure, at_least, at_most
+
+
+def test_a_figure_is_one_line_of_json() -> None:
+    told = json.loads(str(at_least("plan.speed", 310.0, 300, "MB/s")))
+
+    assert told == {"name": "plan.speed", "value": 310.0, "target": 300, "ok": True, "unit": "MB/s"}
+
+
+@pytest.mark.parametrize(
+    ("figure", "ok"),
+    [
+        (at_least("a", 3, 3), True),
+        (at_least("a", 2.9, 3), False),
+        (at_most("a", 3, 3), True),
+        (at_most("a", 3.1, 3), False),
+    ],
+)
+def test_a_figure_is_held_against_its_target(figure: Figure, ok: bool) -> None:
+    assert figure.ok is ok
+
+
+def test_closing_is_measured() -> None:
+    assert "close" in benches()
+
+
+def test_a_bench_that_is_not_there_is_no_success() -> None:
+    with pytest.raises(ModuleNotFoundError):
+        main(["no_such_bench"])
