@@ -295,10 +295,10 @@ class TiredObjects(MemoryObjects):
 
     tired = False
 
-    def blocks(self, pin: Pin) -> Iterator[bytes]:
+    def blocks(self, pin: Pin, *, start: int = 0) -> Iterator[bytes]:
         if self.tired:
             raise Unavailable("the bucket is tired")
-        return super().blocks(pin)
+        return super().blocks(pin, start=start)
 
 
 def test_a_run_that_fails_leaves_open_only_what_a_checkpoint_speaks_of() -> None:
