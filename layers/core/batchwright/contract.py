@@ -107,11 +107,9 @@ class Contract(BaseModel):
             raise _mismatch(target, record)
         return next((route for route in self.routes if route.model == target), Route(model=target))
 
-    def limit_of(self, record: Record, route: Route) -> int:
-        """Return the most tokens that the answer to a record may have."""
-        if record.embeds:
-            return 0
-        return record.max_tokens or route.max_tokens or DEFAULT_MAX_TOKENS
+    def default_limit(self, record: Record, route: Route) -> int:
+        """Return the most tokens that an answer may have where the record does not say."""
+        return 0 if record.embeds else route.max_tokens or DEFAULT_MAX_TOKENS
 
     def prepared(
         self, record: Record, request: Request, served: tuple[str, ...]

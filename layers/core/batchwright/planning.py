@@ -14,7 +14,6 @@ import orjson
 from msgspec import Struct, field
 
 from batchwright.chunk import ByteRange, Chunk
-from batchwright.contract import Route
 from batchwright.cutting import Cut, Cutter, Mark
 from batchwright.dialects import Dialect, detect
 from batchwright.digest import digest
@@ -105,7 +104,7 @@ class Planner:
         self._chunk_records = chunk_records
         self.ids = Ids(int(job.job_id[:8], 16), progress.ids)
         self._suspects = frozenset(progress.suspects or ())
-        self._routes: dict[tuple[object, ...], Route] = {}
+        self._routes: dict[tuple[object, ...], tuple[Total, int]] = {}
         self._late = False
 
     def run(self, late: Callable[[], bool]) -> bool:
@@ -114,20 +113,23 @@ class Planner:
         Raises :class:`Refused` where the input may not run as a whole.
         """
         self._dialect, header = self._opened()
-        cutter = self._cutter(header)
-        for line in self._lines(header, late):
+        cutter, progress = self._cutter(header), self.progress
+        after = header.start if header else -1
+        for line in self._lines(late):
             if self._late:
-                self.progress.line, self.progress.start = line.number, line.start
+                progress.line, progress.start = line.number, line.start
                 return False
-            before = self.progress.problem_bytes
+            if line.blank or line.start <= after:
+                continue
+            before = progress.problem_bytes
             weight = self._check(line)
-            self.progress.records += 1
+            progress.records += 1
             mark = Mark(line.start, line.end, line.number, weight, before)
             if line.content is None:
-                self._write(cutter.alone(mark, self.progress.problem_bytes))
+                self._write(cutter.alone(mark, progress.problem_bytes))
             elif ready := cutter.add(mark):
                 self._write([ready])
-        self._write(cutter.finish(self.progress.problem_bytes))
+        self._write(cutter.finish(progress.problem_bytes))
         return True
 
     def check_whole(self) -> None:
@@ -177,14 +179,12 @@ class Planner:
         }
         return Cutter(self.progress.cut, self._chunk_records, alike)
 
-    def _lines(self, header: Line | None, late: Callable[[], bool]) -> Iterator[Line]:
+    def _lines(self, late: Callable[[], bool]) -> Iterator[Line]:
         progress = self.progress
         blocks = self._objects.blocks(self._source.pin, start=progress.start)
-        found = self._dialect.framing(
+        return self._dialect.framing(
             self._watched(blocks, late), number=progress.line, start=progress.start
         )
-        after = header.start if header else -1
-        return (line for line in found if not line.blank and line.start > after)
 
     def _watched(self, blocks: Iterable[bytes], late: Callable[[], bool]) -> Iterator[bytes]:
         """Look at the time once a block; a run reads one at least, so that every run comes further."""
@@ -226,13 +226,13 @@ class Planner:
     def _estimate(self, record: Record) -> int:
         """Find the record's route, and count what it may use."""
         sort = (record.model, record.family, record.embeds)
-        route = self._routes.get(sort)
-        if route is None:
-            route = self._routes[sort] = self._contract.route_for(record, self._job.models)
-        total = self.progress.totals.get(route.model)
-        if total is None:
-            total = self.progress.totals[route.model] = Total()
-        output_tokens = self._contract.limit_of(record, route)
+        known = self._routes.get(sort)
+        if known is None:
+            route = self._contract.route_for(record, self._job.models)
+            total = self.progress.totals.setdefault(route.model, Total())
+            known = self._routes[sort] = (total, self._contract.default_limit(record, route))
+        total, limit = known
+        output_tokens = record.max_tokens or limit
         total.records += 1
         total.input_tokens += record.input_tokens
         total.max_output_tokens += output_tokens
