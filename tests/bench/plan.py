@@ -1,7 +1,7 @@
 """Planning a large file: how fast it is read and checked, and in how much memory.
 
-The file lies on disk. A fresh interpreter plans it in two runs, with boto3 in memory as in Lambda. Speed is input per CPU
-second: one core's worth, whoever else is at work on the machine; the same lines through orjson alone are the measure.
+The file lies on disk. A fresh interpreter plans it in two runs, with boto3 in memory as in Lambda. Speed is input per
+CPU second: one core's worth, whoever else is at work; the same lines through orjson alone are the measure.
 """
 
 import json

@@ -39,6 +39,8 @@ GRANTS = {
         s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/* ${Bucket.Arn}/jobs/*
         s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/*
         s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/plan.jsonl ${Bucket.Arn}/jobs/*/problems.jsonl
+        s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/unfolded ${Bucket.Arn}/jobs/*/work/plan.json
+        s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/work/ids/*
         dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn}
         events:PutEvents  ${OurBus}
         kms:Decrypt kms:GenerateDataKey  ${Key.Arn}

@@ -96,7 +96,7 @@ def test_what_converse_does_not_take_is_refused_by_name(
     ],
 )
 def test_converse_is_told_from_native_bodies(model_input: object, speaks: bool) -> None:
-    assert Converse.speaks(model_input) is speaks
+    assert Converse.speaks({"modelInput": model_input}) is speaks
 
 
 def test_an_answer_has_the_shape_of_batch_inference() -> None:

@@ -35,8 +35,6 @@ def test_the_first_line_tells_the_dialect(content: object, name: str) -> None:
 @pytest.mark.parametrize(
     ("content", "code"),
     [
-        ({"custom_id": "a", "params": {}}, "unsupported_dialect"),
-        ({"recordId": "a", "modelInput": {"inputText": "x"}}, "unsupported_dialect"),
         ({"text": "a row"}, "unknown_dialect"),
         ([1, 2], "unknown_dialect"),
         (b"id,text", "unknown_dialect"),
@@ -51,3 +49,15 @@ def test_a_file_of_no_known_dialect_is_refused_with_its_line(content: object, co
 
     assert caught.value.code == code
     assert caught.value.line in {1, 2}
+
+
+def test_who_sends_a_file_may_say_what_it_is() -> None:
+    assert detect(line(b"text"), WITH_PROMPT, "csv").name == "csv"
+    assert detect(line(b"{broken"), PLAIN, "openai_chat").name == "openai_chat"
+
+
+def test_a_dialect_that_nobody_knows_is_refused_with_those_that_are_known() -> None:
+    with pytest.raises(Refused, match="openai_chat, ") as caught:
+        detect(line(b"x"), PLAIN, "esperanto")
+
+    assert caught.value.code == "unknown_dialect"

@@ -1,12 +1,16 @@
+import gzip
+import itertools
 import json
+from collections.abc import Callable
 
 import pytest
+from backports import zstd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchwright.job import Status
 from batchwright.lines import LONGEST_LINE
-from batchwright.places import plan_key, problems_key
+from batchwright.places import checkpoint_key, plan_key, problems_key
 from tests.fakes import MODEL
 from tests.laptop import Laptop, chat_file, chat_line, converse_line, jsonl
 
@@ -108,7 +112,6 @@ def test_bad_lines_are_told_with_their_numbers_and_the_good_ones_run(laptop: Lap
         (b'\n{"a": 1}\n', "unknown_dialect", 2),
         ("id,text\n".encode("utf-16"), "unsupported_encoding", 1),
         (jsonl([chat_line("a", "x", n=2), chat_line("b", "x", n=2)]), "no_valid_record", None),
-        (jsonl([{"custom_id": "a", "params": {}}]), "unsupported_dialect", 1),
     ],
 )
 def test_a_file_that_may_not_run_is_refused_before_any_call(
@@ -273,3 +276,105 @@ def test_cutting_any_file_at_any_size_yields_every_record_once(
     assert row.counts()["succeeded"] == len(texts)
     answers = laptop.results(row.job_id, "output.jsonl")
     assert [answer["recordId"] for answer in answers] == [f"r{n}" for n in range(len(texts))]
+
+
+def runs_out_after(looks: int) -> Callable[[], float]:
+    """Return a clock of a run that has time for so many looks at it."""
+    left = iter([900.0] * (looks + 1))
+    return lambda: next(left, 0.0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    texts=st.lists(st.sampled_from(["short", "long " * 150, ""]), min_size=1, max_size=25),
+    twice=st.booleans(),
+    pack=st.sampled_from([bytes, gzip.compress, zstd.compress]),
+    looks=st.lists(st.integers(1, 3), min_size=1, max_size=8),
+)
+def test_planning_in_any_number_of_runs_gives_the_same_plan(
+    texts: list[str], twice: bool, pack: Callable[[bytes], bytes], looks: list[int]
+) -> None:
+    records = [
+        chat_line(f"r{0 if twice and n == len(texts) - 1 else n}", text)
+        for n, text in enumerate(texts)
+    ]
+    content = pack(jsonl(records))
+    whole, pieces = Laptop(chunk_records=3), Laptop(chunk_records=3)
+    job_id = whole.drop(content)
+    assert pieces.drop(content) == job_id
+    answer = whole.plan(job_id)
+
+    turns = itertools.cycle(looks)
+    runs = 0
+    while (answer_in_pieces := pieces.plan(job_id, runs_out_after(next(turns)))) == {
+        "state": "more"
+    }:
+        runs += 1
+        assert runs < 200
+
+    assert answer_in_pieces == answer
+    assert pieces.row(job_id) == whole.row(job_id)
+    assert pieces.problems(job_id) == whole.problems(job_id)
+    if answer["state"] == "done":
+        assert pieces.objects.read(plan_key(job_id)) == whole.objects.read(plan_key(job_id))
+    assert pieces.objects.uploads == {}
+
+
+def test_a_run_that_is_made_again_from_its_checkpoint_changes_nothing(laptop: Laptop) -> None:
+    content = jsonl([chat_line(f"r{n % 40}", "long " * 100) for n in range(50)])
+    job_id = laptop.drop(content)
+    assert laptop.plan(job_id, runs_out_after(1)) == {"state": "more"}
+    checkpoint = laptop.objects.read(checkpoint_key(job_id, "plan"))
+    first = [laptop.plan(job_id), laptop.objects.read(plan_key(job_id)), laptop.row(job_id)]
+
+    laptop.objects.write(checkpoint_key(job_id, "plan"), checkpoint)
+    again = [laptop.plan(job_id), laptop.objects.read(plan_key(job_id)), laptop.row(job_id)]
+
+    assert again == first
+    assert len(laptop.problems(job_id)) == 10
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd.compress], ids=["gzip", "zstd"])
+def test_a_compressed_file_runs_like_the_file_that_it_holds(
+    laptop: Laptop, pack: Callable[[bytes], bytes]
+) -> None:
+    row = laptop.run(pack(chat_file(23)), "inbox/whatever.bin")
+
+    assert row.counts()["succeeded"] == 23
+    assert row.reason is None
+
+
+def test_a_bomb_is_refused_before_any_call(laptop: Laptop) -> None:
+    row = laptop.run(gzip.compress(b"x" * 100_000_000), "inbox/file.jsonl.gz")
+
+    assert row.reason is not None
+    assert row.reason.code == "too_large"
+    assert laptop.problems(row.job_id)[-1]["code"] == "too_large"
+    assert laptop.objects.uploads == {}
+
+
+def test_ids_that_occur_again_and_again_are_each_told_with_the_first_line(laptop: Laptop) -> None:
+    job_id = laptop.drop(jsonl([chat_line(f"r{n % 3}", "x") for n in range(9)]))
+
+    laptop.plan(job_id)
+
+    told = [(each["line"], each["message"].split(" have")[0]) for each in laptop.problems(job_id)]
+    assert told == [
+        (4, "lines 1 and 4"),
+        (5, "lines 2 and 5"),
+        (6, "lines 3 and 6"),
+        (7, "lines 1 and 7"),
+        (8, "lines 2 and 8"),
+        (9, "lines 3 and 9"),
+    ]
+
+
+def test_a_file_whose_ids_repeat_without_end_is_refused_with_the_first_of_them(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batchwright.steps.plan.MOST_SUSPECTS", 5)
+    row = laptop.run(jsonl([chat_line(f"r{n % 20}", "x") for n in range(40)]))
+
+    assert row.reason is not None
+    assert row.reason.code == "duplicate_custom_id"
+    assert len(laptop.problems(row.job_id)) == 7

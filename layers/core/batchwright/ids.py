@@ -24,11 +24,13 @@ type Get = Callable[[int, tuple[int, int]], bytes]
 class Ids:
     """The fingerprints of all ids seen so far."""
 
-    def __init__(self, seed: int, stored: list[list[int]] | None = None) -> None:
-        """``seed`` makes fingerprints differ from job to job, ``stored`` is what :meth:`put_away` returned before."""
+    def __init__(self, seed: int, stored: list[list[int]]) -> None:
+        """``seed`` makes fingerprints differ from job to job.
+
+        ``stored`` tells for each time that fingerprints were put away how many bytes of each bucket; it grows.
+        """
         self.seed = seed
-        self.stored = stored or []
-        """For each time that fingerprints were put away, how many bytes of each bucket."""
+        self.stored = stored
         self.held = 0
         self._buckets = _empty()
 

@@ -81,6 +81,8 @@ class Job(BaseModel):
     contract_digest: str | None
     models: tuple[str, ...]
     """The ids that the stack may ask, patterns allowed."""
+    dialect: str | None = None
+    """What the sender says that the file is; ``None`` where its first line tells."""
     refusal: Reason | None = None
 
     def pinned(self) -> Pin:
@@ -94,10 +96,10 @@ class Job(BaseModel):
         return contract_from_json(self.contract or {})
 
 
-def job_id_of(pin: Pin, contract_digest: str, again: str | None) -> str:
+def job_id_of(pin: Pin, contract_digest: str, again: str | None, dialect: str | None = None) -> str:
     """Return the id that the same content at the same place under the same contract always has.
 
-    ``again`` makes it another one: what names the wish to run the same thing once more.
+    ``again`` makes it another one: what names the wish to run the same thing once more; and so does a ``dialect``.
     """
     envelope = {
         "bucket": pin.bucket,
@@ -107,6 +109,8 @@ def job_id_of(pin: Pin, contract_digest: str, again: str | None) -> str:
         "contract": contract_digest,
         "again": again,
     }
+    if dialect is not None:
+        envelope["dialect"] = dialect
     return digest_of_envelope(envelope)[:32]
 
 

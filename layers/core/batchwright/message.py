@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 from urllib.parse import unquote_plus
 
@@ -29,6 +29,8 @@ class Wish(BaseModel):
     contract: Annotated[str, Field(max_length=256)] = DEFAULT
     again: bool | Annotated[str, Field(min_length=1, max_length=128)] = False
     """Run it although it ran before; a text names the wish, so that the same wish twice is one job."""
+    dialect: Annotated[str, Field(max_length=64)] | None = None
+    """What the file is, where its first line should not tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,7 @@ class Source:
     contract: str
     version_id: str | None = None
     again: str | None = None
+    dialect: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,7 @@ class Inline:
     content: bytes
     contract: str
     again: str | None
+    dialect: str | None
 
 
 def wishes_of(body: str, message_id: str) -> list[Source | Inline]:
@@ -64,8 +68,10 @@ def wishes_of(body: str, message_id: str) -> list[Source | Inline]:
     wish = _wish(fields)
     again = _again(wish.again, message_id)
     if wish.records is not None:
-        return [Inline(content=_as_lines(wish.records), contract=wish.contract, again=again)]
-    return [_named(wish.input or "", wish.contract, again)]
+        content = _as_lines(wish.records)
+        return [Inline(content=content, contract=wish.contract, again=again, dialect=wish.dialect)]
+    named = _named(wish.input or "", wish.contract, again)
+    return [replace(named, dialect=wish.dialect)]
 
 
 def _as_lines(records: list[dict[str, Any]]) -> bytes:

@@ -161,7 +161,7 @@ class Planner:
         found = (line for line in lines(self._objects.blocks(self._source.pin)) if not line.blank)
         for line in islice(found, LINES_TRIED):
             try:
-                dialect = detect(line, self._contract)
+                dialect = detect(line, self._contract, self._job.dialect)
             except Refused as fault:
                 refusal = refusal or fault
                 if fault.code not in UNTOLD:

@@ -88,6 +88,12 @@ def submit_command(
     again: Annotated[
         bool, typer.Option("--again", help="Run it although it ran before; always by the queue.")
     ] = False,
+    dialect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="What the file is, if not its first line tells; by the queue."
+        ),
+    ] = None,
     wait_for_end: Annotated[
         bool, typer.Option("--wait", help="Wait, with a progress bar, until the job has ended.")
     ] = False,
@@ -99,8 +105,9 @@ def submit_command(
         file,
         stack,
         contract=contract,
-        via=Via.QUEUE if again else via,
+        via=Via.QUEUE if again or dialect else via,
         again=uuid.uuid4().hex if again else None,
+        dialect=dialect,
     )
     if not as_json:
         said = "is a new job" if submitted.new else "stands already; --again runs it once more"

@@ -52,21 +52,31 @@ class Submitted:
         )
 
 
-def submit(file: Path, stack: Stack, *, contract: str, via: Via, again: str | None) -> Submitted:
+def submit(
+    file: Path,
+    stack: Stack,
+    *,
+    contract: str,
+    via: Via,
+    again: str | None,
+    dialect: str | None = None,
+) -> Submitted:
     """Upload a file where it does not lie yet, and ask for its job where it does not stand yet.
 
-    The id is made by the same code as at admission. ``again`` names the wish to run what ran before.
+    The id is made by the same code as at admission. ``again`` names the wish to run what ran before; it and a
+    ``dialect`` are told in the queue's message only, so they need ``via`` the queue.
     """
     terms = find_contract(contract, stack.objects, stack.models)
     content = digest_of(file)
     key = f"{_place(via, contract)}{content[:16]}/{safe_name(file.name)}"
     uploaded = upload_once(file, content, key, stack)
     pin = stack.objects.pin(key)
-    job_id = job_id_of(pin, terms.digest(), again)
+    job_id = job_id_of(pin, terms.digest(), again, dialect)
     row = stack.jobs.get(job_id)
     # An object that lay there makes no event: what is new then is the contract, or the earlier job's row is gone.
     if row is None and (via is Via.QUEUE or not uploaded):
-        _send(stack, {"input": stack.address(key), "contract": contract, "again": again or False})
+        wish: dict[str, Any] = {"input": stack.address(key), "contract": contract}
+        _send(stack, wish | {"again": again or False, "dialect": dialect})
     return Submitted(
         job_id=job_id,
         new=row is None or (uploaded and via is Via.S3 and _made_by(row, key, stack)),

@@ -9,28 +9,31 @@ from batchwright.dialects.openai_chat import OpenAIChat
 from batchwright.errors import Refused
 from batchwright.lines import Line
 
-__all__ = ["Dialect", "detect", "errors_inline", "open_dialect"]
+__all__ = ["NAMES", "Dialect", "detect", "errors_inline", "open_dialect"]
 
-LINE_DIALECTS: dict[str, type[OpenAIChat | Converse]] = {
-    OpenAIChat.name: OpenAIChat,
-    Converse.name: Converse,
+# In the order in which a line is shown to them.
+OF_OBJECTS: dict[str, type[OpenAIChat | Converse]] = {
+    each.name: each for each in (OpenAIChat, Converse)
 }
-TABLE = "csv"
+TABLES = ("csv",)
+NAMES = (*OF_OBJECTS, *TABLES)
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-KNOWN = "OpenAI Batch JSONL, Bedrock Converse JSONL, and CSV with a contract that holds a prompt"
+KNOWN = "; docs/formats.md tells the dialects, and --dialect says which it is"
 
 
-def detect(first: Line, contract: Contract) -> Dialect:
-    """Tell the dialect of a file from its first line that is not blank.
+def detect(first: Line, contract: Contract, wanted: str | None = None) -> Dialect:
+    """Tell the dialect of a file from its first line that is not blank, or take the one that is ``wanted``.
 
-    Raises :class:`Refused` where the line is of no dialect that this version reads; ``invalid_json_line`` where another
-    line may still tell.
+    Raises :class:`Refused` where the line is of no dialect that is known; ``invalid_json_line`` where another line may
+    still tell.
     """
     content = first.content or b""
     if content.startswith(UTF_16) or b"\x00" in content:
         raise Refused(
             "unsupported_encoding", "the file is not UTF-8; save it as UTF-8", line=first.number
         )
+    if wanted is not None:
+        return _wanted(wanted, first, contract)
     try:
         fields = orjson.loads(content)
     except orjson.JSONDecodeError:
@@ -42,36 +45,27 @@ def detect(first: Line, contract: Contract) -> Dialect:
 
 def open_dialect(name: str, contract: Contract, header: bytes | None) -> Dialect:
     """Return the dialect that :func:`detect` found, for a worker on one chunk."""
-    if name == TABLE:
+    if name in TABLES:
         return _table(header or b"", 1, contract)
-    return LINE_DIALECTS[name]()
+    return OF_OBJECTS[name]()
 
 
 def errors_inline(name: str) -> bool:
     """Whether a dialect's output holds the failures, too, between the answers."""
-    return name in LINE_DIALECTS and LINE_DIALECTS[name].errors_inline
+    return name in OF_OBJECTS and OF_OBJECTS[name].errors_inline
+
+
+def _wanted(name: str, first: Line, contract: Contract) -> Dialect:
+    if name not in NAMES:
+        raise Refused("unknown_dialect", f"known dialects are {', '.join(NAMES)}")
+    return open_dialect(name, contract, first.content)
 
 
 def _of_fields(fields: dict[str, object], line: int) -> Dialect:
-    if "custom_id" in fields or "body" in fields:
-        if "params" in fields:
-            raise Refused(
-                "unsupported_dialect",
-                "Anthropic Message Batches files are not read yet; use OpenAI Batch or Bedrock Converse JSONL",
-                line=line,
-            )
-        return OpenAIChat()
-    if "modelInput" in fields:
-        if Converse.speaks(fields["modelInput"]):
-            return Converse()
-        raise Refused(
-            "unsupported_dialect",
-            "modelInput is a model's native InvokeModel body, which is not read yet; write it as Converse",
-            line=line,
-        )
-    raise Refused(
-        "unknown_dialect", f"line {line} is JSON of no known dialect; known are {KNOWN}", line=line
-    )
+    for dialect in OF_OBJECTS.values():
+        if dialect.speaks(fields):
+            return dialect()
+    raise Refused("unknown_dialect", f"line {line} is JSON of no known dialect{KNOWN}", line=line)
 
 
 def _of_text(content: bytes, line: int, contract: Contract) -> Dialect:
@@ -85,7 +79,7 @@ def _of_text(content: bytes, line: int, contract: Contract) -> Dialect:
         raise Refused(
             "unknown_dialect",
             f"line {line} is not a JSON object; to run a table, name a contract that holds a prompt"
-            f" (contract {contract.name!r} holds none); known are {KNOWN}",
+            f" (contract {contract.name!r} holds none){KNOWN}",
             line=line,
         )
     return _table(content, line, contract)

@@ -71,11 +71,12 @@ class Converse:
     id_field = ID_FIELD
 
     @staticmethod
-    def speaks(model_input: object) -> bool:
-        """Whether a ``modelInput`` is Converse and not a model's native body.
+    def speaks(fields: dict[str, Any]) -> bool:
+        """Whether a line's ``modelInput`` is Converse and not a model's native body.
 
         Native content blocks name their kind in ``type``, Converse blocks in their one key.
         """
+        model_input = fields.get("modelInput")
         if not isinstance(model_input, dict) or NATIVE_FIELDS & model_input.keys():
             return False
         if "inferenceConfig" in model_input:

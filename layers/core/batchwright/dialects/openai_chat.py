@@ -114,6 +114,12 @@ class OpenAIChat:
     header = False
     id_field = ID_FIELD
 
+    @staticmethod
+    def speaks(fields: dict[str, Any]) -> bool:
+        """Whether a line is for this endpoint; OpenAI's files say it on every line."""
+        told = "body" in fields or ("custom_id" in fields and "params" not in fields)
+        return told and fields.get("url", URL) == URL
+
     def read(self, line: Line) -> Record:
         """Read and check one line."""
         shape = read_shape(DECODER, line, ID_FIELD)

@@ -90,7 +90,8 @@ class Door:
         except Refused as refusal:
             return self.refuse(refusal, f"{source} {body}", source.contract)
         terms = self._terms(source.contract)
-        return self._made(job_id_of(pin, terms.digest, source.again), pin, terms)
+        job_id = job_id_of(pin, terms.digest, source.again, source.dialect)
+        return self._made(job_id, pin, terms, source.dialect)
 
     def refuse(self, refusal: Refused, body: str, contract: str = DEFAULT) -> Admitted:
         """Make a refused job of a message that names nothing to run; the same message is the same job."""
@@ -101,10 +102,11 @@ class Door:
         terms = self._terms(inline.contract)
         tag = digest(inline.content)
         nowhere = Pin(bucket="", key="", etag=tag, size=len(inline.content), tag=tag)
-        job_id = job_id_of(nowhere, terms.digest, inline.again)
+        job_id = job_id_of(nowhere, terms.digest, inline.again, inline.dialect)
         with suppress(AlreadyExists):  # the same bytes: the key is made from them
             self._world.objects.create(inline_key(job_id), inline.content)
-        return self._made(job_id, self._world.objects.pin(inline_key(job_id)), terms)
+        pin = self._world.objects.pin(inline_key(job_id))
+        return self._made(job_id, pin, terms, inline.dialect)
 
     def _terms(self, name: str) -> "Terms":
         try:
@@ -137,7 +139,9 @@ class Door:
                 "input_missing", "the object is not there; was it deleted before it was read?"
             ) from None
 
-    def _made(self, job_id: str, pin: Pin | None, terms: "Terms") -> Admitted:
+    def _made(
+        self, job_id: str, pin: Pin | None, terms: "Terms", dialect: str | None = None
+    ) -> Admitted:
         world, contract, refusal = self._world, terms.contract, terms.refusal
         job = Job(
             job_id=job_id,
@@ -147,6 +151,7 @@ class Door:
             contract=contract.to_json() if contract else None,
             contract_digest=contract.digest() if contract else None,
             models=world.models,
+            dialect=dialect,
             refusal=Reason(code=refusal.code, message=str(refusal)) if refusal else None,
         )
         # It may stand already, admitted by a worker that died before it could start the workflow.

@@ -265,6 +265,8 @@ def _readable(pin: Pin) -> Iterator[None]:
     """Turn what can befall the object between admission and here into a refusal."""
     try:
         yield
+    except UploadGone:
+        raise
     except Missing:
         raise Refused(
             "input_missing", f"s3://{pin.bucket}/{pin.key} was deleted before it was read"
