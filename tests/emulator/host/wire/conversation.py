@@ -85,7 +85,8 @@ def _check_tools(messages: Sequence[Message]) -> None:
 def _turn(message: Message) -> Turn:
     """Return a message as a turn; what tools gave counts as said where nothing else was said."""
     said = "\n".join(part.text for part in message.parts if isinstance(part, Said))
-    tools = "\n".join(part.text for part in message.parts if isinstance(part, Called | Returned))
+    used = [part.text for part in message.parts if isinstance(part, Called | Returned)]
+    tools = "\n".join(filter(None, used))
     return Turn(
         role="assistant" if message.role == "assistant" else "user",
         text=said or tools,
