@@ -22,8 +22,7 @@ class Union(Shape):
 
     @model_validator(mode="after")
     def _has_one(self) -> Self:
-        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
-        if len(given) != 1:
+        if sum(value is not None for value in self.__dict__.values()) != 1:
             members = ", ".join(str(field.alias) for field in type(self).model_fields.values())
             raise PydanticCustomError(
                 "union",
