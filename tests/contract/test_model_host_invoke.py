@@ -159,8 +159,8 @@ def test_invoke_model_speaks_each_familys_own_body(
             "extraneous key [model] is not permitted",
         ),
         (NOVA, {"inputText": "x"}, "extraneous key [inputText] is not permitted"),
-        ("cohere.command-r-v1:0", {"message": "x"}, "Use Converse for other models"),
-        ("cohere.command-r-v1:0", "not an object", "Use Converse for other models"),
+        ("ai21.jamba-1-5-mini-v1:0", {"question": "x"}, "Use Converse for other models"),
+        ("ai21.jamba-1-5-mini-v1:0", "not an object", "Use Converse for other models"),
     ],
 )
 def test_a_native_body_of_the_wrong_shape_is_refused(

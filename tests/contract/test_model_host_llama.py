@@ -95,6 +95,31 @@ def test_an_answer_bound_to_a_schema_obeys_it_and_ends_by_itself(bedrock: Any) -
         assert isinstance(triage["urgent"], bool)
 
 
+def test_a_tool_that_must_be_called_is_called_with_what_the_model_wrote(bedrock: Any) -> None:
+    spec = {"toolSpec": {"name": "triage", "inputSchema": {"json": TRIAGE}}}
+    question = asked("My card was declined, I must pay today!", maxTokens=60)
+    config = {"tools": [spec], "toolChoice": {"any": {}}}
+
+    answer = bedrock.converse(**question, toolConfig=config)
+    counted = bedrock.count_tokens(
+        modelId=NOVA,
+        input={
+            "converse": {
+                "messages": question["messages"],
+                "system": question["system"],
+                "toolConfig": config,
+            }
+        },
+    )
+
+    (block,) = answer["output"]["message"]["content"]
+    assert answer["stopReason"] == "tool_use"
+    assert block["toolUse"]["name"] == "triage"
+    assert block["toolUse"]["input"].keys() == {"category", "urgent"}
+    assert block["toolUse"]["input"]["category"] in {"payments", "delivery", "account"}
+    assert answer["usage"]["inputTokens"] == counted["inputTokens"]
+
+
 def test_a_prompt_beyond_the_context_is_refused_and_not_billed(
     bedrock: Any, host: RunningHost
 ) -> None:

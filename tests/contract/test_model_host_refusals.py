@@ -76,7 +76,6 @@ def test_a_schema_with_definitions_used_twice_is_accepted(bedrock: Any) -> None:
     assert answer["stopReason"] == "end_turn"
 
 
-TOOL = {"tools": [{"toolSpec": {"name": "t", "inputSchema": {"json": {"type": "object"}}}}]}
 MAYBE = [{"role": "assistant", "content": [{"text": "well"}]}]
 
 
@@ -98,7 +97,6 @@ MAYBE = [{"role": "assistant", "content": [{"text": "well"}]}]
             {"messages": says("a"), "requestMetadata": {str(n): "" for n in range(17)}},
             "requestMetadata",
         ),
-        ({"messages": says("a"), "toolConfig": TOOL}, "doesn't support tool use"),
         (
             {"messages": says("a"), "guardrailConfig": {"guardrailIdentifier": "abc"}},
             "guardrail identifier or version provided in the request does not exist",
@@ -109,9 +107,9 @@ MAYBE = [{"role": "assistant", "content": [{"text": "well"}]}]
         ),
         (
             {"messages": [{"role": "user", "content": [
-                {"image": {"format": "png", "source": {"bytes": b"x"}}},
+                {"video": {"format": "mp4", "source": {"bytes": b"x"}}},
             ]}]},
-            "extraneous key [image] is not permitted at 'messages.0.content.0'",
+            "extraneous key [video] is not permitted at 'messages.0.content.0'",
         ),
     ],
 )  # fmt: skip

@@ -9,8 +9,9 @@ from typing import Any
 
 from tests.emulator.host.behaviour import Behaviour, Doing, EngineName
 from tests.emulator.host.engines.echo import Echo
+from tests.emulator.host.engines.embedder import Embedder
 from tests.emulator.host.engines.llama import Llama
-from tests.emulator.host.engines.port import Ask, Completion, Engine, StopReason, tokens_in
+from tests.emulator.host.engines.port import Ask, Completion, Engine, StopReason
 from tests.emulator.host.faults import Faults
 from tests.emulator.host.ledger import Call, Ledger
 from tests.emulator.host.quota import Quotas, Reservation, Shortage
@@ -31,6 +32,7 @@ class Desk:
         self._begin_with = begin_with
         self.behaviour = begin_with
         self._engines: dict[EngineName, Engine] = {"echo": Echo(), "llama": Llama()}
+        self._embedder = Embedder()
         self.reset()
 
     def reset(self) -> None:
@@ -55,6 +57,10 @@ class Desk:
         """The engine that answers now."""
         return self._engines[self.behaviour.engine]
 
+    def engine_for(self, ask: Ask) -> Engine:
+        """The engine that answers this request: vectors come from no language model."""
+        return self._embedder if ask.wants_vectors else self.engine
+
     async def close(self) -> None:
         """Let go of the engines."""
         for engine in self._engines.values():
@@ -66,7 +72,7 @@ class Desk:
         if doing is not None and (refusal := scripted(doing)) is not None:
             raise refusal
         wanted = UNSET_MAX_TOKENS if ask.max_tokens is None else ask.max_tokens
-        tokens = tokens_in(ask.characters) + wanted
+        tokens = ask.input_tokens + wanted
         reservation = self._quotas.reserve(model, tokens, now=time.monotonic())
         if isinstance(reservation, Shortage):
             raise too_many(reservation.what)
@@ -76,7 +82,7 @@ class Desk:
         self, call: Call, ask: Ask, doing: Doing | None, reservation: Reservation
     ) -> Completion:
         """Wait as long as the model would, have the engine answer, settle and write it down."""
-        ledger, engine, used = self.ledger, self.engine, (0, 0)
+        ledger, engine, used = self.ledger, self.engine_for(ask), (0, 0)
         try:
             if delay := self._delay():
                 await asyncio.sleep(delay)
@@ -104,15 +110,21 @@ class Desk:
 
 
 def altered(completion: Completion, doing: Doing | None) -> Completion:
-    """Return the answer as the faults `truncate` and `filtered` leave it; others leave it be."""
+    """Return the answer as the faults `truncate` and `filtered` leave it; others leave it be.
+
+    A call of a tool that is cut short or blocked is no call any more.
+    """
     if doing == "truncate":
         half = completion.text[: len(completion.text) // 2]
         return replace(
             completion,
             text=half,
+            call=None,
             stop_reason=StopReason.MAX_TOKENS,
             output_tokens=(completion.output_tokens + 1) // 2,
         )
     if doing == "filtered":
-        return replace(completion, text=FILTERED, stop_reason=StopReason.CONTENT_FILTERED)
+        return replace(
+            completion, text=FILTERED, call=None, stop_reason=StopReason.CONTENT_FILTERED
+        )
     return completion

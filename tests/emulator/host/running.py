@@ -8,8 +8,10 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import boto3
 from botocore.config import Config
@@ -46,6 +48,15 @@ class RunningHost:
     def reset(self) -> None:
         """Forget the calls, and begin again as at the start."""
         self._send("POST", "/_host/reset")
+
+    def post(self, operation: str, *, model: str, body: object) -> tuple[int, dict[str, Any]]:
+        """Ask with a body that boto3 would not write; return the status and the answer."""
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+            path, signed = f"/model/{quote(model, safe='')}/{operation}", {"Authorization": "any"}
+            connection.request("POST", path, json.dumps(body), signed)
+            answer = connection.getresponse()
+            told: dict[str, Any] = json.loads(answer.read())
+            return answer.status, told
 
     @contextmanager
     def client(self, **settings: Any) -> Iterator[Any]:

@@ -99,7 +99,8 @@ def token_count(desk: Desk) -> Handler:
         call = Call(at=time.time(), api="CountTokens", model=model)
         try:
             _check(request, model)
-            tokens = await desk.engine.count(asked(request.body, model=model))
+            ask = asked(request.body, model=model)
+            tokens = await desk.engine_for(ask).count(ask)
         except Refusal as refusal:
             desk.refuse(call, refusal)
             return answers.refused(refusal)
@@ -122,8 +123,8 @@ async def _sheltered[T](work: Coroutine[Any, Any, T]) -> T:
     return task.result() if task.done() else await asyncio.shield(task)
 
 
-def _converse(request: Request, _: str) -> Asked:
-    return Converse(request.body)
+def _converse(request: Request, model: str) -> Asked:
+    return Converse(request.body, model=model)
 
 
 def _invoke_model(request: Request, model: str) -> Asked:

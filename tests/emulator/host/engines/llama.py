@@ -6,12 +6,13 @@ the host along. It is spoken to over loopback HTTP, so the event loop never wait
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
 
 from tests.emulator.host.engines.child import Child
-from tests.emulator.host.engines.port import Ask, Completion, StopReason
+from tests.emulator.host.engines.port import Ask, Completion, StopReason, ToolCall
 from tests.emulator.host.refusals import failed, invalid
 
 # Two requests share the model at a time: more only make each other slower on two cores.
@@ -34,7 +35,7 @@ class Llama:
         await self._running()
 
     async def complete(self, ask: Ask) -> Completion:
-        """Answer, with decoding bound to the schema if there is one."""
+        """Answer, with decoding bound to the schema, or to that of the tool that must be called."""
         child = await self._running()
         async with self._slots:
             tokens = await self._tokens(child, ask)
@@ -47,8 +48,8 @@ class Llama:
         return _completion(answer, ask, cut_short=wanted > room)
 
     async def count(self, ask: Ask) -> int:
-        """Return the true number of tokens of the prompt as the model would read it."""
-        return len(await self._tokens(await self._running(), ask))
+        """Return the true tokens of the prompt as the model would read it, and what is attached."""
+        return len(await self._tokens(await self._running(), ask)) + ask.attached_tokens
 
     async def close(self) -> None:
         """End the child."""
@@ -64,7 +65,7 @@ class Llama:
 
     async def _tokens(self, child: Child, ask: Ask) -> list[int]:
         system = [{"role": "system", "content": ask.system}] if ask.system else []
-        turns = [{"role": turn.role, "content": turn.text} for turn in ask.turns]
+        turns = [{"role": turn.role, "content": turn.whole} for turn in ask.turns]
         prompt = await self._post(child, "/apply-template", {"messages": system + turns})
         answer = await self._post(child, "/tokenize", {"content": prompt["prompt"]})
         tokens: list[int] = answer["tokens"]
@@ -82,24 +83,39 @@ class Llama:
 
 
 def _sampling(ask: Ask) -> dict[str, Any]:
-    asked: dict[str, Any] = {"stop": list(ask.stop_sequences)}
+    asked: dict[str, Any] = {}
+    if ask.must_call is None:
+        asked["stop"] = list(ask.stop_sequences)
     if ask.temperature is not None:
         asked["temperature"] = ask.temperature
     if ask.top_p is not None:
         asked["top_p"] = ask.top_p
-    if ask.schema is not None:
-        asked["json_schema"] = dict(ask.schema) | _COMPACT
+    schema = ask.schema if ask.must_call is None else ask.must_call.schema
+    if schema is not None:
+        asked["json_schema"] = dict(schema) | _COMPACT
     return asked
 
 
 def _completion(answer: dict[str, Any], ask: Ask, *, cut_short: bool) -> Completion:
-    return Completion(
+    completion = Completion(
         text=answer["content"],
         stop_reason=_stop_reason(answer, ask, cut_short=cut_short),
         stop_sequence=answer["stopping_word"] or None,
-        input_tokens=answer["tokens_evaluated"],
+        input_tokens=answer["tokens_evaluated"] + ask.attached_tokens,
         output_tokens=answer["tokens_predicted"],
     )
+    return completion if ask.must_call is None else _called(completion, ask.must_call.name)
+
+
+def _called(completion: Completion, tool: str) -> Completion:
+    """Return the answer as the call of a tool, if it is whole and an object."""
+    if completion.stop_reason is not StopReason.END_TURN:
+        return replace(completion, text="")
+    given = _json(completion.text)
+    if not isinstance(given, dict):
+        return replace(completion, text="", stop_reason=StopReason.MALFORMED_TOOL_USE)
+    call = ToolCall(name=tool, input=given)
+    return replace(completion, text="", stop_reason=StopReason.TOOL_USE, call=call)
 
 
 def _stop_reason(answer: dict[str, Any], ask: Ask, *, cut_short: bool) -> StopReason:
@@ -110,16 +126,19 @@ def _stop_reason(answer: dict[str, Any], ask: Ask, *, cut_short: bool) -> StopRe
             return StopReason.MAX_TOKENS
         case "word":
             return StopReason.STOP_SEQUENCE
-        case _ if ask.schema is not None and not _is_json(answer["content"]):
+        case _ if ask.schema is not None and _json(answer["content"]) is _NOT_JSON:
             # llama.cpp answers unbound, and says nothing, when it cannot use a schema.
             return StopReason.MALFORMED_MODEL_OUTPUT
         case _:
             return StopReason.END_TURN
 
 
-def _is_json(text: str) -> bool:
+_NOT_JSON = object()
+
+
+def _json(text: str) -> object:
     try:
-        json.loads(text)
+        value: object = json.loads(text)
     except ValueError:
-        return False
-    return True
+        return _NOT_JSON
+    return value

@@ -10,19 +10,39 @@ class StopReason(StrEnum):
     """Why an answer ended, in Converse's words."""
 
     END_TURN = "end_turn"
+    TOOL_USE = "tool_use"
     MAX_TOKENS = "max_tokens"
     STOP_SEQUENCE = "stop_sequence"
     CONTENT_FILTERED = "content_filtered"
     MALFORMED_MODEL_OUTPUT = "malformed_model_output"
+    MALFORMED_TOOL_USE = "malformed_tool_use"
     MODEL_CONTEXT_WINDOW_EXCEEDED = "model_context_window_exceeded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """What one side said."""
+    """What one side said; what it handed over besides is read, but is not what it said."""
 
     role: Literal["user", "assistant"]
     text: str
+    beside: str = ""
+    attached_tokens: int = 0
+
+    @property
+    def whole(self) -> str:
+        """All the text that a model reads of this turn."""
+        return (
+            f"{self.beside}\n{self.text}" if self.beside and self.text else self.beside + self.text
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A tool that a model may call."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +56,35 @@ class Ask:
     top_p: float | None = None
     stop_sequences: tuple[str, ...] = ()
     schema: Mapping[str, Any] | None = None
+    tools: tuple[Tool, ...] = ()
+    must_call: Tool | None = None
+    wants_vectors: bool = False
 
     @property
     def user_text(self) -> str:
         """The last thing that the user said."""
-        return next((turn.text for turn in reversed(self.turns) if turn.role == "user"), "")
+        said = (turn.text for turn in reversed(self.turns) if turn.role == "user")
+        return next((text for text in said if text), "")
 
     @property
-    def characters(self) -> int:
-        """The length of everything that the model reads."""
-        return len(self.system) + sum(len(turn.text) for turn in self.turns)
+    def attached_tokens(self) -> int:
+        """The tokens of what is no conversation: images, documents and the tools' definitions."""
+        tools = sum(len(f"{tool.name}{tool.description}{tool.schema}") for tool in self.tools)
+        return sum(turn.attached_tokens for turn in self.turns) + tokens_in(tools)
+
+    @property
+    def input_tokens(self) -> int:
+        """The tokens of all of it, at four characters a token."""
+        read = len(self.system) + sum(len(turn.whole) for turn in self.turns)
+        return tokens_in(read) + self.attached_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """The call of a tool that a model answered with."""
+
+    name: str
+    input: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +96,7 @@ class Completion:
     input_tokens: int
     output_tokens: int
     stop_sequence: str | None = None
+    call: ToolCall | None = None
 
 
 class Engine(Protocol):

@@ -1,14 +1,20 @@
 """Converse: its request read, its answer written."""
 
+import uuid
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from tests.emulator.host.engines.port import Ask, Completion
 from tests.emulator.host.refusals import invalid
-from tests.emulator.host.wire.conversation import Message, SystemBlock, system_text, turns
+from tests.emulator.host.wire.blocks import Message, SystemBlock, system_text
+from tests.emulator.host.wire.conversation import turns
+from tests.emulator.host.wire.model_id import is_embedding
+from tests.emulator.host.wire.parts import Called, Returned
 from tests.emulator.host.wire.schema import read_schema
 from tests.emulator.host.wire.shapes import Shape, read
+from tests.emulator.host.wire.tools import ToolConfig
 
 type Sequence = Annotated[str, Field(min_length=1)]
 type Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -79,13 +85,12 @@ class ConverseRequest(Shape):
     performance_config: PerformanceConfig | None = None
     additional_model_response_field_paths: list[str] = Field(default_factory=list)
     additional_model_request_fields: dict[str, Any] | None = None
-    tool_config: dict[str, Any] | None = None
+    tool_config: ToolConfig | None = None
     guardrail_config: dict[str, Any] | None = None
     prompt_variables: dict[str, Any] | None = None
 
 
 UNSERVED = {
-    "tool_config": "This model doesn't support tool use.",
     "guardrail_config": (
         "The guardrail identifier or version provided in the request does not exist."
     ),
@@ -96,17 +101,21 @@ UNSERVED = {
 class Converse:
     """One Converse request, read from its body."""
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, *, model: str) -> None:
+        if is_embedding(model):
+            raise invalid(
+                "This action doesn't support the model that you provided. "
+                "Try again with a supported text or chat model."
+            )
         self._request = read(ConverseRequest, body)
         self.metadata = self._request.request_metadata
         self.ask = _ask(self._request)
 
     def answer(self, completion: Completion, *, latency_ms: int) -> dict[str, Any]:
         """Return the body of the answer."""
-        content = [{"text": completion.text}] if completion.text else []
         body = {
             "metrics": {"latencyMs": latency_ms},
-            "output": {"message": {"content": content, "role": "assistant"}},
+            "output": {"message": {"content": content(completion), "role": "assistant"}},
             "stopReason": completion.stop_reason,
             "usage": usage(completion),
         }
@@ -115,6 +124,14 @@ class Converse:
         if self._request.performance_config is not None:
             body["performanceConfig"] = {"latency": self._request.performance_config.latency}
         return body
+
+
+def content(completion: Completion) -> list[dict[str, Any]]:
+    """Return the blocks of an answer, as Converse and Nova write them."""
+    if (call := completion.call) is not None:
+        called_as = f"tooluse_{uuid.uuid4().hex[:22]}"
+        return [{"toolUse": {"toolUseId": called_as, "name": call.name, "input": call.input}}]
+    return [{"text": completion.text}] if completion.text else []
 
 
 def usage(completion: Completion) -> dict[str, int]:
@@ -142,13 +159,30 @@ def refuse_unserved(request: ConverseRequest) -> None:
         raise invalid("additionalModelResponseFieldPaths must be JSON pointers.")
 
 
+def conversation(
+    messages: list[Message], system: list[SystemBlock] | None, tools: ToolConfig | None
+) -> Ask:
+    """Return what Converse's members that CountTokens shares ask for, or refuse it."""
+    spoken = [message.spoken() for message in messages]
+    used = any(isinstance(part, Called | Returned) for one in spoken for part in one.parts)
+    if used and tools is None:
+        raise invalid(
+            "The toolConfig field must be defined when using toolUse and toolResult content blocks."
+        )
+    return Ask(
+        turns=turns(spoken),
+        system=system_text(system),
+        tools=() if tools is None else tools.offered(),
+        must_call=None if tools is None else tools.must_call(),
+    )
+
+
 def _ask(request: ConverseRequest) -> Ask:
     refuse_unserved(request)
     decoding = request.inference_config
     wanted = None if request.output_config is None else request.output_config.text_format
-    return Ask(
-        turns=turns(request.messages),
-        system=system_text(request.system),
+    return replace(
+        conversation(request.messages, request.system, request.tool_config),
         max_tokens=decoding.max_tokens,
         temperature=decoding.temperature,
         top_p=decoding.top_p,

@@ -5,9 +5,11 @@ from typing import Any
 
 from tests.emulator.host.engines.port import Ask
 from tests.emulator.host.refusals import invalid
-from tests.emulator.host.wire.conversation import Message, SystemBlock, system_text, turns
+from tests.emulator.host.wire.blocks import Message, SystemBlock
+from tests.emulator.host.wire.converse import conversation
 from tests.emulator.host.wire.invoke_model import native
-from tests.emulator.host.wire.shapes import Shape, read
+from tests.emulator.host.wire.shapes import Shape, Union, read
+from tests.emulator.host.wire.tools import ToolConfig
 
 
 class NativeInput(Shape):
@@ -21,11 +23,11 @@ class ConverseInput(Shape):
 
     messages: list[Message]
     system: list[SystemBlock] | None = None
-    tool_config: dict[str, Any] | None = None
+    tool_config: ToolConfig | None = None
     additional_model_request_fields: dict[str, Any] | None = None
 
 
-class Input(Shape):
+class Input(Union):
     """A union: one of the two."""
 
     invoke_model: NativeInput | None = None
@@ -41,14 +43,13 @@ class CountTokensRequest(Shape):
 def asked(body: bytes, *, model: str) -> Ask:
     """Return the request whose tokens are to be counted."""
     wanted = read(CountTokensRequest, body).input
-    if (wanted.invoke_model is None) == (wanted.converse is None):
-        raise invalid("The input must have exactly one of the members [invokeModel, converse].")
     if wanted.invoke_model is not None:
         return native(_decoded(wanted.invoke_model.body), model=model).ask
-    conversation = wanted.converse
-    if conversation is None or conversation.tool_config is not None:
-        raise invalid("This model doesn't support tool use.")
-    return Ask(turns=turns(conversation.messages), system=system_text(conversation.system))
+    if wanted.converse is None:
+        raise invalid("The input is empty.")
+    return conversation(
+        wanted.converse.messages, wanted.converse.system, wanted.converse.tool_config
+    )
 
 
 def _decoded(body: str) -> bytes:

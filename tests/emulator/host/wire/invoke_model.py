@@ -8,23 +8,39 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from tests.emulator.host.engines.port import Completion
 from tests.emulator.host.refusals import invalid
+from tests.emulator.host.wire.anthropic import Anthropic
+from tests.emulator.host.wire.chat import OpenAI
+from tests.emulator.host.wire.cohere import Command, CommandR
 from tests.emulator.host.wire.converse import Metadata
-from tests.emulator.host.wire.native import Anthropic, MetaLlama, Mistral, Native, Nova, Titan
+from tests.emulator.host.wire.embeddings import CohereV3, CohereV4, TitanV1, TitanV2
+from tests.emulator.host.wire.mistral import MistralText, mistral
+from tests.emulator.host.wire.native import MetaLlama, Native, Titan
+from tests.emulator.host.wire.nova import Nova
 from tests.emulator.host.wire.shapes import malformed
 
 _BY_MODEL: dict[str, Callable[[bytes, str], Native]] = {
     "anthropic.": Anthropic,
     "amazon.nova": Nova,
+    "amazon.titan-embed-text-v1": TitanV1,
+    "amazon.titan-embed-text-v2": TitanV2,
     "amazon.titan-text": Titan,
+    "cohere.command-r": CommandR,
+    "cohere.command": Command,
+    "cohere.embed-v4": CohereV4,
+    "cohere.embed": CohereV3,
     "meta.llama": MetaLlama,
-    "mistral.": Mistral,
+    "mistral.": mistral,
+    "openai.": OpenAI,
 }
 _BY_MEMBER: dict[str, Callable[[bytes, str], Native]] = {
     "anthropic_version": Anthropic,
+    "message": CommandR,
+    "texts": CohereV4,
+    "max_completion_tokens": OpenAI,
     "messages": Nova,
     "inputText": Titan,
     "max_gen_len": MetaLlama,
-    "prompt": Mistral,
+    "prompt": MistralText,
 }
 _METADATA: TypeAdapter[dict[str, str]] = TypeAdapter(Annotated[Metadata, Field(max_length=16)])
 
@@ -57,8 +73,8 @@ def native(body: bytes, *, model: str) -> Native:
         if isinstance(members, dict) and member in members:
             return family(body, model)
     raise invalid(
-        "Malformed input request: this host knows the native bodies of Anthropic, Nova, "
-        "Titan text, Llama and Mistral. Use Converse for other models."
+        "Malformed input request: this host knows the native bodies of Anthropic, Nova, Titan, "
+        "Cohere, Llama, Mistral and OpenAI. Use Converse for other models."
     )
 
 

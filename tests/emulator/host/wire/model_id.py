@@ -24,3 +24,12 @@ def known(model: str) -> str:
     if _KNOWN.fullmatch(model) is None:
         raise invalid("The provided model identifier is invalid.")
     return model
+
+
+def is_embedding(model: str) -> bool:
+    """Say whether the model answers with vectors and never with text.
+
+    >>> is_embedding("amazon.titan-embed-text-v2:0"), is_embedding("amazon.titan-text-lite-v1")
+    (True, False)
+    """
+    return "amazon.titan-embed" in model or "cohere.embed" in model

@@ -1,10 +1,12 @@
 """What all wire shapes share: strictness, and errors worded as the service words them."""
 
-from typing import Any
+from base64 import b64decode
+from typing import Annotated, Any, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 from tests.emulator.host.refusals import Refusal, invalid
 
@@ -15,10 +17,47 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, alias_generator=to_camel)
 
 
+class Union(Shape):
+    """A structure of which exactly one member is given."""
+
+    @model_validator(mode="after")
+    def _has_one(self) -> Self:
+        if sum(value is not None for value in self.__dict__.values()) != 1:
+            members = ", ".join(str(field.alias) for field in type(self).model_fields.values())
+            raise PydanticCustomError(
+                "union",
+                "Member must have exactly one of the members [{members}]",
+                {"members": members},
+            )
+        return self
+
+
 class SnakeShape(BaseModel):
     """The same for native bodies, which name their members with underscores."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+
+def _decodes(text: str) -> str:
+    try:
+        decoded = b64decode(text, validate=True)
+    except ValueError:
+        raise PydanticCustomError("base64", "Member must be valid base64") from None
+    if not decoded:
+        raise PydanticCustomError("base64", "Member must have length greater than or equal to 1")
+    return text
+
+
+type Base64 = Annotated[str, AfterValidator(_decodes)]
+
+
+def size_of(text: str) -> int:
+    """Return how many bytes this base64 stands for.
+
+    >>> size_of("aGVsbG8=")
+    5
+    """
+    return len(text) // 4 * 3 - text[-2:].count("=")
 
 
 _CONSTRAINTS = {
