@@ -20,7 +20,7 @@ NEVER = {
     "helpers",
     "common",
 }
-STEPS = {"admit", "plan", "invoke", "close"}
+STEPS = {"admit", "plan", "invoke", "join", "close"}
 
 
 def imported(file: Path) -> set[str]:

@@ -28,6 +28,7 @@ FOURTEEN_DAYS = 1209600
 WITHOUT_SOURCE = {
     ("AdmitRole", "lambda.amazonaws.com"): "a role can only be passed inside its account",
     ("PlanRole", "lambda.amazonaws.com"): "a role can only be passed inside its account",
+    ("JoinRole", "lambda.amazonaws.com"): "a role can only be passed inside its account",
     ("InvokeRole", "lambda.amazonaws.com"): "a role can only be passed inside its account",
     ("CloseRole", "lambda.amazonaws.com"): "a role can only be passed inside its account",
     (

@@ -57,6 +57,15 @@ GRANTS = {
         logs:CreateLogStream logs:PutLogEvents  ${InvokeLogGroup.Arn}
         xray:PutTraceSegments xray:PutTelemetryRecords  *
     """,
+    "JoinRole": """
+        s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/jobs/*
+        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in jobs/*
+        s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/rounds/* ${Bucket.Arn}/jobs/*/plan.jsonl
+        dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn}
+        kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
+        logs:CreateLogStream logs:PutLogEvents  ${JoinLogGroup.Arn}
+        xray:PutTraceSegments xray:PutTelemetryRecords  *
+    """,
     "CloseRole": """
         s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/* ${Bucket.Arn}/jobs/*
         s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/*
@@ -69,8 +78,8 @@ GRANTS = {
         xray:PutTraceSegments xray:PutTelemetryRecords  *
     """,
     "JobStateMachineRole": """
-        lambda:InvokeFunction  ${PlanFunction.Arn} ${InvokeFunction.Arn} ${CloseFunction.Arn}
-        s3:GetObject  ${Bucket.Arn}/jobs/*/plan.jsonl
+        lambda:InvokeFunction  ${PlanFunction.Arn} ${InvokeFunction.Arn} ${JoinFunction.Arn} ${CloseFunction.Arn}
+        s3:GetObject  ${Bucket.Arn}/jobs/*/plan.jsonl ${Bucket.Arn}/jobs/*/rounds/*.plan.jsonl
         s3:GetObject s3:PutObject s3:ListMultipartUploadParts s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/map/*
         states:StartExecution  ${JobStateMachine}
         states:DescribeExecution states:StopExecution states:RedriveExecution  ${OurRuns}:* ${OurRuns}/Chunks:*
@@ -215,7 +224,7 @@ def test_a_grant_too_many_or_too_few_is_seen(
     assert given(changed(expanded, role, change), role) != asked(GRANTS[role])
 
 
-@pytest.mark.parametrize("role", ["AdmitRole", "PlanRole", "InvokeRole", "CloseRole"])
+@pytest.mark.parametrize("role", ["AdmitRole", "PlanRole", "InvokeRole", "JoinRole", "CloseRole"])
 def test_a_condition_that_was_lost_is_seen(role: str, expanded: Template) -> None:
     assert given(changed(expanded, role, unconditional), role) != asked(GRANTS[role])
 

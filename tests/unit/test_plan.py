@@ -35,6 +35,7 @@ def test_the_plan_cuts_the_file_into_byte_ranges_without_a_gap(laptop: Laptop) -
         "state": "done",
         "plan": {"bucket": "box", "key": plan_key(job_id)},
         "max_concurrency": 4,
+        "join": 0,
     }
     chunks = laptop.chunks(job_id)
     assert [chunk.records for chunk in chunks] == [10, 7, 8], "the last two share what is left"

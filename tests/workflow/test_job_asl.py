@@ -36,6 +36,8 @@ LAMBDA_LIFE = 900  # no task may be given up before its function is
 ANSWERS = {
     "Planned?": {"done", "more", "refused"},
     "Chunk settled?": {"done", "more", "paused", "stopped"},
+    "Another round?": {None},  # it looks at a number: which round comes next, if one does
+    "Joined?": {"done"},
     "Closed?": {"done", "more"},
 }
 # All that the workflow reads of its state: ids, places, counts and reasons, and nothing that was asked or answered.
@@ -48,6 +50,7 @@ POINTERS = {
     "$.planned.plan.bucket",
     "$.planned.plan.key",
     "$.planned.max_concurrency",
+    "$.planned.join",
     "$.answer",
     "$.answer.state",
     "$.answer.seconds",

@@ -26,6 +26,8 @@ class Chunk(BaseModel):
     dialect: str
     unfolded: bool = False
     """Whether the bytes are those of the unfolded input, and not of the input itself."""
+    round: NonNegativeInt = 0
+    """0 for the records of the input, from 1 on for those that join the answers of the round before."""
     header: ByteRange | None = None
     """Where the columns of a table are named."""
     records: PositiveInt

@@ -47,6 +47,16 @@ def ids_key(job_id: str, number: int) -> str:
     return f"{JOBS}{job_id}/work/ids/{number:06d}"
 
 
+def joined_key(job_id: str, number: int) -> str:
+    """Where the records lie that join the answers of the round before."""
+    return f"{JOBS}{job_id}/rounds/{number:02d}.jsonl"
+
+
+def round_plan_key(job_id: str, number: int) -> str:
+    """Where the chunks of one such round are listed; the plan lists those of all."""
+    return f"{JOBS}{job_id}/rounds/{number:02d}.plan.jsonl"
+
+
 def chunk_prefix(job_id: str, chunk: int) -> str:
     """Where a chunk's log lies."""
     return f"{JOBS}{job_id}/chunks/{chunk:06d}/"

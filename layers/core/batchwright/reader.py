@@ -11,7 +11,7 @@ from batchwright.dialects import Dialect, open_dialect
 from batchwright.errors import RecordInvalid, Unforeseen
 from batchwright.job import Job
 from batchwright.lines import Line, rows
-from batchwright.places import problems_key, unfolded_key
+from batchwright.places import joined_key, problems_key, unfolded_key
 from batchwright.ports import Objects
 from batchwright.record import Problem, Record
 
@@ -66,9 +66,11 @@ class ChunkReader:
         return next(rows([self._bytes(span)], start=span.start)).content
 
     def _bytes(self, span: ByteRange) -> bytes:
-        place = (span.start, span.end)
-        if self._chunk.unfolded:
-            return self._objects.read(unfolded_key(self._chunk.job_id), span=place)
+        chunk, place = self._chunk, (span.start, span.end)
+        if chunk.round:
+            return self._objects.read(joined_key(chunk.job_id, chunk.round), span=place)
+        if chunk.unfolded:
+            return self._objects.read(unfolded_key(chunk.job_id), span=place)
         return self._objects.read_pinned(self._pin, span=place)
 
     def _item(self, index: int, line: Line, problem: Problem | None) -> Item:

@@ -84,6 +84,7 @@ def plan(
         "state": "done",
         "plan": {"bucket": world.objects.bucket, "key": plan_key(job_id)},
         "max_concurrency": max_concurrency,
+        "join": 0,
     }
 
 

@@ -1,0 +1,146 @@
+"""Join: after the pieces of a document are answered, make the records that join the answers: map, and then reduce.
+
+What joins must be read by a model in one go, so many answers make several joins, and these are joined in the next round,
+until one is left. The answers come from the chunk logs, which no longer change: a join that is made again comes out
+the same.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from batchwright.chunk import Chunk
+from batchwright.chunklog import ChunkLog
+from batchwright.cutting import Cut, Cutter, Mark
+from batchwright.errors import Missing
+from batchwright.job import timestamp
+from batchwright.lines import lines
+from batchwright.outcome import Ending
+from batchwright.places import joined_key, plan_key, round_plan_key
+from batchwright.ports import Clock, Jobs, Objects
+from batchwright.request import tokens_in
+
+# What a model reads well in one go; two answers are joined however long they are, or there would be no end.
+JOINED_TOKENS = 40_000
+READER = "join"
+DIALECT = "document_join"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What joining needs of the world."""
+
+    objects: Objects
+    jobs: Jobs
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The answer to one record of the round before, ``None`` where there is none to release."""
+
+    index: int
+    text: str | None
+
+    @property
+    def tokens(self) -> int:
+        """About how many tokens it has."""
+        return tokens_in(len((self.text or "").encode()))
+
+
+def join(
+    job_id: str, number: int, world: World, *, chunk_records: int, max_concurrency: int
+) -> dict[str, Any]:
+    """Plan round ``number`` of a job, counted from 1; return the answer for the workflow, pointers only.
+
+    ``join`` in the answer is the number of the round after, 0 where this one is the last.
+    """
+    row = world.jobs.get(job_id)
+    if row is None:
+        raise Missing(f"job {job_id} has no row")
+    objects = world.objects
+    before = [chunk for chunk in _planned(job_id, objects) if chunk.round < number]
+    sizes = _write_records(job_id, before, number, objects)
+    chunks = _chunks(job_id, number, before, sizes, chunk_records)
+    _list(round_plan_key(job_id, number), chunks, objects)
+    _list(plan_key(job_id), [*before, *chunks], objects)
+    world.jobs.change(
+        replace(
+            row,
+            total=chunks[-1].first_index + chunks[-1].records,
+            chunks=len(before) + len(chunks),
+            updated_at=timestamp(world.clock.now()),
+        )
+    )
+    return {
+        "state": "done",
+        "plan": {"bucket": objects.bucket, "key": round_plan_key(job_id, number)},
+        "max_concurrency": max_concurrency,
+        "join": number + 1 if len(sizes) > 1 else 0,
+    }
+
+
+def _planned(job_id: str, objects: Objects) -> Iterator[Chunk]:
+    for line in lines(objects.blocks(objects.pin(plan_key(job_id)))):
+        yield Chunk.model_validate(orjson.loads(line.content or b""))
+
+
+def _list(key: str, chunks: list[Chunk], objects: Objects) -> None:
+    content = (orjson.dumps(chunk.model_dump(exclude_none=True)) + b"\n" for chunk in chunks)
+    objects.write(key, b"".join(content))
+
+
+def _records(job_id: str, before: list[Chunk], number: int, objects: Objects) -> Iterator[bytes]:
+    """Yield the lines that join what the round before answered, in its order."""
+    answered = (chunk for chunk in before if chunk.round == number - 1)
+    groups = _groups(part for chunk in answered for part in _parts(job_id, chunk, objects))
+    for place, group in enumerate(groups, start=1):
+        record = {
+            "round": number,
+            "place": place,
+            "parts": [part.text for part in group if part.text is not None],
+            "missing": [part.index + 1 for part in group if part.text is None],
+        }
+        yield orjson.dumps(record) + b"\n"
+
+
+def _parts(job_id: str, chunk: Chunk, objects: Objects) -> list[Part]:
+    log = ChunkLog(objects, job_id, chunk.chunk, writer=READER)
+    parts = {
+        entry.counted.index: orjson.loads(entry.result)["output"]
+        for entry in log.read()
+        if entry.counted.status is Ending.SUCCEEDED
+    }
+    return [Part(index, parts.get(index)) for index in chunk.indexes]
+
+
+def _groups(parts: Iterator[Part]) -> Iterator[list[Part]]:
+    group: list[Part] = []
+    size = 0
+    for part in parts:
+        if len(group) > 1 and size + part.tokens > JOINED_TOKENS:
+            yield group
+            group, size = [], 0
+        group.append(part)
+        size += part.tokens
+    if group:
+        yield group
+
+
+def _chunks(
+    job_id: str, number: int, before: list[Chunk], sizes: list[int], most_records: int
+) -> list[Chunk]:
+    last = before[-1]
+    cut = Cut(chunks=len(before), records=last.first_index + last.records)
+    alike = {"job_id": job_id, "dialect": DIALECT, "round": number}
+    cutter = Cutter(cut, most_records, alike)
+    chunks: list[Chunk] = []
+    start = 0
+    for line, size in enumerate(sizes, start=1):
+        mark = Mark(start, start + size, line, tokens_in(size), 0)
+        start = mark.end
+        if ready := cutter.add(mark):
+            chunks.append(ready)
+    return chunks + cutter.finish(0)
