@@ -12,7 +12,13 @@ from batchwright.lines import LONGEST_LINE
 from batchwright.unfolding.requests import is_requests_body, requests
 
 BOM = b"\xef\xbb\xbf"
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+)
 VALUES = st.recursive(
     SCALARS,
     lambda inner: (

@@ -259,10 +259,14 @@ def _bare(block: Block) -> dict[str, Any]:
             return {"toolResult": result | ({"status": "error"} if block.is_error else {})}
         case Document():
             return _document(block)
-        case Image(source=Base64(media_type=media_type, data=data)):
-            return image_of(media_type, data)
-        case Image(source=Address(url=url)):
-            return image_at(url)
+        case Image():
+            return _picture(block.source)
+
+
+def _picture(source: Base64 | Address) -> dict[str, Any]:
+    if isinstance(source, Base64):
+        return image_of(source.media_type, source.data)
+    return image_at(source.url)
 
 
 def _document(block: Document) -> dict[str, Any]:

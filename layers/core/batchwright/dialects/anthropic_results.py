@@ -17,7 +17,7 @@ STOP_REASONS = {
 }
 # Records that were not asked have results of their own, without a word about why.
 NOT_ASKED = {"deadline": "expired", "cancelled": "canceled"}
-# What is not named here is the service's fault; that a filter withheld the answer Anthropic tells as an invalid request.
+# What is not named here is the service's fault. A withheld answer is an invalid request at Anthropic, too.
 ERROR_TYPES = {
     "invalid_json_line": "invalid_request_error",
     "line_too_long": "invalid_request_error",
