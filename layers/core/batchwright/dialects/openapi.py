@@ -30,16 +30,16 @@ LONGEST_NAME_SHOWN = 64
 def json_schema(written: bytes) -> bytes:
     """Return a schema as JSON Schema; raises :class:`ValueError`.
 
-    Properties stand in the order that ``propertyOrdering`` asks for, and no others are allowed, as with Google.
+    A file repeats its few schemas on every line, so each is converted once. Properties stand in the order that
+    ``propertyOrdering`` asks for, and no others are allowed, as with Google.
 
     >>> json_schema(b'{"type": "ARRAY", "items": {"type": "STRING", "nullable": true}, "minItems": "1"}')
     b'{"type":"array","items":{"type":["string","null"]},"minItems":1}'
     """
     try:
-        schema = orjson.loads(written)
-    except orjson.JSONDecodeError:
+        return orjson.dumps(_converted(orjson.loads(written), ()))
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         raise ValueError("it is nested too deep") from None
-    return orjson.dumps(_converted(schema, ()))
 
 
 def _converted(schema: Any, path: tuple[str, ...]) -> dict[str, Any]:
