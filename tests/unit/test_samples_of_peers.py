@@ -7,7 +7,7 @@ from batchwright.dialects.gemini import Gemini, Vertex
 from batchwright.lines import lines
 from batchwright.unfolding.requests import is_requests_body, requests
 
-SAMPLES = Path("docs/samples")
+SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
 
 
 @pytest.mark.parametrize(
