@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from batchwright.schema import Schema
+from batchwright.schema import Schema, read_schema
 
 READ: TypeAdapter[dict[str, Any]] = TypeAdapter(Schema)
 
@@ -76,3 +76,8 @@ def test_many_references_to_one_definition_take_no_time() -> None:
         defs[f"d{level}"] = {"anyOf": [{"$ref": f"#/$defs/d{level - 1}"} for _ in range(3)]}
 
     assert READ.validate_python({"$defs": defs})
+
+
+def test_a_value_as_deep_as_a_well_is_refused_and_does_not_overflow() -> None:
+    with pytest.raises(ValueError, match="too deep"):
+        read_schema(b'{"default":' + b"[" * 1020 + b"]" * 1020 + b"}")

@@ -15,7 +15,8 @@ class Record(Struct, frozen=True, kw_only=True, gc=False):
     model: str | None = None
     """The name found in the file, ``None`` where the file names none."""
     family: str | None = None
-    """Whose native body the line holds, ``None`` where any model may be asked (:mod:`batchwright.families`)."""
+    """Whose models alone may be asked (:mod:`batchwright.families`): the line holds their native body, or a parameter
+    that no other family has. ``None`` where any may be."""
     embeds: bool = False
     """Whether vectors are wanted and no text."""
     input_tokens: int

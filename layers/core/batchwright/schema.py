@@ -57,7 +57,10 @@ def read_schema(written: bytes) -> str:
         raise ValueError("it is nested too deep") from None
     if not isinstance(schema, dict):
         raise ValueError("a JSON object is wanted")  # noqa: TRY004 - said to the user, as every fault of a schema
-    return rfc8785.dumps(_supported(schema)).decode()
+    try:
+        return rfc8785.dumps(_supported(schema)).decode()
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
 
 
 def structured_output(written: str, name: str) -> dict[str, Any]:
