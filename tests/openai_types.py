@@ -59,9 +59,9 @@ def unknown_in(value: Any) -> list[str]:
     """The names in a model, and in what it holds, that its types do not know."""
     match value:
         case BaseModel():
-            below = [unknown_in(getattr(value, name)) for name in type(value).model_fields]
-            return [*(value.model_extra or {}), *sum(below, [])]
+            inner = [getattr(value, name) for name in type(value).model_fields]
+            return [*(value.model_extra or {}), *unknown_in(inner)]
         case list():
-            return sum(map(unknown_in, value), [])
+            return [name for each in value for name in unknown_in(each)]
         case _:
             return []

@@ -47,6 +47,10 @@ def shows(*parts: Any) -> dict[str, Any]:
     return {"input": [{"role": "user", "content": [*parts]}]}
 
 
+def nested(levels: int) -> Any:
+    return {"a": nested(levels - 1)} if levels else {}
+
+
 def read(line: dict[str, Any]) -> Record:
     return RESPONSES.read(Line(7, 0, 0, json.dumps(line).encode()))
 
@@ -332,6 +336,9 @@ def test_a_parameter_that_asks_for_the_default_is_taken(body: dict[str, Any]) ->
         ({"text": {"verbosity": "low"}}, "body.text.verbosity"),
         ({"tools": [{"type": "web_search"}]}, "body.tools[0].type"),
         ({"tools": [TOOL | {"parameters": [1]}]}, "body.tools[0].parameters"),
+        ({"tools": [TOOL | {"parameters": nested(250)}]}, "body.tools[0].parameters"),
+        ({"tools": [TOOL | {"parameters": nested(900)}]}, "body.tools[0].parameters"),
+        ({"tools": [TOOL | {"parameters": {"x": "x" * 100_000}}]}, "body.tools[0].parameters"),
         (
             {"tools": [TOOL | {"strict": True, "parameters": {"maxLength": 1}}]},
             "body.tools[0].parameters",

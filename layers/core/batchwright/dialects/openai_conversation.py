@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import orjson
 from msgspec import Struct
 
-from batchwright.dialects.jsonl import check_text, invalid
+from batchwright.dialects.jsonl import check_text, invalid, is_portable
 from batchwright.dialects.openai_messages import (
     Assistant,
     Developer,
@@ -60,10 +60,9 @@ def check_arguments(param: str, arguments: str, record_id: str) -> None:
     """Hold the arguments of a call to a JSON object that our writer can write, too."""
     try:
         told = orjson.loads(arguments)
-        orjson.dumps(told)
-    except (orjson.JSONDecodeError, orjson.JSONEncodeError, RecursionError):
+    except orjson.JSONDecodeError:
         told = None
-    if not isinstance(told, dict):
+    if not isinstance(told, dict) or not is_portable(told):
         raise invalid(param, "a JSON object in a string is wanted", record_id)
 
 

@@ -8,9 +8,9 @@ import msgspec
 import orjson
 from msgspec import Meta, Raw
 
-from batchwright.dialects.jsonl import Shape, invalid
+from batchwright.dialects.jsonl import Shape, invalid, is_portable
 from batchwright.request import tokens_in
-from batchwright.schema import read_schema
+from batchwright.schema import LARGEST_SCHEMA, read_schema
 
 type FunctionName = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
 # What Bedrock takes; OpenAI's own are ``call_`` and letters.
@@ -95,17 +95,18 @@ def _check_choice(
 @lru_cache(maxsize=256)
 def _check_parameters(written: bytes, *, strict: bool) -> None:
     """Look at the schema of parameters; raises :class:`ValueError`. A file repeats its few tools on every line."""
-    if strict and written != NOTHING:
-        read_schema(written)
-        return
+    if len(written) > LARGEST_SCHEMA:
+        raise ValueError(f"it is longer than {LARGEST_SCHEMA:,} bytes")
     try:
         parameters = orjson.loads(written)
-        # Deeper than our writer takes, it cannot go on.
-        orjson.dumps(parameters)
-    except (orjson.JSONDecodeError, orjson.JSONEncodeError, RecursionError):
-        raise ValueError("it is nested too deep") from None
+    except orjson.JSONDecodeError:
+        raise ValueError("it is nested too deep, or its text is no Unicode") from None
+    if not is_portable(parameters):
+        raise ValueError("it is nested too deep")
     if not isinstance(parameters, dict | None):
         raise ValueError("a JSON object is wanted")  # noqa: TRY004 - said to the user, as every fault of a schema
+    if strict and parameters is not None:
+        read_schema(written)
 
 
 def _spec(function: Function) -> dict[str, Any]:
