@@ -27,7 +27,7 @@ class Findings(Struct, frozen=True, gc=False):
 
     tokens: int
     attached: bool
-    """Whether a picture or a document may go with them."""
+    """Whether a picture or a document goes with them."""
     called: bool
     """Whether tools are called in them."""
 
@@ -49,8 +49,9 @@ def check_messages(
                 check_text(f"{at}[{number}].content", content, record_id)
             size += weight(content)
         elif content is not None:
-            attached = True
-            size += _check_parts(content, f"{at}[{number}].content", record_id)
+            told, more = _check_parts(content, f"{at}[{number}].content", record_id)
+            size += told
+            attached = attached or more
         answering = answering or type(message) is Assistant or type(message) is ToolAnswer
     calls = _check_calls(messages, record_id, at) if answering else 0
     return Findings(tokens_in(size + calls), attached, calls > 0)
@@ -75,9 +76,9 @@ def _check_first(messages: Sequence[Message], record_id: str, at: str) -> None:
     raise invalid(at, "the first turn must be the user's", record_id)
 
 
-def _check_parts(parts: Sequence[Part], at: str, record_id: str) -> int:
-    """Check the parts of one message, and return the bytes that the model reads."""
-    size = 0
+def _check_parts(parts: Sequence[Part], at: str, record_id: str) -> tuple[int, bool]:
+    """Check the parts of one message; return the bytes that the model reads, and whether there is more than text."""
+    size, attached = 0, False
     for place, part in enumerate(parts):
         param = f"{at}[{place}]"
         try:
@@ -86,14 +87,16 @@ def _check_parts(parts: Sequence[Part], at: str, record_id: str) -> int:
                     check_text(f"{param}.text", part.text, record_id)
                     size += weight(part.text)
                 case ImagePart():
+                    attached = True
                     image_at(part.image_url.url)
                     size += IMAGE_TOKENS * BYTES_PER_TOKEN
                 case FilePart():
+                    attached = True
                     document_at(part.file.file_data, part.file.filename)
                     size += len(part.file.file_data) * 3 // 4
         except ValueError as fault:
             raise invalid(param, str(fault), record_id) from None
-    return size
+    return size, attached
 
 
 def _check_calls(messages: Sequence[Message], record_id: str, at: str) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from batchwright.dialects.jsonl import Name, Shape, check_text, invalid, read_part
+from batchwright.dialects.jsonl import NOT_OF_THE_SHAPE, Name, Shape, check_text, invalid, read_part
 from batchwright.dialects.openai import ID_FIELD
 from batchwright.dialects.openai_conversation import check_arguments
 from batchwright.dialects.openai_messages import (
@@ -129,9 +129,12 @@ class Kind(Struct, frozen=True, gc=False):
     type: str = "message"
 
 
+MESSAGE: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
+    UserItem | AssistantItem | SystemItem | DeveloperItem
+)
 KIND = msgspec.json.Decoder(Kind)
 ITEMS: dict[str, msgspec.json.Decoder[Any]] = {
-    "message": msgspec.json.Decoder(SystemItem | DeveloperItem | UserItem | AssistantItem),
+    "message": MESSAGE,
     "function_call": msgspec.json.Decoder(FunctionCall),
     "function_call_output": msgspec.json.Decoder(FunctionOutput),
 }
@@ -147,7 +150,10 @@ def read_items(items: list[Raw], line: Line, record_id: str) -> list[Message]:
 
 
 def _item(written: Raw, line: Line, at: str, record_id: str) -> Any:
-    kind = read_part(KIND, written, line, ID_FIELD, at).type
+    try:
+        return MESSAGE.decode(written)  # what most items are
+    except NOT_OF_THE_SHAPE:
+        kind = read_part(KIND, written, line, ID_FIELD, at).type
     if kind not in ITEMS:
         raise invalid(f"{at}.type", "this kind of item is not supported", record_id)
     return read_part(ITEMS[kind], written, line, ID_FIELD, at)
@@ -155,20 +161,20 @@ def _item(written: Raw, line: Line, at: str, record_id: str) -> Any:
 
 def _message(item: Any, at: str, record_id: str) -> Message:
     match item:
+        case UserItem():
+            return User(_parts(item.content, f"{at}.content", record_id))
+        case AssistantItem():
+            return Assistant(_texts(item.content))
         case SystemItem():
             return System(_texts(item.content))
         case DeveloperItem():
             return Developer(_texts(item.content))
-        case AssistantItem():
-            return Assistant(_texts(item.content))
         case FunctionCall():
             check_arguments(f"{at}.arguments", item.arguments, record_id)
             return Assistant(tool_calls=[ToolCall(item.call_id, Called(item.name, item.arguments))])
-        case FunctionOutput():
+        case _:
             _check_output(item.output, f"{at}.output", record_id)
             return ToolAnswer(item.call_id, _texts(item.output))
-        case _:
-            return User(_parts(item.content, f"{at}.content", record_id))
 
 
 def _texts(content: str | list[InputText] | list[OutputText]) -> str | list[TextPart]:
