@@ -71,7 +71,7 @@ def check_default(param: str, value: bool | None, record_id: str) -> None:
 
 def check_portable(param: str, value: Any, record_id: str | None) -> None:
     """Look at JSON of any shape that goes on as it is: deeper or larger than our writer takes, it cannot."""
-    if not is_portable(value):
+    if value is not None and not is_portable(value):
         raise invalid(
             param, "it is nested too deep, or holds a number that is too large", record_id
         )
