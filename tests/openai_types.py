@@ -1,5 +1,6 @@
 """What the tests of OpenAI's dialects share: lines for an endpoint, and answers held to the openai package's types."""
 
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -7,9 +8,11 @@ from openai import BaseModel
 
 from batchwright.completion import Completion
 from batchwright.dialects.dialect import Answered, Unanswered
+from batchwright.lines import Line, lines
 from batchwright.usage import Usage
 from tests.fakes import NOON
 
+SAMPLES = Path(__file__).parents[1] / "docs/samples"
 KEY = "0123456789abcdef" * 4
 ANSWERED = Answered(key=KEY, model="us.amazon.nova-lite-v1:0", at=NOON)
 # A picture of one pixel.
@@ -65,3 +68,8 @@ def unknown_in(value: Any) -> list[str]:
             return [name for each in value for name in unknown_in(each)]
         case _:
             return []
+
+
+def sample(name: str) -> list[Line]:
+    """The lines of a sample, as the file has them."""
+    return [*lines([(SAMPLES / name).read_bytes()])]

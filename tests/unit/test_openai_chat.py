@@ -17,7 +17,7 @@ from batchwright.usage import Usage
 from tests.fakes import NOON
 from tests.laptop import chat_line
 from tests.odd import broken, odd
-from tests.openai_types import PIXEL, body_of, reads_as
+from tests.openai_types import PIXEL, body_of, reads_as, sample
 
 CHAT = OpenAIChat()
 KEY = "0123456789abcdef" * 4
@@ -608,3 +608,10 @@ def test_whatever_is_odd_about_a_line_is_told_or_can_be_asked(line: dict[str, An
 @given(content=broken(json.dumps(RICH).encode()))
 def test_whatever_bytes_a_line_holds_it_is_told_or_can_be_asked(content: bytes) -> None:
     asked_or_refused(content)
+
+
+def test_the_sample_can_be_asked_line_by_line() -> None:
+    found = sample("tools.openai_chat.jsonl")
+
+    asked_for = [CHAT.request(CHAT.read(line)).body for line in found]
+    assert len(asked_for) == 7

@@ -11,7 +11,7 @@ from batchwright.errors import RecordInvalid
 from batchwright.lines import Line
 from batchwright.record import Record
 from tests.odd import broken, odd
-from tests.openai_types import ANSWERED, body_of, completion, line_for, reads_as, unanswered
+from tests.openai_types import ANSWERED, body_of, completion, line_for, reads_as, sample, unanswered
 
 COMPLETIONS = OpenAICompletions()
 URL = "/v1/completions"
@@ -221,3 +221,11 @@ def test_whatever_is_odd_about_a_line_is_told_or_can_be_asked(line: dict[str, An
 @given(content=broken(json.dumps(RICH).encode()))
 def test_whatever_bytes_a_line_holds_it_is_told_or_can_be_asked(content: bytes) -> None:
     asked_or_refused(content)
+
+
+def test_the_sample_can_be_asked_line_by_line() -> None:
+    found = sample("slogans.openai_completions.jsonl")
+
+    assert all(COMPLETIONS.speaks(orjson.loads(line.content or b"")) for line in found)
+    asked_for = [COMPLETIONS.request(COMPLETIONS.read(line)).body for line in found]
+    assert len(asked_for) == 7

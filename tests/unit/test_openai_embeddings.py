@@ -13,7 +13,7 @@ from batchwright.errors import RecordInvalid
 from batchwright.lines import Line
 from batchwright.record import Record
 from tests.odd import broken, odd
-from tests.openai_types import ANSWERED, body_of, completion, line_for, reads_as, unanswered
+from tests.openai_types import ANSWERED, body_of, completion, line_for, reads_as, sample, unanswered
 
 EMBEDDINGS = OpenAIEmbeddings()
 URL = "/v1/embeddings"
@@ -188,3 +188,11 @@ def test_whatever_is_odd_about_a_line_is_told_or_can_be_asked(line: dict[str, An
 @given(content=broken(json.dumps(RICH).encode()))
 def test_whatever_bytes_a_line_holds_it_is_told_or_can_be_asked(content: bytes) -> None:
     asked_or_refused(content)
+
+
+def test_the_sample_can_be_asked_line_by_line() -> None:
+    found = sample("products.openai_embeddings.jsonl")
+
+    assert all(EMBEDDINGS.speaks(orjson.loads(line.content or b"")) for line in found)
+    asked_for = [EMBEDDINGS.request(EMBEDDINGS.read(line)).body for line in found]
+    assert len(asked_for) == 8

@@ -19,6 +19,7 @@ from tests.openai_types import (
     completion,
     line_for,
     reads_as,
+    sample,
     unanswered,
 )
 
@@ -551,3 +552,11 @@ def test_whatever_is_odd_about_a_line_is_told_or_can_be_asked(line: dict[str, An
 @given(content=broken(json.dumps(RICH).encode()))
 def test_whatever_bytes_a_line_holds_it_is_told_or_can_be_asked(content: bytes) -> None:
     asked_or_refused(content)
+
+
+def test_the_sample_can_be_asked_line_by_line() -> None:
+    found = sample("questions.openai_responses.jsonl")
+
+    assert all(RESPONSES.speaks(orjson.loads(line.content or b"")) for line in found)
+    asked_for = [RESPONSES.request(RESPONSES.read(line)).body for line in found]
+    assert len(asked_for) == 8
