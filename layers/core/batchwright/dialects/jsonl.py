@@ -71,12 +71,19 @@ def check_default(param: str, value: bool | None, record_id: str) -> None:
 
 def check_portable(param: str, value: Any, record_id: str | None) -> None:
     """Look at JSON of any shape that goes on as it is: deeper or larger than our writer takes, it cannot."""
-    try:
-        orjson.dumps(value)
-    except (orjson.JSONEncodeError, RecursionError):
+    if value is not None and not is_portable(value):
         raise invalid(
             param, "it is nested too deep, or holds a number that is too large", record_id
-        ) from None
+        )
+
+
+def is_portable(value: Any) -> bool:
+    """Whether our writer takes JSON of any shape, with room for what goes around it in a request."""
+    try:
+        orjson.dumps([[[[[[[[value]]]]]]]])
+    except (orjson.JSONEncodeError, RecursionError):
+        return False
+    return True
 
 
 def check_text(param: str, text: str, record_id: str | None) -> None:

@@ -4,9 +4,13 @@
 
 from typing import Any, Literal
 
+from msgspec import Raw
+
 from batchwright.dialects.dialect import Answered, Unanswered
-from batchwright.dialects.jsonl import Name, Shape
+from batchwright.dialects.jsonl import Name, Shape, invalid
 from batchwright.errors import RecordInvalid
+from batchwright.schema import read_schema, structured_output
+from batchwright.usage import Usage
 
 OK = 200
 ID_FIELD = "custom_id"
@@ -19,6 +23,10 @@ FINISH_REASONS = {
     "content_filtered": "content_filter",
     "guardrail_intervened": "content_filter",
 }
+# OpenAI's own words for the records that a batch did not come to.
+NEVER_ASKED = {"deadline": "batch_expired", "cancelled": "batch_cancelled"}
+
+type Stop = Name | list[Name]
 
 
 class Envelope(Shape, frozen=True, kw_only=True):
@@ -38,6 +46,33 @@ def check_url(envelope: Envelope, url: str) -> None:
             param="url",
             record_id=envelope.custom_id,
         )
+
+
+def check_schema(param: str, schema: Raw, record_id: str) -> None:
+    """Hold a JSON schema to what Bedrock can hold an answer to."""
+    try:
+        read_schema(bytes(schema))
+    except ValueError as fault:
+        raise invalid(param, str(fault), record_id) from None
+
+
+def output_config(schema: Raw, name: str) -> dict[str, Any]:
+    """Return Converse's ``outputConfig`` for a schema that was checked."""
+    return structured_output(read_schema(bytes(schema)), name)
+
+
+def stops_of(stop: Stop | None) -> list[str] | None:
+    """Return stop sequences as Converse has them."""
+    return [stop] if isinstance(stop, str) else stop or None
+
+
+def usage_of(usage: Usage) -> dict[str, int]:
+    """Return tokens as completions count them."""
+    return {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+    }
 
 
 def answered_line(
@@ -64,7 +99,7 @@ def unanswered_line(
         "custom_id": record_id,
         "response": _response(body, unanswered.key, request_id) if body else None,
         "error": {
-            "code": unanswered.code,
+            "code": NEVER_ASKED.get(unanswered.code, unanswered.code),
             "message": unanswered.message,
             "param": unanswered.param,
             "line": unanswered.line,

@@ -21,25 +21,29 @@ from batchwright.dialects.openai import (
     FINISH_REASONS,
     ID_FIELD,
     Envelope,
+    Stop,
     answered_line,
+    check_schema,
     check_url,
+    output_config,
+    stops_of,
     unanswered_line,
+    usage_of,
 )
-from batchwright.dialects.openai_messages import (
-    Message,
-    Tool,
-    ToolChoice,
-    check_messages,
+from batchwright.dialects.openai_conversation import check_messages
+from batchwright.dialects.openai_messages import Message, tool_calls_of, turns_of
+from batchwright.dialects.openai_tools import (
+    Choice,
+    Function,
+    Mode,
+    NamedFunction,
     check_tools,
-    tool_calls_of,
     tool_config,
-    turns_of,
 )
 from batchwright.lines import Line, lines
 from batchwright.media import attachments_of
 from batchwright.record import Record
 from batchwright.request import Request
-from batchwright.schema import read_schema, structured_output
 
 URL = "/v1/chat/completions"
 
@@ -63,6 +67,18 @@ class SchemaFormat(Shape, frozen=True, tag_field="type", tag="json_schema"):
     json_schema: JsonSchema
 
 
+class Tool(Shape, frozen=True, tag_field="type", tag="function"):
+    """A tool; only functions are taken."""
+
+    function: Function
+
+
+class NamedTool(Shape, frozen=True, tag_field="type", tag="function"):
+    """A choice of one tool."""
+
+    function: NamedFunction
+
+
 class Body(Shape, frozen=True, kw_only=True):
     """What of a chat completion's body a route can honour.
 
@@ -76,10 +92,10 @@ class Body(Shape, frozen=True, kw_only=True):
     # Converse ends at 1 where OpenAI ends at 2: hotter cannot be honoured.
     temperature: Fraction | None = None
     top_p: Fraction | None = None
-    stop: str | list[str] | None = None
+    stop: Stop | None = None
     response_format: TextFormat | SchemaFormat | None = None
     tools: Annotated[list[Tool], Meta(min_length=1)] | None = None
-    tool_choice: ToolChoice | None = None
+    tool_choice: Mode | NamedTool | None = None
     parallel_tool_calls: bool | None = None
     n: Literal[1] | None = None
     stream: bool | None = None
@@ -126,16 +142,17 @@ class OpenAIChat:
         record_id, body = shape.custom_id, shape.body
         if shape.url != URL:
             check_url(shape, URL)
-        tokens, attached, called = check_messages(body.messages, record_id)
+        found = check_messages(body.messages, record_id)
+        tokens = found.tokens
         _check_settings(body, record_id)
-        if called or body.tools is not None or body.tool_choice is not None:
-            tokens += check_tools(body.tools, body.tool_choice, record_id, called=called)
+        if found.called or body.tools is not None or body.tool_choice is not None:
+            tokens += _check_tools(body, record_id, called=found.called)
         return Record(
             record_id=record_id,
             model=body.model,
             input_tokens=tokens,
             max_tokens=body.max_tokens or body.max_completion_tokens,
-            attachments=attachments_of(turns_of(body.messages).messages) if attached else (),
+            attachments=attachments_of(turns_of(body.messages).messages) if found.attached else (),
             shape=body,
         )
 
@@ -147,13 +164,13 @@ class OpenAIChat:
                 "maxTokens": record.max_tokens,
                 "temperature": asked.temperature,
                 "topP": asked.top_p,
-                "stopSequences": _stops(asked.stop),
+                "stopSequences": stops_of(asked.stop),
             }
         )
         if isinstance(asked.response_format, SchemaFormat):
             schema = asked.response_format.json_schema
-            body["outputConfig"] = structured_output(read_schema(bytes(schema.schema)), schema.name)
-        if tools := tool_config(asked.tools, asked.tool_choice):
+            body["outputConfig"] = output_config(schema.schema, schema.name)
+        if tools := tool_config(_functions(asked), _choice(asked)):
             body["toolConfig"] = tools
         return Request(body)
 
@@ -186,19 +203,25 @@ def _check_settings(body: Body, record_id: str) -> None:
     if body.max_tokens and body.max_completion_tokens:
         raise invalid("body.max_completion_tokens", "say it or max_tokens, not both", record_id)
     if isinstance(body.response_format, SchemaFormat):
-        try:
-            read_schema(bytes(body.response_format.json_schema.schema))
-        except ValueError as fault:
-            param = "body.response_format.json_schema.schema"
-            raise invalid(param, str(fault), record_id) from None
+        param = "body.response_format.json_schema.schema"
+        check_schema(param, body.response_format.json_schema.schema, record_id)
 
 
-def _stops(stop: str | list[str] | None) -> list[str] | None:
-    return [stop] if isinstance(stop, str) else stop or None
+def _check_tools(body: Body, record_id: str, *, called: bool) -> int:
+    functions, choice = _functions(body), _choice(body)
+    return check_tools(functions, choice, record_id, called=called, within=".function")
+
+
+def _functions(body: Body) -> list[Function]:
+    return [tool.function for tool in body.tools or ()]
+
+
+def _choice(body: Body) -> Choice:
+    choice = body.tool_choice
+    return choice.function if isinstance(choice, NamedTool) else choice
 
 
 def _completion(completion: Completion, key: str, model: str, created: int) -> dict[str, Any]:
-    usage = completion.usage
     calls = tool_calls_of(completion.content)
     message = {"role": "assistant", "content": completion.text or None, "refusal": None}
     return {
@@ -214,9 +237,5 @@ def _completion(completion: Completion, key: str, model: str, created: int) -> d
                 "finish_reason": FINISH_REASONS.get(completion.stop_reason, "stop"),
             }
         ],
-        "usage": {
-            "prompt_tokens": usage.input_tokens,
-            "completion_tokens": usage.output_tokens,
-            "total_tokens": usage.input_tokens + usage.output_tokens,
-        },
+        "usage": usage_of(completion.usage),
     }

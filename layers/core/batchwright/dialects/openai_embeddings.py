@@ -1,0 +1,124 @@
+"""OpenAI Batch, ``/v1/embeddings`` (platform.openai.com/docs/api-reference/embeddings/create)."""
+
+import struct
+from base64 import b64encode
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from batchwright.completion import Completion
+from batchwright.dialects.dialect import Answered, Unanswered
+from batchwright.dialects.jsonl import Name, Shape, check_text, read_shape
+from batchwright.dialects.openai import (
+    ID_FIELD,
+    Envelope,
+    answered_line,
+    check_url,
+    unanswered_line,
+)
+from batchwright.lines import Line, lines
+from batchwright.record import Record
+from batchwright.request import Request, estimated_tokens
+
+URL = "/v1/embeddings"
+MOST_TEXTS = 2048
+# The body that every embedding model can be asked with: the contract makes the route's own of it.
+NEUTRAL = "embedding"
+
+
+class Body(Shape, frozen=True, kw_only=True):
+    """What of an embedding's body a route can honour; texts are taken, tokens of OpenAI's models are not."""
+
+    model: Name
+    input: str | Annotated[list[str], Meta(min_length=1, max_length=MOST_TEXTS)]
+    # More than any model has; which of them a model offers, the contract looks up.
+    dimensions: Annotated[int, Meta(ge=1, le=65_536)] | None = None
+    encoding_format: Literal["float", "base64"] | None = None
+    # It labels a request and does not change its answer.
+    user: str | None = None
+
+
+class EmbeddingLine(Envelope, frozen=True, kw_only=True):
+    """A line of the file."""
+
+    body: Body
+
+
+DECODER = msgspec.json.Decoder(EmbeddingLine)
+
+
+class OpenAIEmbeddings:
+    """OpenAI Batch JSONL for embeddings."""
+
+    name = "openai_embeddings"
+    framing = staticmethod(lines)
+    errors_inline = False
+    header = False
+    id_field = ID_FIELD
+
+    @staticmethod
+    def speaks(fields: dict[str, Any]) -> bool:
+        """Whether a line is for this endpoint; OpenAI's files say it on every line."""
+        return fields.get("url") == URL
+
+    def read(self, line: Line) -> Record:
+        """Read and check one line."""
+        shape = read_shape(DECODER, line, ID_FIELD)
+        record_id, body = shape.custom_id, shape.body
+        check_url(shape, URL)
+        texts = _texts(body)
+        for place, text in enumerate(texts):
+            if not text or text.isspace():
+                param = "body.input" if isinstance(body.input, str) else f"body.input[{place}]"
+                check_text(param, text, record_id)
+        return Record(
+            record_id=record_id,
+            model=body.model,
+            embeds=True,
+            input_tokens=estimated_tokens(texts),
+            shape=body,
+        )
+
+    def request(self, record: Record) -> Request:
+        """Return the texts, and how long the vectors are wished, in no model's own words."""
+        asked: Body = record.shape
+        body: dict[str, Any] = {"texts": _texts(asked)}
+        if asked.dimensions is not None:
+            body["dimensions"] = asked.dimensions
+        return Request(body, family=NEUTRAL)
+
+    def answer(self, record: Record, completion: Completion, answered: Answered) -> dict[str, Any]:
+        """Return the line as OpenAI's batch output file has it."""
+        asked: Body = record.shape
+        written = _in_base64 if asked.encoding_format == "base64" else list
+        read = completion.usage.input_tokens
+        body = {
+            "object": "list",
+            "data": [
+                {"object": "embedding", "index": index, "embedding": written(vector)}
+                for index, vector in enumerate(completion.vectors or ())
+            ],
+            "model": answered.model,
+            "usage": {"prompt_tokens": read, "total_tokens": read},
+        }
+        return answered_line(record.record_id, body, answered, completion.request_id)
+
+    def failure(
+        self,
+        record_id: str | None,
+        record: Record | None,  # noqa: ARG002 - this dialect does not repeat the input
+        completion: Completion | None,  # noqa: ARG002 - vectors are whole or not there: none is cut
+        unanswered: Unanswered,
+    ) -> dict[str, Any]:
+        """Return the line as OpenAI's batch error file has it."""
+        return unanswered_line(record_id, None, unanswered, None)
+
+
+def _texts(body: Body) -> list[str]:
+    return [body.input] if isinstance(body.input, str) else body.input
+
+
+def _in_base64(vector: list[float]) -> str:
+    """Return a vector as OpenAI packs it: 32-bit numbers, the low byte first."""
+    return b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
