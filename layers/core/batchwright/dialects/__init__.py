@@ -1,19 +1,29 @@
 """The shapes of file that Batchwright takes, one a module; answers leave in the shape that came."""
 
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import Any, Protocol
+
 import orjson
 
 from batchwright.contract import Contract
-from batchwright.dialects.converse import Converse
 from batchwright.dialects.dialect import Dialect
-from batchwright.dialects.openai_chat import OpenAIChat
 from batchwright.errors import Refused
 from batchwright.lines import Line
 
 __all__ = ["NAMES", "Dialect", "detect", "errors_inline", "open_dialect"]
 
-# In the order in which a line is shown to them.
-OF_OBJECTS: dict[str, type[OpenAIChat | Converse]] = {
-    each.name: each for each in (OpenAIChat, Converse)
+# Module and class of each, in the order in which a line is shown to them; a worker loads only the one that it needs.
+OF_OBJECTS = {
+    "anthropic": ("anthropic", "Anthropic"),
+    "openai_responses": ("openai_responses", "OpenAIResponses"),
+    "openai_completions": ("openai_completions", "OpenAICompletions"),
+    "openai_embeddings": ("openai_embeddings", "OpenAIEmbeddings"),
+    "openai_chat": ("openai_chat", "OpenAIChat"),
+    "bedrock_converse": ("converse", "Converse"),
+    "gemini": ("gemini", "Gemini"),
+    "vertex": ("gemini", "Vertex"),
 }
 TABLES = ("csv",)
 NAMES = (*OF_OBJECTS, *TABLES)
@@ -47,12 +57,29 @@ def open_dialect(name: str, contract: Contract, header: bytes | None) -> Dialect
     """Return the dialect that :func:`detect` found, for a worker on one chunk."""
     if name in TABLES:
         return _table(header or b"", 1, contract)
-    return OF_OBJECTS[name]()
+    return _of_name(name)()
 
 
 def errors_inline(name: str) -> bool:
     """Whether a dialect's output holds the failures, too, between the answers."""
-    return name in OF_OBJECTS and OF_OBJECTS[name].errors_inline
+    return name in OF_OBJECTS and _of_name(name)().errors_inline
+
+
+class Speaker(Dialect, Protocol):
+    """A dialect whose lines are JSON objects that tell by themselves what they are."""
+
+    def speaks(self, fields: dict[str, Any]) -> bool:
+        """Whether a line is of this dialect."""
+        ...
+
+
+@cache
+def _of_name(name: str) -> Callable[[], Speaker]:
+    module, class_name = OF_OBJECTS[name]
+    found: Callable[[], Speaker] = getattr(
+        import_module(f"batchwright.dialects.{module}"), class_name
+    )
+    return found
 
 
 def _wanted(name: str, first: Line, contract: Contract) -> Dialect:
@@ -61,10 +88,11 @@ def _wanted(name: str, first: Line, contract: Contract) -> Dialect:
     return open_dialect(name, contract, first.content)
 
 
-def _of_fields(fields: dict[str, object], line: int) -> Dialect:
-    for dialect in OF_OBJECTS.values():
+def _of_fields(fields: dict[str, Any], line: int) -> Dialect:
+    for name in OF_OBJECTS:
+        dialect = _of_name(name)()
         if dialect.speaks(fields):
-            return dialect()
+            return dialect
     raise Refused("unknown_dialect", f"line {line} is JSON of no known dialect{KNOWN}", line=line)
 
 

@@ -1,8 +1,8 @@
 """Join: after the pieces of a document are answered, make the records that join the answers: map, and then reduce.
 
-What joins must be read by a model in one go, so many answers make several joins, and these are joined in the next round,
-until one is left. The answers come from the chunk logs, which no longer change: a join that is made again comes out
-the same.
+What joins must be read by a model in one go, so many answers make several joins, and these are joined in the next
+round, until one is left. The answers come from the chunk logs, which no longer change: a join that is made again comes
+out the same.
 """
 
 from collections.abc import Iterator
@@ -90,6 +90,16 @@ def _planned(job_id: str, objects: Objects) -> Iterator[Chunk]:
 def _list(key: str, chunks: list[Chunk], objects: Objects) -> None:
     content = (orjson.dumps(chunk.model_dump(exclude_none=True)) + b"\n" for chunk in chunks)
     objects.write(key, b"".join(content))
+
+
+def _write_records(job_id: str, before: list[Chunk], number: int, objects: Objects) -> list[int]:
+    """Write the round's records, and return how long each line is."""
+    sizes = []
+    with objects.upload(joined_key(job_id, number)) as upload:
+        for record in _records(job_id, before, number, objects):
+            upload.write(record)
+            sizes.append(len(record))
+    return sizes
 
 
 def _records(job_id: str, before: list[Chunk], number: int, objects: Objects) -> Iterator[bytes]:
