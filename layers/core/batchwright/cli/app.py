@@ -4,7 +4,7 @@ import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,12 +14,14 @@ from batchwright.cli.contracts import put_contract
 from batchwright.cli.export import Format, export
 from batchwright.cli.faults import Code, told
 from batchwright.cli.results import download
-from batchwright.cli.stack import Stack, find_stack
 from batchwright.cli.submit import Via, submit
 from batchwright.cli.watch import find_job, wait, watch, with_progress
 from batchwright.contract import DEFAULT
 from batchwright.job import JobRow
 from batchwright.places import contract_key
+
+if TYPE_CHECKING:
+    from batchwright.cli.stack import Stack
 
 app = typer.Typer(
     help="Run large language models over files on AWS.",
@@ -56,6 +58,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exception as fault:  # noqa: BLE001 - the one place that ends every failure in a line
         return told(fault)
     return code or Code.DONE
+
+
+def find_stack() -> "Stack":
+    """Find the stack that the environment names."""
+    from batchwright.cli import stack  # noqa: PLC0415 - boto3 costs the command's start, and estimating needs none
+
+    return stack.find_stack()
 
 
 def _print_version(wanted: bool) -> None:
@@ -181,7 +190,7 @@ def contract_put_command(file: LocalFile, *, as_json: Json = False) -> int:
 
 def _told_job(
     row: JobRow,
-    stack: Stack,
+    stack: "Stack",
     *,
     as_json: bool,
     new: bool | None = None,
