@@ -21,7 +21,7 @@ class Reading:
     def __init__(self) -> None:
         """Draw nothing yet."""
         console = Console(stderr=True)
-        self._progress = Progress(
+        self.progress = Progress(
             TextColumn("reading"),
             BarColumn(bar_width=None),
             DownloadColumn(),
@@ -30,24 +30,24 @@ class Reading:
             transient=True,
             disable=not console.is_terminal,
         )
-        self._task = self._progress.add_task("reading", total=None)
+        self._task = self.progress.add_task("reading", total=None)
         self._read = 0
 
     def __enter__(self) -> Self:
         """Begin to draw."""
-        self._progress.start()
+        self.progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Leave no trace."""
-        self._progress.stop()
+        self.progress.stop()
 
     def seen(self, read: int, size: int) -> None:
         """Draw how far it is; what is unpacked, or has ids to compare, is read once more from its beginning."""
         if read < self._read:
-            self._progress.reset(self._task)
+            self.progress.reset(self._task)
         self._read = read
-        self._progress.update(self._task, completed=read, total=size)
+        self.progress.update(self._task, completed=read, total=size)
 
 
 def write_estimate(facts: dict[str, Any]) -> None:
