@@ -29,7 +29,9 @@ NAMES = [" ".join(path) for path, _ in COMMANDS]
 
 
 def test_the_commands_are_these() -> None:
-    assert sorted(NAMES) == ["contract put", "jobs", "results", "status", "submit", "watch"]
+    assert sorted(NAMES) == [
+        "contract put", "estimate", "jobs", "results", "status", "submit", "watch",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("path", "command"), COMMANDS, ids=NAMES)

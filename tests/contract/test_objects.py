@@ -8,14 +8,28 @@ import pytest
 from botocore.stub import Stubber
 
 from batchwright.aws.s3 import PART, S3Objects, part_size
+from batchwright.cli.local import LocalObjects
 from batchwright.errors import AlreadyExists, Missing, UploadGone
 from batchwright.ports import Objects, Upload
 from tests.bench.disk import DiskObjects
 from tests.fakes import MemoryObjects
 
+WITH_VERSIONS = ["in memory", "on disk", "in S3"]
 
-@pytest.fixture(params=["in memory", "on disk", "in S3"])
+
+@pytest.fixture(params=[*WITH_VERSIONS, "beside a local file"])
 def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
+    if request.param == "beside a local file":
+        return LocalObjects(tmp_path / "file.jsonl", tmp_path, lambda *_: None)
+    return bucket(request, tmp_path)
+
+
+@pytest.fixture(params=WITH_VERSIONS)
+def versioned(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
+    return bucket(request, tmp_path)
+
+
+def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
     if request.param == "in memory":
         return MemoryObjects("box")
     if request.param == "on disk":
@@ -43,33 +57,33 @@ def test_what_is_not_there_is_missing(objects: Objects) -> None:
         objects.pin("a")
 
 
-def test_a_pin_reads_its_version_after_it_was_overwritten(objects: Objects) -> None:
-    objects.write("a", b"old")
-    pin = objects.pin("a")
-    objects.write("a", b"newer")
+def test_a_pin_reads_its_version_after_it_was_overwritten(versioned: Objects) -> None:
+    versioned.write("a", b"old")
+    pin = versioned.pin("a")
+    versioned.write("a", b"newer")
 
-    assert objects.read_pinned(pin, span=(0, 3)) == b"old"
-    assert b"".join(objects.blocks(pin)) == b"old"
-    assert objects.pin("a", pin.version_id) == pin
-    assert objects.pin("a").size == 5
+    assert versioned.read_pinned(pin, span=(0, 3)) == b"old"
+    assert b"".join(versioned.blocks(pin)) == b"old"
+    assert versioned.pin("a", pin.version_id) == pin
+    assert versioned.pin("a").size == 5
 
 
-def test_a_version_that_never_was_is_missing(objects: Objects) -> None:
-    objects.write("a", b"old")
-    gone = objects.pin("a").model_copy(update={"version_id": "9" * 8})
+def test_a_version_that_never_was_is_missing(versioned: Objects) -> None:
+    versioned.write("a", b"old")
+    gone = versioned.pin("a").model_copy(update={"version_id": "9" * 8})
 
     with pytest.raises(Missing):
-        objects.read_pinned(gone, span=(0, 1))
+        versioned.read_pinned(gone, span=(0, 1))
     with pytest.raises(Missing):
-        list(objects.blocks(gone))
+        list(versioned.blocks(gone))
 
 
-def test_the_tag_tells_contents_apart_and_nothing_else(objects: Objects) -> None:
-    objects.write("a", b"same")
-    objects.write("b", b"same")
-    objects.write("c", b"different")
+def test_the_tag_tells_contents_apart_and_nothing_else(versioned: Objects) -> None:
+    versioned.write("a", b"same")
+    versioned.write("b", b"same")
+    versioned.write("c", b"different")
 
-    tags = [objects.pin(key).tag for key in "abc"]
+    tags = [versioned.pin(key).tag for key in "abc"]
 
     assert tags[0] == tags[1] != tags[2]
 

@@ -5,7 +5,7 @@ from importlib.resources import files
 import pytest
 
 from batchwright.outcome import Ending, Outcome, Tally
-from batchwright.prices import cost_usd, price_table
+from batchwright.prices import base_id, cost_usd, lane_cost_usd, lane_table, price_table
 from batchwright.usage import Usage
 
 USED = Usage(input_tokens=1_000_000, output_tokens=1_000_000)
@@ -61,3 +61,25 @@ def test_one_unknown_cost_makes_the_sum_unknown() -> None:
 
 def test_cached_tokens_have_a_price_that_the_table_does_not_know() -> None:
     assert cost_usd("amazon.nova-lite-v1:0", Usage(input_tokens=1, cache_read_tokens=1)) is None
+
+
+def test_every_lane_names_its_source_and_only_models_that_have_a_price() -> None:
+    bases = {base_id(model) for model in price_table()}
+
+    for name, lane in lane_table().items():
+        assert lane["source"].startswith("https://"), name
+        assert lane["factor"] is None or 0 < lane["factor"] <= 1, name
+        assert {*lane["models"]} <= bases | {"*"}, name
+
+
+def test_a_batch_costs_half_where_the_model_takes_batches() -> None:
+    whole = cost_usd("us.amazon.nova-lite-v1:0", USED)
+
+    assert lane_cost_usd("on_demand", "us.amazon.nova-lite-v1:0", USED) == whole
+    assert lane_cost_usd("bedrock_batch", "us.amazon.nova-lite-v1:0", USED) == pytest.approx(0.15)
+    assert lane_cost_usd("bedrock_batch", "amazon.titan-text-lite-v1", USED) is None
+
+
+def test_a_lane_whose_price_is_not_stated_or_whose_model_has_none_costs_nobody_knows_what() -> None:
+    assert lane_cost_usd("flex", "amazon.nova-pro-v1:0", USED) is None
+    assert lane_cost_usd("on_demand", "somebody.new-model-v1:0", USED) is None

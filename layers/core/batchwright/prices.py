@@ -4,6 +4,7 @@ import json
 import re
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from batchwright.usage import Usage
 
@@ -13,19 +14,37 @@ GEOGRAPHY = re.compile(r"^(us|us-gov|eu|apac|au|ca|jp|global)\.")
 
 
 @cache
+def _table() -> dict[str, Any]:
+    table: dict[str, Any] = json.loads(files("batchwright").joinpath("prices.json").read_bytes())
+    return table
+
+
 def price_table() -> dict[str, dict[str, float]]:
     """Return USD for a million input and output tokens, by model id."""
-    models: dict[str, dict[str, float]] = json.loads(
-        files("batchwright").joinpath("prices.json").read_bytes()
-    )["models"]
+    models: dict[str, dict[str, float]] = _table()["models"]
     return models
+
+
+def lane_table() -> dict[str, dict[str, Any]]:
+    """Return what part of the price each lane costs, where that is stated, and for which models it is known."""
+    lanes: dict[str, dict[str, Any]] = _table()["lanes"]
+    return lanes
+
+
+def model_id(model: str) -> str:
+    """Return the id of a model or an inference profile that may be named by its ARN."""
+    return model.rsplit("/", 1)[-1]
+
+
+def base_id(model: str) -> str:
+    """Return the id of the model itself, whichever geography it is asked in."""
+    return GEOGRAPHY.sub("", model_id(model))
 
 
 def price_of(model: str) -> dict[str, float] | None:
     """Return the prices of a model, an inference profile or an ARN of either, if the table has them."""
-    model_id = model.rsplit("/", 1)[-1]
     table = price_table()
-    return table.get(model_id) or table.get(GEOGRAPHY.sub("", model_id))
+    return table.get(model_id(model)) or table.get(base_id(model))
 
 
 def cost_usd(model: str, usage: Usage) -> float | None:
@@ -44,3 +63,21 @@ def cost_usd(model: str, usage: Usage) -> float | None:
         return None
     millionths = usage.input_tokens * price["input"] + usage.output_tokens * price["output"]
     return round(millionths / 1_000_000, 12)
+
+
+def lane_cost_usd(lane: str, model: str, usage: Usage) -> float | None:
+    """Return what ``usage`` costs in a lane, or ``None`` where the price, or the lane for the model, is not known.
+
+    >>> million = Usage(input_tokens=1_000_000)
+    >>> lane_cost_usd("bedrock_batch", "amazon.nova-lite-v1:0", million), lane_cost_usd("flex", "a.b", million)
+    (0.03, None)
+    """
+    offered = lane_table()[lane]
+    cost, factor = cost_usd(model, usage), _factor(offered, base_id(model))
+    return None if cost is None or factor is None else round(cost * factor, 12)
+
+
+def _factor(offered: dict[str, Any], model: str) -> float | None:
+    known = "*" in offered["models"] or model in offered["models"]
+    factor: float | None = offered["factor"]
+    return factor if known else None

@@ -6,6 +6,15 @@ from pydantic import BaseModel, ConfigDict, PositiveInt
 
 from batchwright.prices import GEOGRAPHY
 
+# What template.yaml deploys where nobody says otherwise; tests/house holds both equal.
+CHUNK_RECORDS = 1000
+MODEL_ARNS = (
+    "arn:aws:bedrock:*::foundation-model/amazon.nova-lite-v1:0,"
+    "arn:aws:bedrock:*:*:inference-profile/us.amazon.nova-lite-v1:0,"
+    "arn:aws:bedrock:*:*:inference-profile/eu.amazon.nova-lite-v1:0,"
+    "arn:aws:bedrock:*:*:inference-profile/apac.amazon.nova-lite-v1:0"
+)
+
 
 class Settings(BaseModel):
     """The environment variables that template.yaml sets; a wrong one fails before the first event."""
@@ -18,7 +27,7 @@ class Settings(BaseModel):
     """The models that may be asked, as ARNs joined by commas."""
     state_machine_arn: str = ""
     """Only admit has it."""
-    chunk_records: PositiveInt = 1000
+    chunk_records: PositiveInt = CHUNK_RECORDS
     max_concurrency: PositiveInt = 10
     in_flight: PositiveInt = 200
 

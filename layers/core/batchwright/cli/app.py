@@ -4,26 +4,32 @@ import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from batchwright import __version__
 from batchwright.cli import show
+from batchwright.cli.bill import facts_of
 from batchwright.cli.contracts import put_contract
+from batchwright.cli.estimate import estimate, terms_of
 from batchwright.cli.export import Format, export
 from batchwright.cli.faults import Code, told
 from batchwright.cli.results import download
-from batchwright.cli.stack import Stack, find_stack
+from batchwright.cli.show_estimate import Reading, write_estimate
 from batchwright.cli.submit import Via, submit
 from batchwright.cli.watch import find_job, wait, watch, with_progress
 from batchwright.contract import DEFAULT
 from batchwright.job import JobRow
 from batchwright.places import contract_key
+from batchwright.quotas import Quota
+
+if TYPE_CHECKING:
+    from batchwright.cli.stack import Stack
 
 app = typer.Typer(
     help="Run large language models over files on AWS.",
-    epilog="Exit codes: 0 done, 2 wrong usage or no AWS, 3 not every record succeeded, 4 refused or failed.",
+    epilog="Exit codes: 0 done, 2 wrong usage or no AWS, 3 not every record succeeded or may run, 4 refused or failed.",
     no_args_is_help=True,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -56,6 +62,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exception as fault:  # noqa: BLE001 - the one place that ends every failure in a line
         return told(fault)
     return code or Code.DONE
+
+
+def find_stack() -> "Stack":
+    """Find the stack that the environment names."""
+    from batchwright.cli import stack  # noqa: PLC0415 - boto3 costs the command's start, and estimating needs none
+
+    return stack.find_stack()
 
 
 def _print_version(wanted: bool) -> None:
@@ -169,6 +182,40 @@ def jobs_command(
     return Code.DONE
 
 
+@app.command("estimate")
+def estimate_command(
+    file: LocalFile,
+    *,
+    contract: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A contract here: its file, or its name without .yaml."),
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="A model that may be asked; repeatable.")
+    ] = None,
+    dialect: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What the file is, if it cannot be told.")
+    ] = None,
+    rpm: Annotated[
+        int | None, typer.Option(min=1, help="Your account's requests a minute, of every model.")
+    ] = None,
+    tpm: Annotated[
+        int | None, typer.Option(min=1, help="Your account's tokens a minute, of every model.")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Say what a file would do and cost, without AWS: records, tokens, money, time, problems."""
+    terms = terms_of(contract, model or ())
+    with Reading() as reading:
+        found = estimate(file, terms, dialect, reading.seen)
+    facts = facts_of(file, found, Quota(rpm=rpm, tpm=tpm))
+    if as_json:
+        show.write_json(facts)
+    else:
+        write_estimate(facts)
+    return found.code
+
+
 @contracts.command("put")
 def contract_put_command(file: LocalFile, *, as_json: Json = False) -> int:
     """Check a contract and put it into the stack under the name that it says."""
@@ -188,7 +235,7 @@ def contract_put_command(file: LocalFile, *, as_json: Json = False) -> int:
 
 def _told_job(
     row: JobRow,
-    stack: Stack,
+    stack: "Stack",
     *,
     as_json: bool,
     new: bool | None = None,

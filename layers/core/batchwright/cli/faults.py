@@ -5,36 +5,9 @@ import traceback
 from enum import IntEnum
 from pathlib import Path
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,  # noqa: A004 - botocore's name for it
-    CredentialRetrievalError,
-    HTTPClientError,
-    NoCredentialsError,
-    NoRegionError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    SSOError,
-    TokenRetrievalError,
-)
 from typer.exceptions import TyperException
 
 from batchwright.errors import AskAgain, BatchwrightError, JobStops
-
-LAPTOP = "on the laptop: source .local/env"
-SIGN_IN = f"sign in again (aws sso login, or new keys), or {LAPTOP}"
-EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
-UNKNOWN_KEYS = {
-    "AuthFailure",
-    "IncompleteSignature",
-    "InvalidAccessKeyId",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-}
-FORBIDDEN = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
 
 
 class Code(IntEnum):
@@ -45,7 +18,7 @@ class Code(IntEnum):
     USAGE = 2
     """The command was called wrongly, or finds no stack or no AWS."""
     OTHERWISE = 3
-    """The job has ended, and not every record succeeded."""
+    """The job has ended, and not every record succeeded; of an estimate: some may not run."""
     REFUSED = 4
     """The job was refused or failed, or what was named is not there."""
     LEFT = 130
@@ -89,41 +62,19 @@ def _of_surroundings(fault: Exception) -> str | None:
             return fault.format_message()
         case BatchwrightError():
             return f"{fault}; check the network and your permissions, then try again"
-        case ClientError():
-            return _of_aws(fault)
-        case BotoCoreError():
-            return _of_botocore(fault)
-        case OSError():
-            return f"{fault.filename or 'a file'}: {fault.strerror or fault}"
-    return None
+    message = _of_aws(fault)  # first, because some of botocore's faults are OSErrors, too
+    if message is None and isinstance(fault, OSError):
+        message = f"{fault.filename or 'a file'}: {fault.strerror or fault}"
+    return message
 
 
-def _of_aws(fault: ClientError) -> str:
-    error = fault.response.get("Error", {})
-    code, operation = error.get("Code", "Unknown"), fault.operation_name
-    if code in EXPIRED:
-        return f"the AWS credentials have expired; {SIGN_IN}"
-    if code in UNKNOWN_KEYS:
-        return f"AWS does not know these credentials ({code}); {SIGN_IN}"
-    if code in FORBIDDEN:
-        return f"AWS does not let you call {operation}; ask for that permission"
-    return f"AWS says {code} to {operation}: {error.get('Message', '')}"
+def _of_aws(fault: Exception) -> str | None:
+    """Look at botocore's faults only where somebody has loaded it: estimating needs no AWS."""
+    if "botocore" not in sys.modules:
+        return None
+    from batchwright.cli.awsfaults import advice  # noqa: PLC0415 - botocore costs the command's start
 
-
-def _of_botocore(fault: BotoCoreError) -> str:
-    match fault:
-        case NoRegionError():
-            return f"no AWS Region is set; export AWS_REGION, or {LAPTOP}"
-        case NoCredentialsError() | PartialCredentialsError() | CredentialRetrievalError():
-            return f"there are no AWS credentials; run aws configure or aws sso login, or {LAPTOP}"
-        case SSOError() | TokenRetrievalError():
-            return "the AWS sign-in has expired; run aws sso login"
-        case ProfileNotFound():
-            return f"{fault}; see AWS_PROFILE"
-        case ConnectionError() | HTTPClientError():
-            place = fault.kwargs.get("endpoint_url") or "AWS"
-            return f"{place} cannot be reached; check the network, or on the laptop run: make up"
-    return str(fault)
+    return advice(fault)
 
 
 def _place(fault: Exception) -> str:

@@ -5,20 +5,22 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from batchwright.cli.faults import Code, Halt
-from batchwright.cli.stack import Stack
 from batchwright.errors import Missing
 from batchwright.job import JobRow
 from batchwright.receipt import Piece
 
+if TYPE_CHECKING:
+    from batchwright.cli.stack import Stack
+
 PROBLEMS = "problems"
 
 
-def download(row: JobRow, directory: Path, stack: Stack) -> dict[str, str]:
+def download(row: JobRow, directory: Path, stack: "Stack") -> dict[str, str]:
     """Download a job's files; return where each lies here.
 
     Raises :class:`Halt` where the job has none yet, or a file is not what the receipt says.
@@ -45,7 +47,7 @@ def download(row: JobRow, directory: Path, stack: Stack) -> dict[str, str]:
     return places
 
 
-def _promised(receipt_key: str, stack: Stack) -> dict[str, list[Piece]]:
+def _promised(receipt_key: str, stack: "Stack") -> dict[str, list[Piece]]:
     try:
         receipt: dict[str, Any] = orjson.loads(stack.objects.read(receipt_key))
     except Missing:
@@ -69,7 +71,7 @@ def whole(place: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def _fetch(key: str, place: Path, stack: Stack, promised: list[Piece] | None) -> None:
+def _fetch(key: str, place: Path, stack: "Stack", promised: list[Piece] | None) -> None:
     check = Check(promised or ())
     with whole(place) as part:
         pin = stack.objects.pin(key)

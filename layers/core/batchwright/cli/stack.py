@@ -2,13 +2,16 @@
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import boto3
+import orjson
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from batchwright.aws.dynamodb import DynamoDBJobs
+from batchwright.aws.faults import told
 from batchwright.aws.s3 import S3Objects
 from batchwright.cli.faults import Code, Halt
 from batchwright.settings import Settings
@@ -43,6 +46,31 @@ class Stack:
     def address(self, key: str) -> str:
         """Return where a key of the stack's bucket lies."""
         return f"s3://{self.objects.bucket}/{key}"
+
+    def head(self, key: str) -> dict[str, Any]:
+        """Return what S3 knows of an object; raises :class:`Missing`."""
+        with told(f"head of {key}"):
+            return dict(self.s3.head_object(Bucket=self.objects.bucket, Key=key))
+
+    def upload(self, file: Path, key: str, metadata: dict[str, str]) -> None:
+        """Upload a file, in parts where it is large."""
+        with file.open("rb") as opened, told(f"upload of {key}"):
+            self.s3.upload_fileobj(
+                opened, self.objects.bucket, key, ExtraArgs={"Metadata": metadata}
+            )
+
+    def send(self, wish: dict[str, Any]) -> None:
+        """Put a message on the jobs queue."""
+        with told("message to the jobs queue"):
+            self.sqs.send_message(QueueUrl=self.queue_url, MessageBody=orjson.dumps(wish).decode())
+
+    def dead_letters(self, queue_url: str) -> str:
+        """Return about how many messages a dead-letter queue holds."""
+        with told("look at the dead-letter queue"):
+            found = self.sqs.get_queue_attributes(
+                QueueUrl=queue_url, AttributeNames=["ApproximateNumberOfMessages"]
+            )
+        return found["Attributes"]["ApproximateNumberOfMessages"]
 
 
 def find_stack() -> Stack:

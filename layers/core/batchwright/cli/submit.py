@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from batchwright.aws.faults import told
-from batchwright.cli.stack import Stack
 from batchwright.errors import Missing
 from batchwright.job import JobRow, Status, job_id_of
 from batchwright.places import INBOX, UPLOADS
 from batchwright.steps.admit import find_contract
+
+if TYPE_CHECKING:
+    from batchwright.cli.stack import Stack
 
 LONGEST_NAME = 100
 DIGEST = "sha256"
@@ -54,7 +53,7 @@ class Submitted:
 
 def submit(
     file: Path,
-    stack: Stack,
+    stack: "Stack",
     *,
     contract: str,
     via: Via,
@@ -76,7 +75,7 @@ def submit(
     # An object that lay there makes no event: what is new then is the contract, or the earlier job's row is gone.
     if row is None and (via is Via.QUEUE or not uploaded):
         wish: dict[str, Any] = {"input": stack.address(key), "contract": contract}
-        _send(stack, wish | {"again": again or False, "dialect": dialect})
+        stack.send(wish | {"again": again or False, "dialect": dialect})
     return Submitted(
         job_id=job_id,
         new=row is None or (uploaded and via is Via.S3 and _made_by(row, key, stack)),
@@ -101,18 +100,15 @@ def safe_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip(".-")[-LONGEST_NAME:] or "file"
 
 
-def upload_once(file: Path, content: str, key: str, stack: Stack) -> bool:
+def upload_once(file: Path, content: str, key: str, stack: "Stack") -> bool:
     """Upload a file in parts, unless this very content lies there; return whether it was uploaded."""
     try:
-        lies_there = _head(key, stack)["Metadata"].get(DIGEST) == content
+        lies_there = stack.head(key)["Metadata"].get(DIGEST) == content
     except Missing:
         lies_there = False
     if lies_there:
         return False
-    with file.open("rb") as opened, told(f"upload of {key}"):
-        stack.s3.upload_fileobj(
-            opened, stack.objects.bucket, key, ExtraArgs={"Metadata": {DIGEST: content}}
-        )
+    stack.upload(file, key, {DIGEST: content})
     return True
 
 
@@ -121,17 +117,7 @@ def _place(via: Via, contract: str) -> str:
     return f"{INBOX}{contract}/" if via is Via.S3 else UPLOADS
 
 
-def _made_by(row: JobRow, key: str, stack: Stack) -> bool:
+def _made_by(row: JobRow, key: str, stack: "Stack") -> bool:
     """Whether a job that has its row already is the one that this upload made: admission may be that quick."""
-    uploaded: datetime = _head(key, stack)["LastModified"]
+    uploaded: datetime = stack.head(key)["LastModified"]
     return datetime.fromisoformat(row.created_at) >= uploaded
-
-
-def _head(key: str, stack: Stack) -> dict[str, Any]:
-    with told(f"head of {key}"):
-        return dict(stack.s3.head_object(Bucket=stack.objects.bucket, Key=key))
-
-
-def _send(stack: Stack, wish: dict[str, Any]) -> None:
-    with told("message to the jobs queue"):
-        stack.sqs.send_message(QueueUrl=stack.queue_url, MessageBody=orjson.dumps(wish).decode())

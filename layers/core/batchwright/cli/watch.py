@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import (
@@ -18,13 +18,14 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from batchwright.aws.faults import told
 from batchwright.cli.faults import Code, Halt
 from batchwright.cli.show import money
-from batchwright.cli.stack import Stack
 from batchwright.errors import Missing
 from batchwright.job import JobRow
 from batchwright.ports import Jobs
+
+if TYPE_CHECKING:
+    from batchwright.cli.stack import Stack
 
 PATIENCE = 60.0
 """Seconds in which a job that was sent must appear."""
@@ -73,12 +74,12 @@ class Watcher:
             self.pause(max(BETWEEN_LOOKS, row.chunks / CHUNKS_A_SECOND))
 
 
-def watch(job_id: str, stack: Stack) -> JobRow:
+def watch(job_id: str, stack: "Stack") -> JobRow:
     """Draw a job's progress on stderr until it has ended."""
     return _drawn(Watcher(jobs=stack.jobs), job_id)
 
 
-def wait(job_id: str, stack: Stack, watcher: Watcher | None = None) -> JobRow:
+def wait(job_id: str, stack: "Stack", watcher: Watcher | None = None) -> JobRow:
     """Watch a job that was only just sent; raises :class:`Halt` where it never appears."""
     watcher = watcher or Watcher(jobs=stack.jobs)
     with _leaving(job_id):
@@ -108,14 +109,10 @@ def _leaving(job_id: str) -> Iterator[None]:
         ) from None
 
 
-def _dead_letters(stack: Stack) -> str:
+def _dead_letters(stack: "Stack") -> str:
     if stack.dead_letters_url is None:
         return "look into the dead-letter queue of the jobs queue"
-    with told("look at the dead-letter queue"):
-        found = stack.sqs.get_queue_attributes(
-            QueueUrl=stack.dead_letters_url, AttributeNames=["ApproximateNumberOfMessages"]
-        )
-    depth = found["Attributes"]["ApproximateNumberOfMessages"]
+    depth = stack.dead_letters(stack.dead_letters_url)
     return f"its dead-letter queue {stack.dead_letters_url} holds {depth} messages"
 
 
