@@ -27,7 +27,6 @@ def refused(row: JobRow, code: str, line: int | None = None) -> None:
         ("unknown", b"hello there\n", "unknown_dialect", 1),
         ("other-json", b'{"hello": "there"}\n', "unknown_dialect", 1),
         ("broken", b'{"custom_id": \n', "invalid_json_line", 1),
-        ("anthropic", b'{"custom_id": "a", "params": {}}\n', "no_valid_record", None),
         ("utf-16", '{"a": 1}\n'.encode("utf-16"), "unsupported_encoding", 1),
     ],
 )
