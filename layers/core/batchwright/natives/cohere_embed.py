@@ -15,6 +15,7 @@ from batchwright.natives.native import (
     Parts,
     Said,
     as_they_are,
+    told,
 )
 from batchwright.shapes import Shape
 
@@ -61,6 +62,11 @@ def _parts(body: Body) -> Parts:
     yield from as_they_are(body, "inputs")
 
 
+def _wants(body: Body) -> tuple[int, int | None]:
+    given = told(body.texts) or told(body.images) or told(body.inputs) or []
+    return len(given), told(body.output_dimension)
+
+
 def _said(answer: Reply) -> Said:
     found = answer.embeddings
     if isinstance(found, dict):
@@ -78,5 +84,6 @@ COHERE_EMBED = Native(
     parts=_parts,
     said=_said,
     embeds=True,
+    wants=_wants,
     fault=_fault,
 )

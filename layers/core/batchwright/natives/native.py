@@ -61,6 +61,10 @@ def _nothing_else(_shape: Any) -> Fault | None:
     return None
 
 
+def _no_vectors(_shape: Any) -> tuple[int, int | None]:
+    return 0, None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Native:
     """One family's bodies and answers."""
@@ -82,6 +86,8 @@ class Native:
     largest_limit: int | None = None
     """The family's own cap on that, where one holds for all its models."""
     embeds: bool = False
+    wants: Callable[[Any], tuple[int, int | None]] = _no_vectors
+    """How many vectors a body wants, and how long, if it says."""
     fault: Callable[[Any], Fault | None] = _nothing_else
     """What is wrong beyond the shape."""
     decoder: msgspec.json.Decoder[Any] = field(init=False)
@@ -96,6 +102,16 @@ class Native:
         """Return the most tokens that the answer may have, if the body says."""
         limit: int | None = _at(body, self._place(body))
         return limit
+
+    def limit_in(self, shape: Any) -> int | None:
+        """Return the same of a body in its shape."""
+        for place in self.limits:
+            found = shape
+            for step in place:
+                found = getattr(found, step)
+            if isinstance(found, int):
+                return found
+        return None
 
     def with_limit(self, body: dict[str, Any], limit: int) -> dict[str, Any]:
         """Return the body with another limit, put where it says one already."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from batchwright.natives.native import Answer, Count, Fields, Native, Parts, Said
+from batchwright.natives.native import Answer, Count, Fields, Native, Parts, Said, told
 from batchwright.shapes import Shape
 
 
@@ -36,6 +36,10 @@ def _parts(body: Body) -> Parts:
     yield "inputText", body.inputText
 
 
+def _wants(body: Body) -> tuple[int, int | None]:
+    return 1, told(body.dimensions)
+
+
 def _said(answer: Reply) -> Said:
     return Said(
         content=[],
@@ -55,4 +59,5 @@ TITAN_EMBED = Native(
     parts=_parts,
     said=_said,
     embeds=True,
+    wants=_wants,
 )
