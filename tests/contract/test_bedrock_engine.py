@@ -15,7 +15,8 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
-from batchwright.aws.bedrock import BedrockEngine, completion_of, fault_of
+from batchwright.aws.bedrock import BedrockEngine, completion_of
+from batchwright.aws.refusals import fault_of
 from batchwright.completion import Completion
 from batchwright.errors import (
     AccessDenied,

@@ -48,4 +48,3 @@ def without_schema(contract: str, record: Record) -> RecordInvalid:
         param="modelInput" if record.native else "body.input",
         record_id=record.record_id,
     )
-
