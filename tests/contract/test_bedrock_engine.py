@@ -1,4 +1,4 @@
-"""Our client of Bedrock against boto3's: the same request on the wire, the same answers read, the same refusals told."""
+"""Our client of Bedrock against boto3's: the same requests on the wire, the same answers and refusals read."""
 
 import asyncio
 import json

@@ -34,9 +34,9 @@ class InvokeModel:
     header = False
     id_field = ID_FIELD
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: Contract | None = None) -> None:
         """The contract's models decide where a body alone does not tell its family; the built-in one names none."""
-        self._asked = _families(contract)
+        self._asked = _families(contract) if contract else frozenset()
 
     @staticmethod
     def speaks(fields: dict[str, Any]) -> bool:
