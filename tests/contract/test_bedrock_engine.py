@@ -1,4 +1,4 @@
-"""Our Converse client against boto3's: the same request on the wire, the same answers read, the same refusals told."""
+"""Our client of Bedrock against boto3's: the same requests on the wire, the same answers and refusals read."""
 
 import asyncio
 import json
@@ -15,8 +15,10 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
-from batchwright.aws.bedrock import BedrockEngine, completion_of, fault_of
+from batchwright.aws.bedrock import BedrockEngine, completion_of, told_of
+from batchwright.aws.refusals import fault_of
 from batchwright.completion import Completion
+from batchwright.completion import fault_of as fault_of_completion
 from batchwright.errors import (
     AccessDenied,
     BatchwrightError,
@@ -29,12 +31,15 @@ from batchwright.errors import (
     TimedOut,
     Unavailable,
 )
+from batchwright.natives import Told
 from batchwright.request import Request
 from batchwright.schema import structured_output
 from tests.emulator.host.running import RunningHost
 from tests.fakes import MODEL
+from tests.natives import COMMAND, PLAIN
 
 CREDENTIALS = Credentials("AKIDEXAMPLE", "secret", "token")
+METADATA_HEADER = "X-Amzn-Bedrock-Request-Metadata"
 METADATA = {"job_id": "j", "idempotency_key": "k"}
 ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=1)
 WHOLE = Request(
@@ -75,6 +80,7 @@ async def ask(
 
 
 def boto3_ask(address: str, request: Request, model: str = MODEL) -> dict[str, Any]:
+    """Ask by boto3; the answer of InvokeModel is put under ``body``, as it was written."""
     client = boto3.client(
         "bedrock-runtime",
         endpoint_url=address,
@@ -84,10 +90,18 @@ def boto3_ask(address: str, request: Request, model: str = MODEL) -> dict[str, A
         aws_session_token=CREDENTIALS.token,
         config=ONCE,
     )
-    answer: dict[str, Any] = client.converse(
+    if request.family is not None:
+        answer = client.invoke_model(
+            modelId=model,
+            body=json.dumps(request.body),
+            contentType="application/json",
+            requestMetadata=json.dumps(METADATA),
+        )
+        return {**answer, "body": json.loads(answer["body"].read())}
+    converse: dict[str, Any] = client.converse(
         modelId=model, requestMetadata=METADATA, **request.body
     )
-    return answer
+    return converse
 
 
 @pytest.fixture
@@ -109,20 +123,25 @@ async def recorder() -> AsyncIterator[tuple[str, list[tuple[str, dict[str, str],
     "model",
     [MODEL, "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-lite-v1:0"],
 )
+@pytest.mark.parametrize("asked", [WHOLE, Request(PLAIN["nova"], "nova")])
 async def test_the_request_is_the_one_that_boto3_sends_and_its_signature_holds(
-    recorder: tuple[str, list[tuple[str, dict[str, str], bytes]]], model: str
+    recorder: tuple[str, list[tuple[str, dict[str, str], bytes]]], model: str, asked: Request
 ) -> None:
     address, seen = recorder
     with pytest.raises(ServiceFault):
-        await ask(address, WHOLE, model=model)
+        await ask(address, asked, model=model)
     with pytest.raises(ClientError):
-        await asyncio.to_thread(boto3_ask, address, WHOLE, model)
+        await asyncio.to_thread(boto3_ask, address, asked, model)
 
     (our_path, our_headers, our_body), (their_path, their_headers, their_body) = seen
     assert our_path == their_path
     assert json.loads(our_body) == json.loads(their_body)
     for name in ("Content-Type", "X-Amz-Security-Token"):
         assert our_headers[name] == their_headers[name]
+    assert (METADATA_HEADER in our_headers) is (asked.family is not None)
+    if asked.family is not None:
+        assert json.loads(our_headers[METADATA_HEADER]) == METADATA
+        assert json.loads(their_headers[METADATA_HEADER]) == METADATA
     assert our_headers["Authorization"].split(",")[0].rsplit("/", 4)[-3:] == [
         "us-east-1",
         "bedrock",
@@ -133,8 +152,10 @@ async def test_the_request_is_the_one_that_boto3_sends_and_its_signature_holds(
 
 def signature(url: str, headers: dict[str, str], body: bytes) -> str:
     """Sign what arrived once more, at the time that it says, by botocore."""
-    signed = ("Content-Type", "Accept")
-    request = AWSRequest("POST", url, {name: headers[name] for name in signed}, body)
+    signed = ("Content-Type", "Accept", METADATA_HEADER)
+    request = AWSRequest(
+        "POST", url, {name: headers[name] for name in signed if name in headers}, body
+    )
     request.context["timestamp"] = headers["X-Amz-Date"]
     signer = SigV4Auth(CREDENTIALS.get_frozen_credentials(), "bedrock", "us-east-1")
     request.headers["X-Amz-Date"] = headers["X-Amz-Date"]
@@ -168,6 +189,93 @@ async def test_a_call_carries_its_key_into_the_hosts_ledger(host: RunningHost) -
     (call,) = host.calls()
     assert call["metadata"] == METADATA
     assert call["model"] == MODEL
+
+
+NATIVE = [
+    ("us.anthropic.claude-sonnet-4-20250514-v1:0", Request(PLAIN["anthropic"], "anthropic")),
+    (MODEL, Request(PLAIN["nova"], "nova")),
+    ("amazon.titan-text-express-v1", Request(PLAIN["titan_text"], "titan_text")),
+    ("amazon.titan-embed-text-v1", Request({"inputText": "Hello"}, "titan_embed")),
+    ("amazon.titan-embed-text-v2:0", Request(PLAIN["titan_embed"], "titan_embed")),
+    ("meta.llama3-1-8b-instruct-v1:0", Request(PLAIN["llama"], "llama")),
+    ("mistral.mistral-7b-instruct-v0:2", Request(PLAIN["mistral"], "mistral")),
+    (
+        "mistral.mistral-large-2407-v1:0",
+        Request({"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 9}, "mistral"),
+    ),
+    ("cohere.command-r-v1:0", Request(PLAIN["cohere"], "cohere")),
+    ("cohere.command-text-v14", Request(COMMAND, "cohere")),
+    ("cohere.embed-english-v3", Request(PLAIN["cohere_embed"], "cohere_embed")),
+    (
+        "us.cohere.embed-v4:0",
+        Request(PLAIN["cohere_embed"] | {"embedding_types": ["int8", "float"]}, "cohere_embed"),
+    ),
+    ("openai.gpt-oss-20b-1:0", Request(PLAIN["openai"], "openai")),
+]
+CHANCE = {"id", "created", "response_id", "generation_id"}  # new with every answer
+
+
+def alike(answer: Any) -> Any:
+    """An answer without what is new with every answer."""
+    if isinstance(answer, dict):
+        return {name: alike(value) for name, value in answer.items() if name not in CHANCE}
+    return [alike(each) for each in answer] if isinstance(answer, list) else answer
+
+
+@pytest.mark.parametrize(("model", "asked"), NATIVE, ids=[model for model, _ in NATIVE])
+async def test_a_native_answer_is_kept_as_boto3_hands_it_out_and_counted_by_its_headers(
+    host: RunningHost, model: str, asked: Request
+) -> None:
+    ours = await ask(host.url, asked, model=model)
+    theirs = await asyncio.to_thread(boto3_ask, host.url, asked, model)
+
+    assert alike(ours.native) == alike(theirs["body"])
+    headers = theirs["ResponseMetadata"]["HTTPHeaders"]
+    assert ours.usage.input_tokens == int(headers["x-amzn-bedrock-input-token-count"])
+    assert ours.usage.output_tokens == int(headers["x-amzn-bedrock-output-token-count"])
+    assert ours.request_id
+    assert fault_of_completion(ours) is None
+    assert (ours.vectors is None) is ("embed" not in model)
+    assert [(call["api"], call["metadata"]) for call in host.calls()] == [
+        ("InvokeModel", METADATA)
+    ] * 2
+
+
+async def test_a_cut_native_answer_says_so(host: RunningHost) -> None:
+    request = Request({"prompt": "x" * 100, "max_gen_len": 2}, "llama")
+
+    cut = await ask(host.url, request, model="meta.llama3-1-8b-instruct-v1:0")
+
+    assert (cut.stop_reason, cut.content) == ("max_tokens", [{"text": "x" * 8}])
+
+
+async def test_a_native_answer_that_is_none_is_malformed(host: RunningHost) -> None:
+    host.behave(faults=[{"do": "empty"}])
+
+    with pytest.raises(MalformedCompletion):
+        await ask(host.url, Request(PLAIN["nova"], "nova"))
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        (
+            {
+                "X-Amzn-Bedrock-Input-Token-Count": "7",
+                "X-Amzn-Bedrock-Output-Token-Count": "5",
+                "X-Amzn-Bedrock-Invocation-Latency": "40",
+                "x-amzn-RequestId": "r",
+            },
+            Told(input_tokens=7, output_tokens=5, latency_ms=40, request_id="r"),
+        ),
+        (
+            {"X-Amzn-Bedrock-Input-Token-Count": "many"},
+            Told(input_tokens=None, output_tokens=None, latency_ms=99, request_id=None),
+        ),
+    ],
+)
+def test_headers_tell_what_was_counted_or_nothing(headers: dict[str, str], told: Told) -> None:
+    assert told_of(headers, 99) == told
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import pytest
 from batchwright.contract import (
     DEFAULT_MAX_TOKENS,
     Contract,
+    Route,
     default_contract,
     read_contract,
 )
@@ -171,3 +172,144 @@ def test_a_contract_comes_back_from_a_job_as_it_was_admitted() -> None:
 
     assert again == contract
     assert again.digest() == contract.digest()
+
+
+TITAN, COHERE = "amazon.titan-embed-text-v2:0", "eu.cohere.embed-v4:0"
+LLAMA = "meta.llama3-1-8b-instruct-v1:0"
+
+
+def native(model: str, **said: Any) -> Contract:
+    return Contract(name="native", routes=(Route(model=model, **said),))
+
+
+def llama(**said: Any) -> Record:
+    return record(family="llama", native=True, **said)
+
+
+def vectors(**said: Any) -> Record:
+    return record("text-embedding-3-small", embeds=True, **said)
+
+
+def refusal(contract: Contract, asked: Record, *served: str) -> RecordInvalid:
+    with pytest.raises(RecordInvalid) as caught:
+        contract.route_for(asked, served)
+    return caught.value
+
+
+def test_a_native_body_gets_a_limit_where_it_is_silent_and_nothing_else() -> None:
+    contract = native(LLAMA, max_tokens=300, temperature=0)
+
+    _, silent = contract.prepared(llama(), Request({"prompt": "x"}, "llama"), (LLAMA,))
+    loud = Request({"prompt": "x", "max_gen_len": 7}, "llama")
+
+    assert silent == Request({"prompt": "x", "max_gen_len": 300}, "llama")
+    assert contract.prepared(llama(max_tokens=7), loud, (LLAMA,))[1] == loud
+
+
+def test_a_family_is_never_asked_for_more_than_it_writes() -> None:
+    contract = native(LLAMA, max_tokens=4000)
+    route = contract.route_for(llama(), (LLAMA,))
+
+    assert contract.default_limit(llama(), route) == 2048
+    assert contract.default_limit(record(), route) == 4000
+    _, sent = contract.prepared(llama(), Request({"prompt": "x"}, "llama"), (LLAMA,))
+    assert sent.max_tokens == 2048
+
+
+def test_a_native_body_is_asked_of_its_family_only() -> None:
+    contract = default_contract((LITE, LLAMA))
+
+    assert contract.route_for(llama(), (LITE, LLAMA)).model == LLAMA
+    fault = refusal(contract, llama(), LITE)
+    assert (fault.code, "family llama" in str(fault)) == ("model_mismatch", True)
+
+
+def test_the_contracts_schema_is_not_dropped_where_it_cannot_be_sent() -> None:
+    contract = triage("response: {schema: {type: object}}")
+    body = record(family="nova", native=True)
+
+    fault = refusal(contract, body, *SERVED)
+
+    assert (fault.code, fault.param) == ("invalid_request", "modelInput")
+    assert contract.route_for(record(family="nova"), SERVED).model == LITE, "by Converse it is sent"
+
+
+def test_vectors_are_asked_of_the_first_model_that_makes_them() -> None:
+    served = (LITE, "amazon.titan-embed-image-v1", TITAN)
+    contract = default_contract(served)
+
+    assert contract.route_for(vectors(texts=1), served).model == TITAN
+    assert contract.default_limit(vectors(), Route(model=TITAN)) == 0
+    assert refusal(contract, vectors(texts=1), LITE).code == "model_mismatch"
+
+
+def test_a_model_whose_words_are_not_known_is_asked_for_no_vectors() -> None:
+    arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc"
+    contract = Contract(name="native", routes=(Route(model=arn),), models={"*": arn})
+
+    assert refusal(contract, vectors(texts=1), arn).code == "model_mismatch"
+    own = record(family="titan_embed", native=True, embeds=True, texts=1)
+    assert contract.route_for(own, (arn,)).model == arn
+
+
+@pytest.mark.parametrize(
+    ("model", "said", "param"),
+    [
+        (TITAN, {"texts": 2}, "body.input"),
+        (COHERE, {"texts": 97}, "body.input"),
+        (TITAN, {"texts": 1, "dimensions": 1536}, "body.dimensions"),
+        (COHERE, {"texts": 1, "dimensions": 3072}, "body.dimensions"),
+        ("cohere.embed-english-v3", {"texts": 1, "dimensions": 512}, "body.dimensions"),
+        ("amazon.titan-embed-text-v1", {"texts": 1, "dimensions": 256}, "body.dimensions"),
+        (
+            "amazon.titan-embed-text-v1",
+            {"texts": 1, "dimensions": 256, "family": "titan_embed", "native": True},
+            "modelInput.dimensions",
+        ),
+        (
+            "cohere.embed-multilingual-v3",
+            {"texts": 1, "dimensions": 256, "family": "cohere_embed", "native": True},
+            "modelInput.output_dimension",
+        ),
+    ],
+)
+def test_more_than_an_embedding_model_offers_is_refused(
+    model: str, said: dict[str, Any], param: str
+) -> None:
+    contract = Contract(name="native", routes=(Route(model=model),), models={"*": model})
+
+    fault = refusal(contract, vectors(**said), model)
+
+    assert (fault.code, fault.param) == ("invalid_request", param)
+    assert model in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "sent"),
+    [
+        (TITAN, {"texts": ["a"]}, {"inputText": "a"}),
+        (TITAN, {"texts": ["a"], "dimensions": 256}, {"inputText": "a", "dimensions": 256}),
+        ("amazon.titan-embed-text-v1", {"texts": ["a"], "dimensions": 1536}, {"inputText": "a"}),
+        (
+            COHERE,
+            {"texts": ["a", "b"], "dimensions": 1024},
+            {"texts": ["a", "b"], "input_type": "search_document", "output_dimension": 1024},
+        ),
+        (
+            "cohere.embed-english-v3",
+            {"texts": ["a"], "dimensions": 1024},
+            {"texts": ["a"], "input_type": "search_document"},
+        ),
+    ],
+)
+def test_texts_are_put_into_the_words_of_the_routes_model(
+    model: str, asked: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    contract = default_contract((model,))
+    one = vectors(texts=len(asked["texts"]), dimensions=asked.get("dimensions"))
+
+    route, request = contract.prepared(one, Request(asked, "embedding"), (model,))
+
+    assert route.model == model
+    assert request.body == sent
+    assert request.family in {"titan_embed", "cohere_embed"}

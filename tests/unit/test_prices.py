@@ -4,6 +4,7 @@ from importlib.resources import files
 
 import pytest
 
+from batchwright.families import embeds
 from batchwright.outcome import Ending, Outcome, Tally
 from batchwright.prices import base_id, cost_usd, lane_cost_usd, lane_table, price_table
 from batchwright.usage import Usage
@@ -22,7 +23,18 @@ def test_the_table_names_its_source_and_its_day() -> None:
 def test_every_price_is_a_pair_and_more_than_nothing() -> None:
     for model, price in price_table().items():
         assert set(price) == {"input", "output"}, model
-        assert 0 < price["input"] <= price["output"], model
+        assert price["input"] > 0, model
+        if embeds(model):
+            assert price["output"] == 0, model
+        else:
+            assert price["input"] <= price["output"], model
+
+
+def test_vectors_cost_what_is_read_for_them() -> None:
+    read = Usage(input_tokens=1_000_000)
+
+    assert cost_usd("amazon.titan-embed-text-v2:0", read) == pytest.approx(0.02)
+    assert cost_usd("us.cohere.embed-v4:0", read) == pytest.approx(0.12)
 
 
 @pytest.mark.parametrize(

@@ -10,16 +10,18 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from batchwright.digest import digest_of_envelope
+from batchwright.embedding import NEUTRAL, check_offered, native_body
 from batchwright.errors import ContractInvalid, RecordInvalid
 from batchwright.families import EMBEDDING, family_of
+from batchwright.natives import NATIVES
 from batchwright.record import Record
 from batchwright.request import Request
 from batchwright.schema import Schema, structured_output
+from batchwright.suiting import LONGEST_NAME_SHOWN, first_suiting, mismatch, suits, without_schema
 
 DEFAULT = "default"
 NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
 LARGEST_CONTRACT = 256 * 1024
-LONGEST_NAME_SHOWN = 64
 # Bedrock reserves max_tokens of the minute's quota before it answers, and the model's own maximum where nothing is
 # said: the largest cause of throttling. Every text model that Bedrock serves takes this many.
 DEFAULT_MAX_TOKENS = 2048
@@ -92,7 +94,8 @@ class Contract(BaseModel):
         """Return whom to ask for a record.
 
         Raises :class:`RecordInvalid`: ``model_not_found`` where the contract does not know the name that the line
-        says, or the stack may not ask the model; ``model_mismatch`` where the model could not read such a line.
+        says, or the stack may not ask the model; ``model_mismatch`` where the model could not read such a line;
+        ``invalid_request`` where the model offers less than the line asks, or the contract asks more than it can.
         """
         target = self._target(record, served)
         if not any(fnmatchcase(target, pattern) for pattern in served):
@@ -103,21 +106,34 @@ class Contract(BaseModel):
                 param="model",
                 record_id=record.record_id,
             )
-        if not _suits(target, record):
-            raise _mismatch(target, record)
+        if not suits(target, record):
+            raise mismatch(target, record)
+        if record.embeds:
+            check_offered(record, target)
+        if self.response is not None and (record.native or record.embeds):
+            raise without_schema(self.name, record)
         return next((route for route in self.routes if route.model == target), Route(model=target))
 
     def default_limit(self, record: Record, route: Route) -> int:
         """Return the most tokens that an answer may have where the record does not say."""
-        return 0 if record.embeds else route.max_tokens or DEFAULT_MAX_TOKENS
+        if record.embeds:
+            return 0
+        limit = route.max_tokens or DEFAULT_MAX_TOKENS
+        cap = NATIVES[record.family].largest_limit if record.native and record.family else None
+        return min(limit, cap or limit)
 
     def prepared(
         self, record: Record, request: Request, served: tuple[str, ...]
     ) -> tuple[Route, Request]:
         """Return the route of a record, and its request with what the contract adds where the record is silent."""
         route = self.route_for(record, served)
+        if request.family == NEUTRAL:
+            family, body = native_body(request.body, route.model)
+            return route, Request(body, family)
         if request.family is not None:
-            return route, request
+            if record.embeds or request.max_tokens is not None:
+                return route, request
+            return route, request.with_max_tokens(self.default_limit(record, route))
         body = dict(request.body)
         body["inferenceConfig"] = {**_defaults(route), **body.get("inferenceConfig", {})}
         if self.response is not None and "outputConfig" not in body:
@@ -133,7 +149,7 @@ class Contract(BaseModel):
         if self.name == DEFAULT:
             if model is not None and BEDROCK_ID.match(model):
                 return model
-            return _first_suiting(record, served) or self.models.get("*", self.routes[0].model)
+            return first_suiting(record, served) or self.models.get("*", self.routes[0].model)
         if model is None:
             return self.routes[0].model
         if "*" in self.models:
@@ -145,35 +161,6 @@ class Contract(BaseModel):
             param="model",
             record_id=record.record_id,
         )
-
-
-def _suits(model: str, record: Record) -> bool:
-    """Whether a model reads such a line, as far as its name tells."""
-    family = family_of(model)
-    if family is None:
-        return True
-    if record.family is not None:
-        return record.family == family
-    return record.embeds == (family in EMBEDDING)
-
-
-def _first_suiting(record: Record, served: tuple[str, ...]) -> str | None:
-    named = (model for model in served if "*" not in model)
-    return next((model for model in named if _suits(model, record)), None)
-
-
-def _mismatch(target: str, record: Record) -> RecordInvalid:
-    if record.family is not None:
-        wanted = f"a body of the family {record.family}"
-    else:
-        wanted = "for vectors" if record.embeds else "for text"
-    return RecordInvalid(
-        "model_mismatch",
-        f"the line asks {wanted}, {target[:LONGEST_NAME_SHOWN]!r} does not answer that:"
-        " name a model that does in the contract and in ModelArns",
-        param="model",
-        record_id=record.record_id,
-    )
 
 
 def _defaults(route: Route) -> dict[str, Any]:

@@ -27,9 +27,16 @@ def digest_of_envelope(envelope: Any) -> str:
     return digest(rfc8785.dumps(envelope))
 
 
-def digest_of_request(model: str, body: dict[str, Any], contract_digest: str) -> str:
-    """Return the request digest: the same model, parameters, messages and contract have the same one."""
+def digest_of_request(
+    model: str, body: dict[str, Any], contract_digest: str, *, family: str | None = None
+) -> str:
+    """Return the request digest: the same model, parameters, messages and contract have the same one.
+
+    A body of a ``family``'s own is another request than the same body by Converse.
+    """
     asked = {"model": model, "body": body, "contract": contract_digest}
+    if family is not None:
+        asked["family"] = family
     return digest(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS))
 
 

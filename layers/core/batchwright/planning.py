@@ -225,7 +225,8 @@ class Planner:
 
     def _estimate(self, record: Record) -> int:
         """Find the record's route, and count what it may use."""
-        sort = (record.model, record.family, record.embeds)
+        vectors = (record.texts, record.dimensions) if record.embeds else None
+        sort = (record.model, record.family, record.native, vectors)
         known = self._routes.get(sort)
         if known is None:
             route = self._contract.route_for(record, self._job.models)

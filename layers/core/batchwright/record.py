@@ -17,8 +17,14 @@ class Record(Struct, frozen=True, kw_only=True, gc=False):
     family: str | None = None
     """Whose models alone may be asked (:mod:`batchwright.families`): the line holds their native body, or a parameter
     that no other family has. ``None`` where any may be."""
+    native: bool = False
+    """Whether the line holds a native body of its family, which goes to InvokeModel as it is."""
     embeds: bool = False
     """Whether vectors are wanted and no text."""
+    texts: int = 0
+    """How many texts want a vector each."""
+    dimensions: int | None = None
+    """How long a vector shall be, if the line says."""
     input_tokens: int
     """An estimate."""
     max_tokens: int | None = None

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from batchwright.natives import NATIVES
+
 # What a picture costs where nobody has counted it: makers say 1,500 to 1,700 for a large one.
 IMAGE_TOKENS = 1_600
 BYTES_PER_TOKEN = 4
@@ -14,7 +16,8 @@ class Request:
     """A Converse request body without its ``modelId``
     (docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html).
 
-    With a ``family`` the body is that family's own and goes to InvokeModel.
+    With a ``family`` the body is that family's own and goes to InvokeModel; a request for vectors that no model's
+    family has put into its words yet has the family ``embedding``.
     """
 
     body: dict[str, Any]
@@ -23,11 +26,16 @@ class Request:
     @property
     def max_tokens(self) -> int | None:
         """The most tokens that the answer may have, if the request says."""
+        if self.family is not None:
+            native = NATIVES.get(self.family)
+            return native.limit_of(self.body) if native else None
         limit: int | None = self.body.get("inferenceConfig", {}).get("maxTokens")
         return limit
 
     def with_max_tokens(self, limit: int) -> "Request":
         """Return the same request with another limit."""
+        if self.family is not None:
+            return Request(NATIVES[self.family].with_limit(self.body, limit), self.family)
         inference = {**self.body.get("inferenceConfig", {}), "maxTokens": limit}
         return Request({**self.body, "inferenceConfig": inference})
 

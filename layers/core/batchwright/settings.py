@@ -12,7 +12,8 @@ MODEL_ARNS = (
     "arn:aws:bedrock:*::foundation-model/amazon.nova-lite-v1:0,"
     "arn:aws:bedrock:*:*:inference-profile/us.amazon.nova-lite-v1:0,"
     "arn:aws:bedrock:*:*:inference-profile/eu.amazon.nova-lite-v1:0,"
-    "arn:aws:bedrock:*:*:inference-profile/apac.amazon.nova-lite-v1:0"
+    "arn:aws:bedrock:*:*:inference-profile/apac.amazon.nova-lite-v1:0,"
+    "arn:aws:bedrock:*::foundation-model/amazon.titan-embed-text-v2:0"
 )
 
 

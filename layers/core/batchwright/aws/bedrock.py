@@ -1,10 +1,11 @@
-"""Bedrock's Converse, one HTTP request a call.
+"""Bedrock's Converse and InvokeModel, one HTTP request a call.
 
-boto3 costs 1.3 ms a call and needs a thread for each; it also sends a prompt again that it thinks lost. So this one hot
-call goes over aiohttp, with botocore's own credentials, endpoint rules and signer; the tests hold it to boto3's shapes.
+boto3 costs 1.3 ms a call and needs a thread for each; it also sends a prompt again that it thinks lost. So these hot
+calls go over aiohttp, with botocore's own credentials, endpoint rules and signer; the tests hold it to boto3's shapes.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -17,53 +18,17 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from yarl import URL
 
+from batchwright.aws.refusals import fault_of
 from batchwright.completion import Completion
-from batchwright.errors import (
-    AccessDenied,
-    AskAgain,
-    BatchwrightError,
-    ContextOverflow,
-    MalformedCompletion,
-    ModelUnknown,
-    RecordInvalid,
-    ServiceFault,
-    Throttled,
-    TimedOut,
-    Unavailable,
-)
+from batchwright.errors import MalformedCompletion, TimedOut, Unavailable
+from batchwright.natives import Told
+from batchwright.natives import completion_of as native_completion_of
 from batchwright.request import Request
 from batchwright.usage import Usage
 
 OK = 200
 CONNECT_SECONDS = 10
-# docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html#API_runtime_Converse_Errors; 529 comes from
-# some makers' models.
-KINDS: dict[int, type[AskAgain]] = {
-    429: Throttled,
-    408: TimedOut,
-    424: ServiceFault,
-    500: ServiceFault,
-    502: ServiceFault,
-    503: Unavailable,
-    504: TimedOut,
-    529: Unavailable,
-}
-DENIED, NOT_FOUND = (401, 403), 404
-# A quota of the account, not of the minute: worth asking again, but not soon.
-QUOTA_WAIT = 60.0
-# Bedrock has one error for everything that is wrong with a request; these words tell the cases apart that end
-# otherwise (docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html).
-TOO_LONG = (
-    "input is too long",
-    "too many input tokens",
-    "maximum context length",
-    "prompt is too long",
-)
-NOT_ON_DEMAND = (
-    "on-demand throughput isn",
-    "model identifier is invalid",
-    "doesn't support the model",
-)
+METADATA = "X-Amzn-Bedrock-Request-Metadata"
 
 
 class BedrockEngine:
@@ -101,9 +66,9 @@ class BedrockEngine:
     async def ask(
         self, request: Request, *, model: str, timeout: float, metadata: Mapping[str, str]
     ) -> Completion:
-        """Make one Converse call."""
-        body = {**request.body, "requestMetadata": {**metadata}}
-        signed = self._signed(model, orjson.dumps(body))
+        """Make one call: of Converse, or for a native body of InvokeModel."""
+        signed = self._signed(request, model, metadata)
+        began = time.monotonic()
         try:
             async with asyncio.timeout(timeout):
                 status, headers, content = await self._send(signed)
@@ -117,20 +82,29 @@ class BedrockEngine:
             raise TimedOut(f"the connection broke while {model} answered") from None
         if status != OK:
             raise fault_of(status, headers, content, model)
-        return completion_of(content, headers)
+        if request.family is None:
+            return completion_of(content, headers)
+        waited_ms = round((time.monotonic() - began) * 1000)
+        return native_completion_of(request.family, content, told_of(headers, waited_ms))
 
-    def _signed(self, model: str, body: bytes) -> AWSRequest:
-        request = AWSRequest(
+    def _signed(self, request: Request, model: str, metadata: Mapping[str, str]) -> AWSRequest:
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if request.family is None:
+            operation, body = "/converse", {**request.body, "requestMetadata": {**metadata}}
+        else:
+            operation, body = "/invoke", request.body
+            headers[METADATA] = orjson.dumps({**metadata}).decode()
+        signed = AWSRequest(
             method="POST",
-            url=f"{self._endpoint}/model/{quote(model, safe='')}/converse",
-            data=body,
-            headers={"Content-Type": "application/json", "Accept": "application/json"},
+            url=f"{self._endpoint}/model/{quote(model, safe='')}{operation}",
+            data=orjson.dumps(body),
+            headers=headers,
         )
         # botocore renews what expires when it is asked for frozen credentials, and only then.
         SigV4Auth(self._credentials.get_frozen_credentials(), "bedrock", self._region).add_auth(
-            request
+            signed
         )
-        return request
+        return signed
 
     async def _send(self, signed: AWSRequest) -> tuple[int, Mapping[str, str], bytes]:
         assert self._session is not None, "use it in `async with`"  # noqa: S101
@@ -171,51 +145,17 @@ def _block(block: Any) -> dict[str, Any]:
     return block
 
 
-def fault_of(
-    status: int, headers: Mapping[str, str], content: bytes, model: str
-) -> BatchwrightError:
-    """Return our error for an answer that is not 200.
-
-    The service's own words may quote the prompt, so they stay here.
-    """
-    code = headers.get("x-amzn-ErrorType", "").partition(":")[0] or f"HTTP {status}"
-    told = f"{model} answered {code}{_request(headers)}"
-    if kind := KINDS.get(status):
-        return kind(told, retry_after=_retry_after(headers))
-    if code == "ServiceQuotaExceededException":
-        return Throttled(told, retry_after=QUOTA_WAIT)
-    if status in DENIED or "operation not allowed" in _words(content):
-        return AccessDenied(
-            f"{told}: may this role call the model, and has the account access to it?"
-        )
-    words = _words(content)
-    if status == NOT_FOUND or any(sign in words for sign in NOT_ON_DEMAND):
-        return ModelUnknown(
-            f"{told}: it cannot be asked in this Region, or only by an inference profile"
-        )
-    if any(sign in words for sign in TOO_LONG):
-        return ContextOverflow(f"{told}: the prompt is longer than the model can read")
-    return RecordInvalid("invalid_request", told)
+def told_of(headers: Mapping[str, str], waited_ms: int) -> Told:
+    """Read what the headers of InvokeModel's answer tell; where they tell no latency, it is how long we waited."""
+    latency_ms = _count(headers, "Invocation-Latency")
+    return Told(
+        input_tokens=_count(headers, "Input-Token-Count"),
+        output_tokens=_count(headers, "Output-Token-Count"),
+        latency_ms=waited_ms if latency_ms is None else latency_ms,
+        request_id=headers.get("x-amzn-RequestId"),
+    )
 
 
-def _request(headers: Mapping[str, str]) -> str:
-    request_id = headers.get("x-amzn-RequestId")
-    return f" (request {request_id})" if request_id else ""
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds from ``Retry-After`` (RFC 9110, its number form) or milliseconds from AWS's own header."""
-    try:
-        if ours := headers.get("x-amz-retry-after"):
-            return int(ours) / 1000
-        return float(headers["Retry-After"])
-    except (KeyError, ValueError):
-        return None
-
-
-def _words(content: bytes) -> str:
-    try:
-        fields: Any = orjson.loads(content)
-        return str(fields["message"]).lower()
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return ""
+def _count(headers: Mapping[str, str], name: str) -> int | None:
+    told = headers.get(f"X-Amzn-Bedrock-{name}", "")
+    return int(told) if told.isascii() and told.isdigit() else None

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from batchwright.contract import LARGEST_CONTRACT, LONGEST_NAME_SHOWN, NAME, Contract, read_contract
+from batchwright.contract import LARGEST_CONTRACT, NAME, Contract, read_contract
 from batchwright.errors import Refused
 from batchwright.places import contract_key
+from batchwright.suiting import LONGEST_NAME_SHOWN
 
 if TYPE_CHECKING:
     from batchwright.cli.stack import Stack

@@ -4,28 +4,32 @@ Twice as fast as reading first and checking then, and one line of Python a recor
 """
 
 import re
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 import orjson
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw
 
 from batchwright.errors import RecordInvalid
 from batchwright.lines import LONGEST_LINE, Line
+from batchwright.shapes import Fraction, Name, Shape, TokenLimit, Zero
+
+__all__ = [
+    "Fraction",
+    "Name",
+    "Shape",
+    "TokenLimit",
+    "Zero",
+    "check_default",
+    "check_portable",
+    "check_text",
+    "invalid",
+    "read_part",
+    "read_shape",
+]
 
 LONGEST_NAME_SHOWN = 64
 NOT_OF_THE_SHAPE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-# More than any model writes; and a sum over any file stays a number that every store can hold.
-type TokenLimit = Annotated[int, Meta(ge=1, le=1_000_000)]
-type Name = Annotated[str, Meta(min_length=1)]
-type Fraction = Annotated[float, Meta(ge=0, le=1)]
-# Asks for nothing: a parameter that is taken only where it says what happens anyway.
-type Zero = Annotated[float, Meta(ge=0, le=0)]
-
-
-class Shape(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """Base of the shapes that lines must have: nothing unknown."""
 
 
 def read_shape[S](decoder: msgspec.json.Decoder[S], line: Line, id_field: str) -> S:

@@ -17,14 +17,13 @@ from batchwright.dialects.openai import (
     check_url,
     unanswered_line,
 )
+from batchwright.embedding import NEUTRAL
 from batchwright.lines import Line, lines
 from batchwright.record import Record
 from batchwright.request import Request, estimated_tokens
 
 URL = "/v1/embeddings"
 MOST_TEXTS = 2048
-# The body that every embedding model can be asked with: the contract makes the route's own of it.
-NEUTRAL = "embedding"
 
 
 class Body(Shape, frozen=True, kw_only=True):
@@ -76,12 +75,16 @@ class OpenAIEmbeddings:
             record_id=record_id,
             model=body.model,
             embeds=True,
+            texts=len(texts),
+            dimensions=body.dimensions,
             input_tokens=estimated_tokens(texts),
             shape=body,
         )
 
     def request(self, record: Record) -> Request:
-        """Return the texts, and how long the vectors are wished, in no model's own words."""
+        """Return the texts, and how long the vectors are wished, in no model's own words: the contract puts it into
+        those of the route's.
+        """
         asked: Body = record.shape
         body: dict[str, Any] = {"texts": _texts(asked)}
         if asked.dimensions is not None:

@@ -187,8 +187,9 @@ class Worker:
         return settled
 
     def _to_ask(self, item: Item, route: Route, request: Request) -> Asked:
+        contract = self._job.contract_digest or ""
         request_digest = digest_of_request(
-            route.model, request.body, self._job.contract_digest or ""
+            route.model, request.body, contract, family=request.family
         )
         asked = Asked(
             model=route.model,

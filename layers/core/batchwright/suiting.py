@@ -1,0 +1,50 @@
+"""Which models read a line, as far as their names tell."""
+
+from batchwright.embedding import NEUTRAL, offer_of
+from batchwright.errors import RecordInvalid
+from batchwright.families import EMBEDDING, family_of
+from batchwright.record import Record
+
+LONGEST_NAME_SHOWN = 64
+
+
+def suits(model: str, record: Record) -> bool:
+    """Whether a model reads such a line."""
+    if record.embeds and not record.native:
+        return offer_of(model) is not None
+    family = family_of(model)
+    if family is None:
+        return True
+    return family == record.family if record.family else family not in EMBEDDING
+
+
+def first_suiting(record: Record, served: tuple[str, ...]) -> str | None:
+    """Return the first of the stack's models that reads such a line."""
+    named = (model for model in served if "*" not in model)
+    return next((model for model in named if suits(model, record)), None)
+
+
+def mismatch(target: str, record: Record) -> RecordInvalid:
+    """Return the fault of a line that a model does not read."""
+    if record.family not in {None, NEUTRAL}:
+        wanted = f"a body of the family {record.family}"
+    else:
+        wanted = "for vectors" if record.embeds else "for text"
+    return RecordInvalid(
+        "model_mismatch",
+        f"the line asks {wanted}, {target[:LONGEST_NAME_SHOWN]!r} does not answer that:"
+        " name a model that does in the contract and in ModelArns",
+        param="model",
+        record_id=record.record_id,
+    )
+
+
+def without_schema(contract: str, record: Record) -> RecordInvalid:
+    """Return the fault of a line whose answer cannot be held to the contract's schema."""
+    return RecordInvalid(
+        "invalid_request",
+        f"contract {contract!r} wants answers of a schema, which cannot be added to what InvokeModel is asked:"
+        " name a contract without response: for this file",
+        param="modelInput" if record.native else "body.input",
+        record_id=record.record_id,
+    )
