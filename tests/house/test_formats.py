@@ -113,7 +113,7 @@ def table() -> dict[str, dict[str, set[str]]]:
     rows = [
         row for row in section[: section.index("\n## ", 3)].splitlines() if row.startswith("| `")
     ]
-    found = {}
+    found: dict[str, dict[str, set[str]]] = {}
     for row in rows:
         name, *cells = (re.findall(r"`([^`]+)`", cell) for cell in row.strip("|").split("|"))
         found |= {each: dict(zip(COLUMNS, map(set, cells), strict=True)) for each in name}

@@ -1,6 +1,5 @@
 """The shapes of file that Batchwright takes, one a module; answers leave in the shape that came."""
 
-from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from typing import Any, Protocol
@@ -22,6 +21,7 @@ OF_OBJECTS = {
     "openai_embeddings": ("openai_embeddings", "OpenAIEmbeddings"),
     "openai_chat": ("openai_chat", "OpenAIChat"),
     "bedrock_converse": ("converse", "Converse"),
+    "bedrock_invoke": ("invoke_model", "InvokeModel"),
     "gemini": ("gemini", "Gemini"),
     "vertex": ("gemini", "Vertex"),
 }
@@ -49,7 +49,7 @@ def detect(first: Line, contract: Contract, wanted: str | None = None) -> Dialec
     except orjson.JSONDecodeError:
         return _of_text(content, first.number, contract)
     if isinstance(fields, dict):
-        return _of_fields(fields, first.number)
+        return _of_fields(fields, first.number, contract)
     return _of_text(content, first.number, contract)
 
 
@@ -57,12 +57,12 @@ def open_dialect(name: str, contract: Contract, header: bytes | None) -> Dialect
     """Return the dialect that :func:`detect` found, for a worker on one chunk."""
     if name in TABLES:
         return _table(header or b"", 1, contract)
-    return _of_name(name)()
+    return _of_objects(name, contract)
 
 
 def errors_inline(name: str) -> bool:
     """Whether a dialect's output holds the failures, too, between the answers."""
-    return name in OF_OBJECTS and _of_name(name)().errors_inline
+    return name in OF_OBJECTS and bool(_class_of(name).errors_inline)
 
 
 class Speaker(Dialect, Protocol):
@@ -73,13 +73,17 @@ class Speaker(Dialect, Protocol):
         ...
 
 
+def _of_objects(name: str, contract: Contract) -> Speaker:
+    made = _class_of(name)
+    # Only native bodies need to know whom the contract asks: some do not tell their family.
+    opened: Speaker = made(contract) if name == "bedrock_invoke" else made()
+    return opened
+
+
 @cache
-def _of_name(name: str) -> Callable[[], Speaker]:
+def _class_of(name: str) -> Any:
     module, class_name = OF_OBJECTS[name]
-    found: Callable[[], Speaker] = getattr(
-        import_module(f"batchwright.dialects.{module}"), class_name
-    )
-    return found
+    return getattr(import_module(f"batchwright.dialects.{module}"), class_name)
 
 
 def _wanted(name: str, first: Line, contract: Contract) -> Dialect:
@@ -88,9 +92,9 @@ def _wanted(name: str, first: Line, contract: Contract) -> Dialect:
     return open_dialect(name, contract, first.content)
 
 
-def _of_fields(fields: dict[str, Any], line: int) -> Dialect:
+def _of_fields(fields: dict[str, Any], line: int, contract: Contract) -> Dialect:
     for name in OF_OBJECTS:
-        dialect = _of_name(name)()
+        dialect = _of_objects(name, contract)
         if dialect.speaks(fields):
             return dialect
     raise Refused("unknown_dialect", f"line {line} is JSON of no known dialect{KNOWN}", line=line)
