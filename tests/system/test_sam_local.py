@@ -34,7 +34,9 @@ def test_sam_local_is_given_what_is_deployed_and_where_the_cloud_is(cloud: Cloud
     resources = deployed_template(cloud, endpoints)["Resources"]
 
     functions = {
-        name: made["Properties"] for name, made in resources.items() if name != "CoreLayer"
+        name: made["Properties"]
+        for name, made in resources.items()
+        if name not in {"CoreLayer", "ParquetLayer"}
     }
     assert {name: made["Handler"] for name, made in functions.items()} == {
         "AdmitFunction": "admit.handler",
@@ -54,6 +56,8 @@ def test_sam_local_is_given_what_is_deployed_and_where_the_cloud_is(cloud: Cloud
         )
     admit = functions["AdmitFunction"]["Environment"]["Variables"]
     assert admit["STATE_MACHINE_ARN"] == cloud.outputs()["StateMachineArn"]
-    assert (
-        Path(resources["CoreLayer"]["Properties"]["ContentUri"]) / "python/batchwright"
-    ).is_dir()
+    layers = {"CoreLayer": "batchwright", "ParquetLayer": "pyarrow"}
+    for name, package in layers.items():
+        assert (Path(resources[name]["Properties"]["ContentUri"]) / "python" / package).is_dir()
+    assert functions["PlanFunction"]["Layers"] == [{"Ref": name} for name in layers]
+    assert functions["InvokeFunction"]["Layers"] == [{"Ref": "CoreLayer"}]
