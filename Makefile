@@ -3,6 +3,7 @@ ENGINE ?= llama
 PYTHON := .venv/bin/python
 CLOUD := $(PYTHON) -m tests.emulator.cloud
 UV := tests/emulator/setup.sh uv
+EXPORT := $(UV) export --quiet --no-dev --no-default-groups --no-emit-project --no-hashes --no-annotate --no-header
 PINS := tests/emulator/requirements
 
 .DEFAULT_GOAL := help
@@ -38,8 +39,8 @@ bench: setup ## measure speed and memory against their targets (make bench ONLY=
 
 lock: ## choose the newest versions that fit, of everything
 	@$(UV) lock --upgrade
-	@$(UV) export --quiet --no-dev --no-default-groups --no-emit-project --no-hashes --no-annotate --no-header \
-		-o layers/core/requirements.txt
+	@$(EXPORT) -o layers/core/requirements.txt
+	@$(EXPORT) --extra parquet | grep -vxFf layers/core/requirements.txt >layers/parquet/requirements.txt
 	@for tool in sam ministack; do $(UV) pip compile --quiet --upgrade --universal --python-version 3.13 \
 		--no-annotate --no-header $(PINS)/$$tool.in -o $(PINS)/$$tool.txt || exit; done
 

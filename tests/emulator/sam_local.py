@@ -27,6 +27,7 @@ from tests.emulator.cloud import Cloud
 from tests.emulator.server import ServerFailed
 
 KEPT = ("Handler", "Runtime", "Architectures", "MemorySize", "Timeout")
+LAYERS = ("CoreLayer", "ParquetLayer")
 SUBNET = "{{(index .IPAM.Config 0).Subnet}}"
 log = logging.getLogger("sam_local")
 
@@ -73,11 +74,16 @@ async def relayed(url: str, address: str) -> AsyncIterator[str]:
 
 def deployed_template(cloud: Cloud, endpoints: dict[str, str]) -> dict[str, Any]:
     """Return the functions of the stack as they are deployed, with nothing left to resolve."""
-    layer = {"ContentUri": str(stack.BUILT / "CoreLayer")}
-    resources = {"CoreLayer": {"Type": "AWS::Serverless::LayerVersion", "Properties": layer}}
+    layers = {
+        name: {
+            "Type": "AWS::Serverless::LayerVersion",
+            "Properties": {"ContentUri": str(stack.BUILT / name)},
+        }
+        for name in LAYERS
+    }
     return {
         "Transform": "AWS::Serverless-2016-10-31",
-        "Resources": resources
+        "Resources": layers
         | {
             name: {
                 "Type": "AWS::Serverless::Function",
@@ -120,7 +126,12 @@ def _properties(cloud: Cloud, name: str, endpoints: dict[str, str]) -> dict[str,
     return {
         **{key: found[key] for key in KEPT},
         "CodeUri": str(stack.BUILT / name),
-        "Layers": [{"Ref": "CoreLayer"}],
+        "Layers": [
+            {"Ref": name}
+            for layer in found["Layers"]
+            for name in LAYERS
+            if f":layer:{name}" in layer["Arn"]
+        ],
         "Environment": {"Variables": {**found["Environment"]["Variables"], **endpoints}},
     }
 

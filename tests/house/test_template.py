@@ -22,6 +22,7 @@ DOORS = {
     "JobsDeadLetterQueue": ("sqs:*", {"${JobsDeadLetterQueue.Arn}"}),
     "JobEventsTopic": ("sns:Publish", {"${JobEventsTopic}"}),
 }
+LAYERS = {"Plan": ["Core", "Parquet"]}
 FOURTEEN_DAYS = 1209600
 
 # Where a service may act for us without naming the source that it acts for, and why.
@@ -205,11 +206,16 @@ def functions_that_share_or_speak_freely(template: Template) -> Iterator[str]:
             yield f"{name} writes to somebody else's log"
         if function.get("TracingConfig") != {"Mode": "Active"}:
             yield f"{name} is not traced"
-        if function["Runtime"] != "python3.13" or len(function["Layers"]) != 1:
+        if function["Runtime"] != "python3.13" or layers_of(function) != LAYERS.get(verb, ["Core"]):
             yield f"{name} runs on something else"
     for name, group in of_type(template, "AWS::Logs::LogGroup").items():
         if shown(group.get("RetentionInDays")) != "${LogRetentionDays}":
             yield f"{name} keeps log lines for ever"
+
+
+def layers_of(function: Template) -> list[str]:
+    """The layers of a function, without the digest that SAM puts behind their names."""
+    return [shown(layer)[2:].partition("Layer")[0] for layer in function["Layers"]]
 
 
 def histories_that_could_leak(template: Template) -> Iterator[str]:
@@ -275,6 +281,8 @@ BROKEN: list[tuple[Rule, str, object]] = [
     (functions_that_share_or_speak_freely, "PlanFunction.Role", {"Fn::GetAtt": ["AdmitRole", "Arn"]}),
     (functions_that_share_or_speak_freely, "PlanFunction.LoggingConfig", {}),
     (functions_that_share_or_speak_freely, "CloseFunction.TracingConfig", {"Mode": "PassThrough"}),
+    (functions_that_share_or_speak_freely, "PlanFunction.Layers.1", {"Ref": "CoreLayer0"}),
+    (functions_that_share_or_speak_freely, "InvokeFunction.Layers", []),
     (functions_that_share_or_speak_freely, "CloseLogGroup.RetentionInDays", None),
     (histories_that_could_leak, "JobStateMachine.LoggingConfiguration.IncludeExecutionData", True),
     (histories_that_could_leak, "JobStateMachine.LoggingConfiguration.Level", "OFF"),

@@ -57,6 +57,8 @@ def test_sam_local_is_given_what_is_deployed_and_where_the_cloud_is(cloud: Cloud
         )
     admit = functions["AdmitFunction"]["Environment"]["Variables"]
     assert admit["STATE_MACHINE_ARN"] == cloud.outputs()["StateMachineArn"]
-    assert (
-        Path(resources["CoreLayer"]["Properties"]["ContentUri"]) / "python/batchwright"
-    ).is_dir()
+    layers = {"CoreLayer": "batchwright", "ParquetLayer": "pyarrow"}
+    for name, package in layers.items():
+        assert (Path(resources[name]["Properties"]["ContentUri"]) / "python" / package).is_dir()
+    assert functions["PlanFunction"]["Layers"] == [{"Ref": name} for name in layers]
+    assert functions["InvokeFunction"]["Layers"] == [{"Ref": "CoreLayer"}]

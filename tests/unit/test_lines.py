@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
@@ -68,27 +69,31 @@ def test_every_row_of_a_table_is_found_once_with_line_ends_inside_its_quotes(
 @given(
     table=st.lists(
         st.lists(
-            st.tuples(st.booleans(), st.text(st.sampled_from('ab"\n ,'), max_size=6)),
+            st.tuples(st.booleans(), st.text(st.sampled_from('ab"\n ,\t'), max_size=6)),
             min_size=1,
             max_size=3,
         ),
         min_size=1,
     ),
+    separator=st.sampled_from(",\t"),
     size=st.integers(1, 30),
 )
 def test_quotes_inside_plain_cells_open_nothing_as_in_the_csv_module(
-    table: list[list[tuple[bool, str]]], size: int
+    table: list[list[tuple[bool, str]]], separator: str, size: int
 ) -> None:
     def cell(quoted: bool, text: str) -> str:
-        plain = text.replace("\n", "").replace(",", "").lstrip('"') or "-"
+        plain = text.replace("\n", "").replace(separator, "").lstrip('"') or "-"
         return '"' + text.replace('"', '""') + '"' if quoted else plain
 
-    content = "".join(",".join(cell(*each) for each in row) + "\n" for row in table)
+    def read(source: Iterable[str]) -> list[list[str]]:
+        return list(csv.reader(source, delimiter=separator, strict=True))
 
-    found = list(rows(blocks_of(content.encode(), size)))
+    content = "".join(separator.join(cell(*each) for each in row) + "\n" for row in table)
 
-    read = [next(csv.reader([(row.content or b"").decode()], strict=True)) for row in found]
-    assert read == list(csv.reader(io.StringIO(content, newline=""), strict=True))
+    found = list(rows(blocks_of(content.encode(), size), separator=separator.encode()))
+
+    cells = [read([(row.content or b"").decode()])[0] for row in found]
+    assert cells == read(io.StringIO(content, newline=""))
 
 
 def test_a_line_separator_inside_a_json_string_is_no_line_end() -> None:
@@ -127,3 +132,11 @@ def test_a_quote_that_is_never_closed_does_not_swallow_a_long_file() -> None:
 
     assert found[0].content is None
     assert found[-1].content == b"3,last"
+
+
+def test_a_line_that_never_closes_its_quotes_is_looked_at_once() -> None:
+    content = b'"' + b'a"",' * 200_000 + b"\n"
+
+    (found,) = rows([content])
+
+    assert found.content == content.rstrip()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 
 from msgspec import Struct
 
@@ -68,7 +69,12 @@ def lines(
 
 
 def rows(
-    blocks: Iterable[bytes], *, number: int = 1, start: int = 0, longest: int = LONGEST_ROW
+    blocks: Iterable[bytes],
+    *,
+    number: int = 1,
+    start: int = 0,
+    longest: int = LONGEST_ROW,
+    separator: bytes = b",",
 ) -> Iterator[Line]:
     r"""Cut a table at line ends outside of quotes (RFC 4180); a quoted cell may hold line ends.
 
@@ -77,45 +83,39 @@ def rows(
     >>> [row.content for row in rows([b'1,"two\nlines"\n2,19" rack\n3,"a ""b"" c"\n'])]
     [b'1,"two\nlines"', b'2,19" rack', b'3,"a ""b"" c"']
     """
+    whole, rest = _closed(separator)
     held: list[bytes] = []
     first: Line | None = None
     size = 0
     for line in lines(blocks, number=number, start=start, longest=longest):
         size += line.end - line.start
-        if line.content is None or size > longest:
+        content = line.content
+        if content is None or size > longest:
             # A quote that nobody closed must not swallow the file: this row is bad, the next line is a new row.
             yield Line((first or line).number, (first or line).start, line.end, None)
             held, first, size = [], None, 0
-            continue
-        first = first or line
-        held.append(line.content)
-        if not _quoted_at_the_end(line.content, quoted=len(held) > 1):
-            yield Line(first.number, first.start, line.end, b"\n".join(held))
-            held, first, size = [], None, 0
+        elif first is None and (b'"' not in content or whole.fullmatch(content)):
+            yield line
+            size = 0
+        else:
+            closed = first is not None and rest.fullmatch(content)
+            first = first or line
+            held.append(content)
+            if closed:
+                yield Line(first.number, first.start, line.end, b"\n".join(held))
+                held, first, size = [], None, 0
     if first is not None:
         yield Line(first.number, first.start, first.start + size, b"\n".join(held))
 
 
-# A quoted cell up to its closing quote, or to the end of the line if it does not close; or the rest of a plain cell.
-_CELL = re.compile(rb'"(?:[^"]|"")*(?P<closed>")?[^,]*|[^",][^,]*|')
-_REST = re.compile(rb'(?:[^"]|"")*(?P<closed>")?[^,]*')
-
-
-def _quoted_at_the_end(content: bytes, *, quoted: bool) -> bool:
-    """Whether a line ends inside a quoted cell, if it began ``quoted``."""
-    if b'"' not in content:
-        return quoted
-    place = 0
-    while True:
-        cell = (_REST if quoted else _CELL).match(content, place)
-        if cell is None:
-            return False
-        opened = quoted or content[place : place + 1] == b'"'
-        if opened and not cell["closed"]:
-            return True
-        quoted, place = False, cell.end() + 1  # past the comma
-        if place > len(content):
-            return False
+@cache
+def _closed(separator: bytes) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+    """Return what a line fits that does not end inside quotes: one that begins outside of them, and inside."""
+    quoted = rb'(?:[^"]++|"")*+"[^,]*+'
+    cell = rb'(?:"' + quoted + rb'|[^",][^,]*+|)'
+    more = rb"(?:," + cell + rb")*+"
+    whole, rest = (form.replace(b",", separator) for form in (cell + more, quoted + more))
+    return re.compile(whole), re.compile(rest)
 
 
 def _bare(content: bytes, start: int) -> bytes:

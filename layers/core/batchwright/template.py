@@ -1,16 +1,41 @@
-"""Prompts over the columns of a table: Jinja in its sandbox, where a missing column is an error and never a blank."""
+"""Prompts over the columns of a row: Jinja in its sandbox, where a missing column is an error and never a blank."""
 
+import json
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from batchwright.errors import ContractInvalid, RecordInvalid
 
+
+def shown(value: Any) -> Any:
+    """Return what a prompt shows of a value: nothing of null, and JSON rather than Python's spelling.
+
+    >>> [shown(value) for value in (None, True, ["salt", 5], 0.5, "salt")]
+    ['', 'true', '["salt", 5]', 0.5, 'salt']
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool | list | dict):
+        return json.dumps(value, ensure_ascii=False)
+    return value
+
+
 _SANDBOX = ImmutableSandboxedEnvironment(
     undefined=StrictUndefined,
     autoescape=False,
+    finalize=shown,
     keep_trailing_newline=True,
+)
+UNFILLED = (
+    TemplateError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
 )
 
 
@@ -21,16 +46,27 @@ class Template:
         """Compile it; raises :class:`ContractInvalid` naming the line of a fault."""
         self._name = name
         try:
-            self.columns = frozenset(meta.find_undeclared_variables(_SANDBOX.parse(text)))
+            parsed = _SANDBOX.parse(text)
+            self.columns = frozenset(meta.find_undeclared_variables(parsed))
             self._template = _SANDBOX.from_string(text)
         except TemplateSyntaxError as fault:
             raise ContractInvalid(f"{name}: line {fault.lineno}: {fault.message}") from None
+        self._constant = self._template.render() if "{" not in text else None
+        names = {node.name for node in parsed.find_all(nodes.Name)}
+        self._globals = {name: _SANDBOX.globals[name] for name in names & _SANDBOX.globals.keys()}
 
     def render(self, row: dict[str, Any]) -> str:
-        """Return the prompt for a row; raises :class:`RecordInvalid` where the template cannot be filled."""
+        """Return the prompt for a row; raises :class:`RecordInvalid` where the template cannot be filled.
+
+        The context shares the row: copying Jinja's globals into it takes five times as long as filling a prompt.
+        """
+        if self._constant is not None:
+            return self._constant
+        values = {**self._globals, **row} if self._globals else row
         try:
-            return self._template.render(row)
-        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as fault:
+            context = self._template.new_context(values, shared=True)
+            return "".join(self._template.root_render_func(context))
+        except UNFILLED as fault:
             # The fault's own words may quote the row.
             raise RecordInvalid(
                 "invalid_request",
