@@ -71,6 +71,8 @@ class Source:
 
     pin: Pin
     unfolded: bool
+    dialect: str | None = None
+    """What it is, where its first line should not tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +163,7 @@ class Planner:
         found = (line for line in lines(self._objects.blocks(self._source.pin)) if not line.blank)
         for line in islice(found, LINES_TRIED):
             try:
-                dialect = detect(line, self._contract, self._job.dialect)
+                dialect = detect(line, self._contract, self._source.dialect)
             except Refused as fault:
                 refusal = refusal or fault
                 if fault.code not in UNTOLD:

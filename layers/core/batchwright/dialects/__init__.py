@@ -25,8 +25,10 @@ OF_OBJECTS = {
     "gemini": ("gemini", "Gemini"),
     "vertex": ("gemini", "Vertex"),
 }
-TABLES = ("csv",)
-NAMES = (*OF_OBJECTS, *TABLES)
+# These are filled into the contract's prompt.
+TABLES = ("csv", "tsv")
+ROWS = ("rows_jsonl", "parquet")
+NAMES = (*OF_OBJECTS, *TABLES, *ROWS)
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 KNOWN = "; docs/formats.md tells the dialects, and --dialect says which it is"
 
@@ -56,7 +58,9 @@ def detect(first: Line, contract: Contract, wanted: str | None = None) -> Dialec
 def open_dialect(name: str, contract: Contract, header: bytes | None) -> Dialect:
     """Return the dialect that :func:`detect` found, for a worker on one chunk."""
     if name in TABLES:
-        return _table(header or b"", 1, contract)
+        return _table(header or b"", 1, contract, name)
+    if name in ROWS:
+        return _rows(contract, name)
     return _of_objects(name, contract)
 
 
@@ -97,6 +101,10 @@ def _of_fields(fields: dict[str, Any], line: int, contract: Contract) -> Dialect
         dialect = _of_objects(name, contract)
         if dialect.speaks(fields):
             return dialect
+    if contract.prompt is not None:
+        from batchwright.dialects.jsonrows import JsonRows  # noqa: PLC0415 - jinja2 costs a cold start
+
+        return JsonRows.of_first(fields, line, contract)
     raise Refused("unknown_dialect", f"line {line} is JSON of no known dialect{KNOWN}", line=line)
 
 
@@ -117,7 +125,13 @@ def _of_text(content: bytes, line: int, contract: Contract) -> Dialect:
     return _table(content, line, contract)
 
 
-def _table(header: bytes, line: int, contract: Contract) -> Dialect:
+def _table(header: bytes, line: int, contract: Contract, name: str | None = None) -> Dialect:
     from batchwright.dialects.table import Table  # noqa: PLC0415 - jinja2 costs a cold start
 
-    return Table.of_header(header, line, contract)
+    return Table.of_header(header, line, contract, name)
+
+
+def _rows(contract: Contract, name: str) -> Dialect:
+    from batchwright.dialects.jsonrows import JsonRows  # noqa: PLC0415 - jinja2 costs a cold start
+
+    return JsonRows(contract, name)

@@ -22,7 +22,7 @@ from batchwright.request import BYTES_PER_TOKEN, IMAGE_TOKENS, Request, tokens_i
 
 AT = "modelInput"
 TOP = msgspec.json.Decoder(dict[str, Raw])
-PICTURES = {"image", "image_url"}
+PICTURES = ("image", "image_url")
 
 
 class InvokeModel:

@@ -17,7 +17,7 @@ from batchwright.outcome import add_costs
 from batchwright.places import checkpoint_key, job_key, plan_key, problems_key, unfolded_key
 from batchwright.planning import Planner, Progress, Sinks, Source, Total, problem_line
 from batchwright.ports import Clock, Events, Jobs, Objects, Upload
-from batchwright.unfolding.choose import Unfold, unfolder
+from batchwright.unfolding.choose import Unfolding, unfolding_of
 
 STEP = "plan"
 # More ids than this that occur twice are no slip of the pen: the first so many are told, and the file is refused.
@@ -149,16 +149,16 @@ class Run:
             raise Refused(refusal.code, refusal.message, line=refusal.line)
         pin = self._job.pinned()
         with _readable(pin):
-            unfold = unfolder(pin, self._objects, self._job.terms())
-            if unfold is not None and not self._unfolded(unfold):
-                return False
-            source = Source(pin=pin, unfolded=False)
-            if unfold is not None:
+            source = Source(pin=pin, unfolded=False, dialect=self._job.dialect)
+            if unfolding := unfolding_of(self._job, pin, self._objects):
+                if not self._unfolded(unfolding):
+                    return False
                 pin = self._objects.pin(unfolded_key(self._job.job_id))
-                source = Source(pin=pin, unfolded=True)
+                dialect = unfolding.dialect or self._job.dialect
+                source = Source(pin=pin, unfolded=True, dialect=dialect)
             return self._read(source)
 
-    def _unfolded(self, unfold: Unfold) -> bool:
+    def _unfolded(self, unfolding: Unfolding) -> bool:
         """Write the unfolded input; return whether it is whole."""
         point = self._checkpoint
         if point.reading is not None:
@@ -166,7 +166,7 @@ class Run:
         upload = self._upload(unfolded_key(self._job.job_id), point.unfolding)
         done = point.unfolded or 0
         try:
-            for piece in unfold(done):
+            for piece in unfolding.pieces(done):
                 upload.write(piece)
                 done += 1
                 if self._late():

@@ -1,30 +1,65 @@
-"""Which inputs are unfolded before they are planned, and how."""
+"""Which inputs are unfolded before they are planned, and how: what they hold decides, and not their names."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 
-from batchwright.contract import Contract
-from batchwright.job import Pin
+from batchwright.errors import Refused
+from batchwright.job import Job, Pin
 from batchwright.ports import Objects
 from batchwright.unfolding.compressed import is_compressed, unpacked
+from batchwright.unfolding.parquet import is_parquet, parquet_rows
+from batchwright.unfolding.ranged import RangedFile
+from batchwright.unfolding.requests import is_requests_body, requests
 
 HEAD = 64 * 1024
 
-type Unfold = Callable[[int], Iterator[bytes]]
-"""Yields the unfolded bytes in pieces, without the first so many."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfolding:
+    """How one input is unfolded."""
+
+    pieces: Callable[[int], Iterator[bytes]]
+    """Yields the unfolded bytes in pieces, without the first so many."""
+    dialect: str | None = None
+    """What the lines then are, where they do not tell."""
 
 
-def unfolder(pin: Pin, objects: Objects, contract: Contract) -> Unfold | None:
-    """Return how an input is unfolded, ``None`` where it is a run of lines as it is.
+def unfolding_of(job: Job, pin: Pin, objects: Objects) -> Unfolding | None:
+    """Return how a job's input is unfolded, ``None`` where it is a run of lines as it is.
 
-    What it holds decides, and not its name.
+    Raises :class:`Refused` where it is of a kind that is not read.
     """
     head = objects.read_pinned(pin, span=(0, min(HEAD, pin.size)))
-    if is_compressed(head):
-        return lambda skip: _skipped(unpacked(objects.blocks(pin)), skip)
-    return None
+    packed = is_compressed(head)
+
+    def blocks() -> Iterator[bytes]:
+        return unpacked(objects.blocks(pin)) if packed else objects.blocks(pin)
+
+    if packed:
+        head = _head(blocks())
+    if is_parquet(head) and job.dialect in {None, "parquet"}:
+        return _of_parquet(pin, objects, packed=packed)
+    if is_requests_body(head) and job.dialect in {None, "anthropic"}:
+        return Unfolding(pieces=lambda skip: _skipped(requests(blocks()), skip))
+    return Unfolding(pieces=lambda skip: _skipped(blocks(), skip)) if packed else None
+
+
+def _of_parquet(pin: Pin, objects: Objects, *, packed: bool) -> Unfolding:
+    if packed:
+        raise Refused("corrupt_input", "Parquet is packed inside; drop the file as it was before")
+    file = RangedFile(pin.size, lambda start, end: objects.read_pinned(pin, span=(start, end)))
+    return Unfolding(pieces=lambda skip: parquet_rows(file, skip), dialect="parquet")
+
+
+def _head(blocks: Iterator[bytes]) -> bytes:
+    head = b""
+    for block in blocks:
+        head += block
+        if len(head) >= HEAD:
+            break
+    return head
 
 
 def _skipped(pieces: Iterator[bytes], skip: int) -> Iterator[bytes]:
-    for _ in zip(range(skip), pieces):  # noqa: B905 - as many as there are
-        pass
-    return pieces
+    return islice(pieces, skip, None)
