@@ -9,7 +9,7 @@ from batchwright.completion import Completion, fault_of
 from batchwright.digest import digest_of_request
 from batchwright.errors import MalformedCompletion
 from batchwright.families import EMBEDDING, FAMILIES
-from batchwright.natives import NATIVES, Told, completion_of
+from batchwright.natives import NAMES, Told, completion_of, native
 from batchwright.request import Request
 from batchwright.usage import Usage
 from tests.natives import COHERE_EMBED, LLAMA, NOVA, PLAIN
@@ -243,7 +243,7 @@ def test_an_answer_that_says_nothing_or_ends_oddly_is_no_success(
     assert isinstance(fault_of(completed(family, answer)), MalformedCompletion)
 
 
-@pytest.mark.parametrize("family", NATIVES)
+@pytest.mark.parametrize("family", NAMES)
 @pytest.mark.parametrize("answer", [{}, [], None, 5, {"canary": "canary"}])
 def test_what_no_family_writes_is_malformed(family: str, answer: object) -> None:
     with pytest.raises(MalformedCompletion) as caught:
@@ -289,14 +289,16 @@ def test_whatever_is_odd_about_an_answer_it_is_read_or_malformed(
     fault_of(completion)
 
 
+def test_every_family_knows_its_name() -> None:
+    assert [native(name).name for name in NAMES] == [*NAMES]
+
+
 def test_every_family_that_can_be_asked_natively_is_one_that_models_are_told_by() -> None:
-    assert NATIVES.keys() == FAMILIES.keys() - {"other_embed"} == PLAIN.keys()
-    assert {name for name, native in NATIVES.items() if native.embeds} == EMBEDDING - {
-        "other_embed"
-    }
+    assert set(NAMES) == FAMILIES.keys() - {"other_embed"} == PLAIN.keys()
+    assert {name for name in NAMES if native(name).embeds} == EMBEDDING - {"other_embed"}
 
 
-@pytest.mark.parametrize("family", [name for name in NATIVES if not NATIVES[name].embeds])
+@pytest.mark.parametrize("family", [name for name in NAMES if not native(name).embeds])
 def test_the_limit_is_read_and_written_where_the_family_says_it(family: str) -> None:
     request = Request(PLAIN[family], family)
 

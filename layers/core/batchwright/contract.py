@@ -13,7 +13,7 @@ from batchwright.digest import digest_of_envelope
 from batchwright.embedding import NEUTRAL, check_offered, native_body
 from batchwright.errors import ContractInvalid, RecordInvalid
 from batchwright.families import EMBEDDING, family_of
-from batchwright.natives import NATIVES
+from batchwright.natives import native
 from batchwright.record import Record
 from batchwright.request import Request
 from batchwright.schema import Schema, structured_output
@@ -119,7 +119,7 @@ class Contract(BaseModel):
         if record.embeds:
             return 0
         limit = route.max_tokens or DEFAULT_MAX_TOKENS
-        cap = NATIVES[record.family].largest_limit if record.native and record.family else None
+        cap = native(record.family).largest_limit if record.native and record.family else None
         return min(limit, cap or limit)
 
     def prepared(

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from batchwright.natives import NATIVES
+from batchwright.natives import NAMES, native
 
 # What a picture costs where nobody has counted it: makers say 1,500 to 1,700 for a large one.
 IMAGE_TOKENS = 1_600
@@ -27,15 +27,14 @@ class Request:
     def max_tokens(self) -> int | None:
         """The most tokens that the answer may have, if the request says."""
         if self.family is not None:
-            native = NATIVES.get(self.family)
-            return native.limit_of(self.body) if native else None
+            return native(self.family).limit_of(self.body) if self.family in NAMES else None
         limit: int | None = self.body.get("inferenceConfig", {}).get("maxTokens")
         return limit
 
     def with_max_tokens(self, limit: int) -> "Request":
         """Return the same request with another limit."""
         if self.family is not None:
-            return Request(NATIVES[self.family].with_limit(self.body, limit), self.family)
+            return Request(native(self.family).with_limit(self.body, limit), self.family)
         inference = {**self.body.get("inferenceConfig", {}), "maxTokens": limit}
         return Request({**self.body, "inferenceConfig": inference})
 

@@ -16,7 +16,7 @@ from batchwright.dialects.jsonl import check_portable, check_text, invalid, read
 from batchwright.families import family_of
 from batchwright.lines import Line, lines
 from batchwright.natives import native_of
-from batchwright.natives.native import Native, Part
+from batchwright.natives.bodies import Native, Part
 from batchwright.record import Record
 from batchwright.request import BYTES_PER_TOKEN, IMAGE_TOKENS, Request, tokens_in, weight
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from batchwright.natives.native import (
+from batchwright.natives.bodies import (
     Answer,
     Count,
     Objects,

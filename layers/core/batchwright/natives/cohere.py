@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from batchwright.natives.native import (
+from batchwright.natives.bodies import (
     Answer,
     Fault,
     Fields,

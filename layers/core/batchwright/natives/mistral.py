@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from batchwright.natives import chat
-from batchwright.natives.native import (
+from batchwright.natives.bodies import (
     Answer,
     Fault,
     Fields,

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
+from batchwright.natives.bodies import Fault, Fields, Native, Object, Objects, Parts, as_they_are
 from batchwright.natives.chat import Messages, Reply, parts_of, said, silent
-from batchwright.natives.native import Fault, Fields, Native, Object, Objects, Parts, as_they_are
 from batchwright.shapes import Fraction, Shape, TokenLimit
 
 MARKS = {"max_completion_tokens", "reasoning_effort", "response_format"}

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from batchwright.natives.native import Answer, Count, Fields, Native, Parts, Said, told
+from batchwright.natives.bodies import Answer, Count, Fields, Native, Parts, Said, told
 from batchwright.shapes import Shape
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from batchwright.natives.native import Answer, Count, Fields, Native, Parts, Said, text_of
+from batchwright.natives.bodies import Answer, Count, Fields, Native, Parts, Said, text_of
 from batchwright.shapes import Fraction, Shape, TokenLimit
 
 ENDINGS = {
