@@ -126,8 +126,9 @@ def _kind_of(block: Any) -> str | None:
 
 def _tool_result(block: Any) -> dict[str, Any] | None:
     match block:
-        case {"toolResult": {"content": [*_]} as answer}:
-            return {**answer}
+        case {"toolResult": {"content": [*_]}}:
+            answer: dict[str, Any] = block["toolResult"]
+            return answer
     return None
 
 
