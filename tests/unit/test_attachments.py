@@ -134,6 +134,7 @@ def test_a_picture_in_a_tools_answer_is_fetched_too(laptop: Laptop, engine: Scri
         {"toolResult": {"content": "image"}},
         {"toolResult": {"content": [5, None]}},
         {"toolResult": []},
+        {"text": "two in one", "image": {"source": {"s3Location": {"uri": CUP}}}},
     ],
 )
 def test_a_block_of_another_shape_is_left_for_the_model_to_judge(
@@ -442,6 +443,6 @@ def test_sources_are_put_where_addresses_are_and_the_rest_is_left() -> None:
 
     changed = with_sources(messages, [{"bytes": "eA=="}])
 
-    assert [*located(changed)] == []
-    assert [*located(messages)] == [("image", CUP)], "what was given is as it was"
+    assert located(changed) == []
+    assert located(messages) == [("image", CUP)], "what was given is as it was"
     assert changed[0]["content"][1]["image"]["source"] == {"bytes": "eA=="}

@@ -81,17 +81,18 @@ def plain_name(name: str) -> str:
 
 def attachments_of(messages: Iterable[dict[str, Any]]) -> tuple[str, ...]:
     """Return the ``s3://`` addresses in Converse messages."""
-    return tuple(address for _, address in located(messages))
+    return tuple([address for _, address in located(messages)])
 
 
-def located(messages: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Yield what Converse messages name by an ``s3://`` address: its kind of block, and the address."""
-    for message in messages:
-        for block in message["content"]:
-            if kind := _kind_of(block):
-                yield kind, block[kind]["source"]["s3Location"]["uri"]
-            elif answer := _tool_result(block):
-                yield from located([answer])
+def located(messages: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Return what Converse messages name by ``s3://`` addresses: each one's kind of block, and the address."""
+    return [
+        found
+        for message in messages
+        for block in message["content"]
+        if "text" not in block  # planning comes by for every line, and most blocks are texts
+        for found in _located(block)
+    ]
 
 
 def with_sources(
@@ -100,6 +101,14 @@ def with_sources(
     """Return the messages with a source in the place of each address, in the order of :func:`located`."""
     rest = iter(sources)
     return [_with_sources(message, rest) for message in messages]
+
+
+def _located(block: Any) -> Iterator[tuple[str, str]]:
+    if kind := _kind_of(block):
+        yield kind, block[kind]["source"]["s3Location"]["uri"]
+    elif answer := _tool_result(block):
+        for inner in answer["content"]:
+            yield from _located(inner)
 
 
 def _with_sources(message: dict[str, Any], rest: Iterator[dict[str, Any]]) -> dict[str, Any]:
@@ -117,6 +126,8 @@ def _with_source(block: Any, rest: Iterator[dict[str, Any]]) -> Any:
 def _kind_of(block: Any) -> str | None:
     """Return the kind of a block that is named by its address; files may hold blocks of any shape."""
     match block:
+        case {"text": _}:
+            return None
         case {"image": {"source": {"s3Location": {"uri": str()}}}}:
             return "image"
         case {"document": {"source": {"s3Location": {"uri": str()}}}}:
