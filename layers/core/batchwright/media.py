@@ -6,6 +6,7 @@ answers may change between the check and the call, and may be anybody's inner ne
 
 import binascii
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 # docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ImageBlock.html and …_DocumentBlock.html
@@ -30,6 +31,7 @@ DOCUMENTS = {
 ENDINGS = {"jpg": "jpeg", "htm": "html", "markdown": "md"}
 LARGEST_IMAGE = 3_750_000
 LARGEST_DOCUMENT = 4_500_000
+LARGEST = {"image": LARGEST_IMAGE, "document": LARGEST_DOCUMENT}
 DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)(?:;[\w=.+-]+)*;base64,", re.ASCII)
 S3_ADDRESS = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\x00-\x1f]{1,1024}")
 
@@ -77,15 +79,68 @@ def plain_name(name: str) -> str:
     return plain[:200].rstrip() or "document"
 
 
-def attachments_of(messages: list[dict[str, Any]]) -> tuple[str, ...]:
+def attachments_of(messages: Iterable[dict[str, Any]]) -> tuple[str, ...]:
     """Return the ``s3://`` addresses in Converse messages."""
-    return tuple(
-        block[kind]["source"]["s3Location"]["uri"]
+    return tuple([address for _, address in located(messages)])
+
+
+def located(messages: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Return what Converse messages name by ``s3://`` addresses: each one's kind of block, and the address."""
+    return [
+        found
         for message in messages
         for block in message["content"]
-        for kind in ("image", "document")
-        if kind in block and "s3Location" in block[kind].get("source", ())
-    )
+        if "text" not in block  # planning comes by for every line, and most blocks are texts
+        for found in _located(block)
+    ]
+
+
+def with_sources(
+    messages: Iterable[dict[str, Any]], sources: Iterable[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the messages with a source in the place of each address, in the order of :func:`located`."""
+    rest = iter(sources)
+    return [_with_sources(message, rest) for message in messages]
+
+
+def _located(block: Any) -> Iterator[tuple[str, str]]:
+    if kind := _kind_of(block):
+        yield kind, block[kind]["source"]["s3Location"]["uri"]
+    elif answer := _tool_result(block):
+        for inner in answer["content"]:
+            yield from _located(inner)
+
+
+def _with_sources(message: dict[str, Any], rest: Iterator[dict[str, Any]]) -> dict[str, Any]:
+    return {**message, "content": [_with_source(block, rest) for block in message["content"]]}
+
+
+def _with_source(block: Any, rest: Iterator[dict[str, Any]]) -> Any:
+    if kind := _kind_of(block):
+        return {**block, kind: {**block[kind], "source": next(rest)}}
+    if answer := _tool_result(block):
+        return {**block, "toolResult": _with_sources(answer, rest)}
+    return block
+
+
+def _kind_of(block: Any) -> str | None:
+    """Return the kind of a block that is named by its address; files may hold blocks of any shape."""
+    match block:
+        case {"text": _}:
+            return None
+        case {"image": {"source": {"s3Location": {"uri": str()}}}}:
+            return "image"
+        case {"document": {"source": {"s3Location": {"uri": str()}}}}:
+            return "document"
+    return None
+
+
+def _tool_result(block: Any) -> dict[str, Any] | None:
+    match block:
+        case {"toolResult": {"content": [*_]}}:
+            answer: dict[str, Any] = block["toolResult"]
+            return answer
+    return None
 
 
 def _in_data_url(address: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from msgspec import Struct, field
 
+from batchwright.addresses import keys_of
 from batchwright.chunk import ByteRange, Chunk
 from batchwright.cutting import Cut, Cutter, Mark
 from batchwright.dialects import Dialect, detect
@@ -204,6 +205,8 @@ class Planner:
                 self._check_once(record, line.number)
             else:
                 self.ids.add(record.record_id)
+            if record.attachments:
+                keys_of(record, self._objects.bucket)
             return self._estimate(record)
         except RecordInvalid as fault:
             self._found(problem_of(fault, line.number))

@@ -10,7 +10,7 @@ from batchwright.completion import Completion
 from batchwright.dialects import Dialect
 from batchwright.dialects.dialect import Answered, Unanswered
 from batchwright.digest import digest, idempotency_key
-from batchwright.errors import BatchwrightError, ContentFiltered, Unforeseen
+from batchwright.errors import BatchwrightError, ContentFiltered, RecordInvalid, Unforeseen
 from batchwright.job import Job, Reason, timestamp
 from batchwright.outcome import Ending, Outcome
 from batchwright.prices import cost_usd
@@ -73,7 +73,8 @@ class Settler:
         """Settle a record that was asked and has no answer to release."""
         ending = Ending.BLOCKED if isinstance(fault, ContentFiltered) else Ending.FAILED
         shown = asked.completion if fault.code == "truncated" else None
-        return self._unanswered(item, asked, ending, (fault.code, str(fault), None), at, shown)
+        param = fault.param if isinstance(fault, RecordInvalid) else None
+        return self._unanswered(item, asked, ending, (fault.code, str(fault), param), at, shown)
 
     def at_fault(self, item: Item, at: datetime) -> Settled:
         """Settle a record whose line may not run."""

@@ -5,12 +5,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from batchwright.addresses import check_place
 from batchwright.contract import DEFAULT, NAME, Contract, default_contract, read_contract
 from batchwright.digest import digest, digest_of_envelope
 from batchwright.errors import AlreadyExists, Missing, Refused
 from batchwright.job import Job, JobRow, Pin, Reason, Status, job_id_of, timestamp
 from batchwright.message import Inline, Source, wishes_of
-from batchwright.places import INBOX, UPLOADS, contract_key, inline_key, job_key
+from batchwright.places import INBOX, contract_key, inline_key, job_key
 from batchwright.ports import Clock, Events, Jobs, Objects, Workflows
 
 
@@ -85,7 +86,8 @@ class Door:
     def _admit_object(self, source: Source, body: str) -> Admitted:
         """Admit an object; one that may not run, or is not there, becomes a refused job."""
         try:
-            self._check_place(source)
+            ours = self._world.objects.bucket
+            check_place(source.bucket, source.key, ours=ours, copy_to=INBOX)
             pin = self._pin(source)
         except Refused as refusal:
             return self.refuse(refusal, f"{source} {body}", source.contract)
@@ -117,15 +119,6 @@ class Door:
             )
         except Refused as refusal:
             return Terms(name=name, contract=None, refusal=refusal)
-
-    def _check_place(self, source: Source) -> None:
-        if source.bucket != self._world.objects.bucket:
-            raise Refused(
-                "foreign_bucket",
-                f"only bucket {self._world.objects.bucket!r} is read; copy the file to its {INBOX}",
-            )
-        if not source.key.startswith((INBOX, UPLOADS)):
-            raise Refused("foreign_key", f"only objects under {INBOX} and {UPLOADS} are run")
 
     def _pin(self, source: Source) -> Pin:
         objects = self._world.objects

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from batchwright.asking import Asker, LeftForLater, Pace
+from batchwright.attachments import Attachments
 from batchwright.chunk import Chunk
 from batchwright.chunklog import ChunkLog
 from batchwright.contract import Route
@@ -90,6 +91,7 @@ class Worker:
         self._log = ChunkLog(world.objects, chunk.job_id, chunk.chunk, writer=world.new_id())
         self._pace = Pace(now=world.seconds, chance=world.chance, answered_at=world.seconds())
         self._asker = Asker(world.engine, self._pace, self._time_for_a_call)
+        self._attachments = Attachments(world.objects, self._pace)
         self._asking: dict[int, Asked] = {}
         self._unwritten: list[Settled] = []
         self._full = asyncio.Event()
@@ -174,7 +176,10 @@ class Worker:
         asked = self._to_ask(item, route, request)
         self._asking[item.index] = asked
         try:
-            await self._asker.ask(request, route, asked, self._job.job_id)
+            async with self._attachments.fetched(item.record, request) as fetched:
+                if item.record.attachments:
+                    asked = self._asking[item.index] = self._to_ask(item, route, fetched.told)
+                await self._asker.ask(fetched.request, route, asked, self._job.job_id)
         except (RecordEnds, AskAgain) as fault:
             settled = self._settler.ended(item, asked, fault, self._now())
         except JobStops as fault:
