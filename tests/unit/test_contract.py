@@ -22,6 +22,7 @@ routes:
   - {{engine: bedrock, model: {LITE}, max_tokens: 300, temperature: 0}}
 models: {{gpt-4o-mini: {LITE}, cheap: amazon.nova-micro-v1:0}}
 """
+ASKS = "prompt: {user: 'Read {{ text }}'}\n"
 
 
 def record(model: str | None = None, **said: Any) -> Record:
@@ -70,13 +71,30 @@ def test_a_changed_prompt_changes_the_digest() -> None:
             "response.schema: Value error, minimum: this bound",
         ),
         ("\xff", "is not YAML"),
+        (TRIAGE + "document: {}", "document: it needs a prompt"),
+        (TRIAGE + ASKS + "document: {tokens: 0}", "document.tokens: Input should be"),
+        (TRIAGE + ASKS + "document: {tokens: 10, overlap: 5}", "less than half of tokens"),
+        (TRIAGE + ASKS + "document: {overlap: 5}", "overlap and join need tokens"),
+        (TRIAGE + ASKS + "document: {join: '{{ parts }}'}", "overlap and join need tokens"),
+        (
+            TRIAGE + ASKS + "document: {tokens: 10, join: '{{ texts }}'}",
+            "document.join: a document has no 'texts'; it can use name, parts",
+        ),
+        (
+            TRIAGE + ASKS + "document: {tokens: 10, join: '{% for %}'}",
+            "document.join: line 1",
+        ),
+        (
+            TRIAGE + "prompt: {user: '{{ text }}', system: '{{ title }}'}\ndocument: {}",
+            "prompt.system: a document has no 'title'; it can use name, part, text",
+        ),
         ("just text", "the file: Input should be"),
         (TRIAGE + "strict: 2001-13-45", "is not YAML"),
         (TRIAGE + "response: {schema: {properties: {1: {minimum: 0}}}}", "response.schema"),
     ],
 )
 def test_a_fault_is_told_with_its_path(text: str, told: str) -> None:
-    with pytest.raises(ContractInvalid, match=r"triage|prompt\.user") as caught:
+    with pytest.raises(ContractInvalid, match=r"triage|prompt\.|document\.") as caught:
         read_contract(text.encode("latin-1"), name="triage")
 
     assert told in str(caught.value)
@@ -313,3 +331,14 @@ def test_texts_are_put_into_the_words_of_the_routes_model(
     assert route.model == model
     assert request.body == sent
     assert request.family in {"titan_embed", "cohere_embed"}
+
+
+def test_a_contract_says_how_documents_are_cut_and_joined() -> None:
+    contract = triage(
+        ASKS
+        + "document: {tokens: 1500, overlap: 150, join: '{% for part in parts %}{{ part }}{% endfor %}{{ name }}'}"
+    )
+
+    assert contract.document is not None
+    assert (contract.document.tokens, contract.document.overlap) == (1500, 150)
+    assert Contract.model_validate(contract.to_json()) == contract

@@ -3,13 +3,14 @@
 import re
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import rfc8785
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from batchwright.digest import digest_of_envelope
+from batchwright.document import COLUMNS, JOINED, Document
 from batchwright.embedding import NEUTRAL, check_offered, native_body
 from batchwright.errors import ContractInvalid, RecordInvalid
 from batchwright.families import EMBEDDING, family_of
@@ -78,9 +79,16 @@ class Contract(BaseModel):
     routes: Annotated[tuple[Route, ...], Field(min_length=1, max_length=1)]
     models: dict[str, str] = {}
     prompt: Prompt | None = None
+    document: Document | None = None
     response: ResponseFormat | None = None
     strict: bool = False
     """Whether one bad line refuses the whole file."""
+
+    @model_validator(mode="after")
+    def _check_documents(self) -> Self:
+        if self.document is not None and self.prompt is None:
+            raise ValueError("document: it needs a prompt")
+        return self
 
     def digest(self) -> str:
         """Return the digest of what the author wrote, whatever the order and the layout."""
@@ -234,10 +242,24 @@ def _faults(fault: ValidationError) -> str:
 
 
 def _check_templates(contract: Contract) -> None:
-    if contract.prompt is None:
+    prompt, document = contract.prompt, contract.document
+    if prompt is None:
         return
-    from batchwright.template import Template  # noqa: PLC0415 - jinja2 costs a cold start, and only tables need it
+    columns = COLUMNS if document else None
+    for name, text, known in (
+        ("prompt.system", prompt.system, columns),
+        ("prompt.user", prompt.user, columns),
+        ("document.join", document and document.join, JOINED),
+    ):
+        if text:
+            _check_template(name, text, known)
 
-    for field in ("system", "user"):
-        if text := getattr(contract.prompt, field):
-            Template(text, name=f"prompt.{field}")
+
+def _check_template(name: str, text: str, known: frozenset[str] | None) -> None:
+    from batchwright.template import Template  # noqa: PLC0415 - jinja2 costs a cold start, and only prompts need it
+
+    unknown = Template(text, name=name).columns - (known or frozenset())
+    if known is not None and unknown:
+        raise ContractInvalid(
+            f"{name}: a document has no {min(unknown)!r}; it can use {', '.join(sorted(known))}"
+        )

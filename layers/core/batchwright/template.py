@@ -44,7 +44,7 @@ class Template:
 
     def __init__(self, text: str, *, name: str) -> None:
         """Compile it; raises :class:`ContractInvalid` naming the line of a fault."""
-        self._name = name
+        self.name = name
         try:
             parsed = _SANDBOX.parse(text)
             self.columns = frozenset(meta.find_undeclared_variables(parsed))
@@ -70,6 +70,6 @@ class Template:
             # The fault's own words may quote the row.
             raise RecordInvalid(
                 "invalid_request",
-                f"{self._name} could not be filled from this row ({type(fault).__name__})",
-                param=self._name,
+                f"{self.name} could not be filled from this row ({type(fault).__name__})",
+                param=self.name,
             ) from None

@@ -7,7 +7,7 @@ import orjson
 
 from batchwright.contract import Contract
 from batchwright.dialects.jsonl import invalid, read_shape
-from batchwright.dialects.rows import Rows, named
+from batchwright.dialects.rows import Rows, named, templates_of
 from batchwright.errors import RecordInvalid, Refused
 from batchwright.lines import Line, lines
 from batchwright.record import Record
@@ -23,7 +23,7 @@ class JsonRows(Rows):
 
     def __init__(self, contract: Contract, name: str = NAME) -> None:
         """``contract`` must hold a prompt; ``name`` is that of the file's dialect."""
-        super().__init__(contract)
+        super().__init__(*templates_of(contract))
         self.name = name
 
     @classmethod

@@ -21,20 +21,19 @@ class Filled(NamedTuple):
 
 
 class Rows:
-    """A file of rows under a contract with a prompt; answers are JSON lines that repeat the row."""
+    """A file of rows, each of which fills a prompt; answers are JSON lines that repeat the row."""
 
     errors_inline = False
     header = False
 
-    def __init__(self, contract: Contract) -> None:
-        """Compile the prompt; raises :class:`Refused` where ``contract`` holds none."""
-        if contract.prompt is None:
-            raise Refused("unknown_dialect", f"contract {contract.name!r} holds no prompt for rows")
-        self.id_field = contract.prompt.id
-        self._user = Template(contract.prompt.user, name="prompt.user")
-        system = contract.prompt.system
-        self._system = Template(system, name="prompt.system") if system else None
-        self.wanted = self._user.columns | (self._system.columns if self._system else frozenset())
+    def __init__(
+        self, user: Template, system: Template | None = None, id_field: str = "id"
+    ) -> None:
+        """``id_field`` is the column that names a row."""
+        self.id_field = id_field
+        self._user = user
+        self._system = system
+        self.wanted = user.columns | (system.columns if system else frozenset())
         """The columns that the prompt names."""
 
     def record(self, record_id: str, values: dict[str, Any], row: Any) -> Record:
@@ -45,9 +44,9 @@ class Rows:
         except RecordInvalid as fault:
             fault.record_id = record_id
             raise
-        _check_said("prompt.user", user, record_id)
-        if system is not None:
-            _check_said("prompt.system", system, record_id)
+        _check_said(self._user, user, record_id)
+        if self._system is not None:
+            _check_said(self._system, system or "", record_id)
         return Record(
             record_id=record_id,
             input_tokens=estimated_tokens((user, system or "")),
@@ -57,7 +56,7 @@ class Rows:
     def request(self, record: Record) -> Request:
         """Return the filled prompt."""
         filled: Filled = record.shape
-        return prompt(filled.user, filled.system)
+        return question(filled.user, filled.system)
 
     def answer(self, record: Record, completion: Completion, answered: Answered) -> dict[str, Any]:  # noqa: ARG002
         """Return the row with the answer beside it."""
@@ -92,7 +91,16 @@ class Rows:
         return {"row": record.shape.row if record else None}
 
 
-def prompt(user: str, system: str | None = None) -> Request:
+def templates_of(contract: Contract) -> tuple[Template, Template | None, str]:
+    """Return a contract's prompt, compiled, and its id column; raises :class:`Refused` where it holds no prompt."""
+    prompt = contract.prompt
+    if prompt is None:
+        raise Refused("unknown_dialect", f"contract {contract.name!r} holds no prompt for rows")
+    system = Template(prompt.system, name="prompt.system") if prompt.system else None
+    return Template(prompt.user, name="prompt.user"), system, prompt.id
+
+
+def question(user: str, system: str | None = None) -> Request:
     """Return the request of one question."""
     body: dict[str, Any] = {
         "messages": [{"role": "user", "content": [{"text": user}]}],
@@ -112,6 +120,6 @@ def named(columns: frozenset[str]) -> str:
     return ", ".join(repr(column) for column in sorted(columns))
 
 
-def _check_said(param: str, text: str, record_id: str) -> None:
+def _check_said(template: Template, text: str, record_id: str) -> None:
     if not text or text.isspace():
-        raise invalid(param, "it is blank for this row", record_id)
+        raise invalid(template.name, "it is blank for this row", record_id)

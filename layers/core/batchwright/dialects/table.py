@@ -5,7 +5,7 @@ from functools import partial
 from typing import Self
 
 from batchwright.contract import Contract
-from batchwright.dialects.rows import Rows, named
+from batchwright.dialects.rows import Rows, named, templates_of
 from batchwright.errors import RecordInvalid, Refused
 from batchwright.lines import LONGEST_ROW, Line, rows
 from batchwright.record import Record
@@ -22,7 +22,7 @@ class Table(Rows):
 
     def __init__(self, columns: tuple[str, ...], contract: Contract, name: str = "csv") -> None:
         """``contract`` must hold a prompt; ``name`` is ``csv`` or ``tsv``."""
-        super().__init__(contract)
+        super().__init__(*templates_of(contract))
         self.name = name
         self._columns = columns
         self._separator = SEPARATORS[name]
