@@ -19,6 +19,8 @@ from batchwright.steps.close import World as CloseWorld
 from batchwright.steps.close import close
 from batchwright.steps.invoke import World as InvokeWorld
 from batchwright.steps.invoke import invoke
+from batchwright.steps.join import World as JoinWorld
+from batchwright.steps.join import join
 from batchwright.steps.plan import World as PlanWorld
 from batchwright.steps.plan import plan
 from tests.fakes import (
@@ -137,14 +139,25 @@ class Laptop:
         return self.finish(self.drop(content, key))
 
     def finish(self, job_id: str) -> JobRow:
-        if self.plan(job_id)["state"] == "done":
-            for chunk in self.chunks(job_id):
-                while (answer := asyncio.run(self.invoke(chunk)))["state"] == "more":
-                    pass
-                if answer["state"] == "stopped":
-                    break
+        planned = self.plan(job_id)
+        while planned["state"] == "done" and self._settled(planned) and planned["join"]:
+            planned = self.join(job_id, planned["join"])
         self.close(job_id)
         return self.row(job_id)
+
+    def _settled(self, planned: dict[str, Any]) -> bool:
+        """Run the chunks of a plan; say whether none was stopped."""
+        for line in self.objects.lines(planned["plan"]["key"]):
+            chunk = Chunk.model_validate_json(line)
+            while (answer := asyncio.run(self.invoke(chunk)))["state"] == "more":
+                pass
+            if answer["state"] == "stopped":
+                return False
+        return True
+
+    def join(self, job_id: str, number: int) -> dict[str, Any]:
+        world = JoinWorld(objects=self.objects, jobs=self.jobs, clock=self.clock)
+        return join(job_id, number, world, chunk_records=self.chunk_records, max_concurrency=4)
 
     def row(self, job_id: str) -> JobRow:
         row = self.jobs.get(job_id)

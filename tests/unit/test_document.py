@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from batchwright.completion import Completion
 from batchwright.contract import Contract, Prompt, Route
 from batchwright.dialects.dialect import Answered, Unanswered
-from batchwright.dialects.document import Document, DocumentJoin, joined_request
+from batchwright.dialects.document import Document, DocumentJoin
 from batchwright.document import Document as Terms
 from batchwright.errors import ContractInvalid, RecordInvalid, Refused
 from batchwright.lines import Line
@@ -41,7 +41,7 @@ def piece(**said: Any) -> Line:
 
 
 def group(**said: Any) -> Line:
-    fields = {"round": 1, "place": 2, "parts": ["open", "close"], "missing": [4], "name": "a.md"}
+    fields = {"id": "a.md#join-1-2", "parts": ["open", "close"], "missing": 0, "name": "a.md"}
     return line(json.dumps({**fields, **said}).encode())
 
 
@@ -137,7 +137,9 @@ def test_a_cut_answer_goes_with_its_failure_and_an_unread_piece_has_no_number() 
 
 
 def test_the_answers_are_joined_as_the_contract_says() -> None:
-    asked = joined_request(["{{ open }}", "close"], "a.md", contract())
+    dialect = DocumentJoin(contract())
+
+    asked = dialect.request(dialect.read(group(parts=["{{ open }}", "close"])))
 
     assert texts_of(asked) == ["One summary of a.md: 1. {{ open }} 2. close"]
     assert "system" not in asked.body
@@ -145,7 +147,7 @@ def test_the_answers_are_joined_as_the_contract_says() -> None:
 
 def test_a_contract_without_a_join_joins_nothing() -> None:
     with pytest.raises(ContractInvalid, match=r"document\.join"):
-        joined_request(["open"], "a.md", contract(join=None))
+        DocumentJoin(contract(join=None))
 
 
 def test_a_group_of_answers_is_a_record() -> None:
@@ -153,25 +155,30 @@ def test_a_group_of_answers_is_a_record() -> None:
 
     record = dialect.read(group())
 
-    assert record.record_id == "join-1-2"
-    assert dialect.request(record) == joined_request(["open", "close"], "a.md", contract())
+    assert record.record_id == "a.md#join-1-2"
     assert dialect.answer(record, completion(), Answered(key="k", model="m", at=NOON)) == {
-        "id": "join-1-2",
+        "id": "a.md#join-1-2",
         "part": None,
         "output": "clean",
     }
-    assert dialect.failure("join-1-2", record, None, unanswered("timed_out"))["part"] is None
+    assert dialect.failure("a.md", record, None, unanswered("timed_out"))["part"] is None
+
+
+def test_answers_that_are_missing_are_never_left_out_without_a_word() -> None:
+    with pytest.raises(RecordInvalid, match="1 of 3 answers") as caught:
+        DocumentJoin(contract()).read(group(missing=1))
+
+    assert (caught.value.code, caught.value.record_id) == ("join_incomplete", "a.md#join-1-2")
 
 
 @pytest.mark.parametrize(
     ("content", "param"),
     [
-        (group(parts=[]).content, "parts"),
         (group(parts=["canary", 1]).content, "parts[1]"),
-        (group(round="canary").content, "round"),
+        (group(missing="canary").content, "missing"),
     ],
 )
-def test_a_group_without_answers_is_a_bad_record(content: bytes, param: str) -> None:
+def test_a_group_of_another_shape_is_a_bad_record(content: bytes, param: str) -> None:
     with pytest.raises(RecordInvalid) as caught:
         DocumentJoin(contract()).read(line(content))
 
@@ -183,7 +190,7 @@ def test_a_join_that_comes_out_blank_is_not_asked() -> None:
     blank = contract(join="{% for part in parts %}{{ part }}{% endfor %}")
 
     with pytest.raises(RecordInvalid) as caught:
-        joined_request([" "], "a.md", blank)
+        DocumentJoin(blank).read(group(parts=[" "]))
 
     assert caught.value.param == "document.join"
 

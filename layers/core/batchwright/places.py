@@ -7,6 +7,15 @@ JOBS = "jobs/"
 RESULTS = "results/"
 
 
+def file_name(key: str) -> str:
+    """Return what a file is called, without the folders before it.
+
+    >>> file_name("inbox/summaries/handbook.md")
+    'handbook.md'
+    """
+    return key.rpartition("/")[2]
+
+
 def contract_key(name: str) -> str:
     """Where a contract lies."""
     return f"{CONTRACTS}{name}.yaml"

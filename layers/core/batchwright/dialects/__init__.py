@@ -28,7 +28,8 @@ OF_OBJECTS = {
 # These are filled into the contract's prompt.
 TABLES = ("csv", "tsv")
 ROWS = ("rows_jsonl", "parquet")
-NAMES = (*OF_OBJECTS, *TABLES, *ROWS)
+DOCUMENTS = ("document", "document_join")
+NAMES = (*OF_OBJECTS, *TABLES, *ROWS, "document")
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 KNOWN = "; docs/formats.md tells the dialects, and --dialect says which it is"
 
@@ -61,6 +62,8 @@ def open_dialect(name: str, contract: Contract, header: bytes | None) -> Dialect
         return _table(header or b"", 1, contract, name)
     if name in ROWS:
         return _rows(contract, name)
+    if name in DOCUMENTS:
+        return _document(contract, name)
     return _of_objects(name, contract)
 
 
@@ -135,3 +138,9 @@ def _rows(contract: Contract, name: str) -> Dialect:
     from batchwright.dialects.jsonrows import JsonRows  # noqa: PLC0415 - jinja2 costs a cold start
 
     return JsonRows(contract, name)
+
+
+def _document(contract: Contract, name: str) -> Dialect:
+    from batchwright.dialects.document import Document, DocumentJoin  # noqa: PLC0415 - as above
+
+    return Document(contract) if name == Document.name else DocumentJoin(contract)

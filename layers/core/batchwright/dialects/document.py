@@ -5,13 +5,12 @@ from typing import Any
 import msgspec
 
 from batchwright.contract import Contract
-from batchwright.dialects.jsonl import Name, Shape, invalid, read_shape
+from batchwright.dialects.jsonl import Name, Shape, read_shape
 from batchwright.dialects.rows import Rows, named, templates_of
 from batchwright.document import COLUMNS
-from batchwright.errors import ContractInvalid, Refused
+from batchwright.errors import ContractInvalid, RecordInvalid, Refused
 from batchwright.lines import Line, lines
 from batchwright.record import Record
-from batchwright.request import Request
 from batchwright.template import Template
 
 JOIN = "document.join"
@@ -28,13 +27,12 @@ class PieceLine(Shape, frozen=True, kw_only=True):
 
 
 class JoinLine(Shape, frozen=True, kw_only=True):
-    """Answers to be joined, and the numbers of the records that have none."""
+    """Answers to be joined, and how many of the records that should have one have none."""
 
-    round: int
-    place: int
+    id: Name
+    name: str
     parts: list[str]
-    missing: tuple[int, ...] = ()
-    name: str = ""
+    missing: int
 
 
 PIECES = msgspec.json.Decoder(PieceLine)
@@ -81,20 +79,18 @@ class DocumentJoin(Rows):
     def read(self, line: Line) -> Record:
         """Fill the join from the answers of one group."""
         group = read_shape(JOINS, line, self.id_field)
-        record_id = f"join-{group.round}-{group.place}"
-        if not group.parts:
-            raise invalid("parts", "none of the pieces was answered", record_id)
-        return self.record(record_id, {"name": group.name, "parts": group.parts}, None)
+        if group.missing:
+            # What is left out must not look as if it had been read.
+            raise RecordInvalid(
+                "join_incomplete",
+                f"{group.missing} of {group.missing + len(group.parts)} answers to be joined are not there",
+                record_id=group.id,
+            )
+        return self.record(group.id, {"name": group.name, "parts": group.parts}, None)
 
     def repeated(self, record: Record | None) -> dict[str, Any]:  # noqa: ARG002 - it is of all of them
         """Return that it is of no single piece."""
         return {"part": None}
-
-
-def joined_request(parts: list[str], name: str, contract: Contract) -> Request:
-    """Return what asks for one answer of the answers to a document's pieces; raises :class:`RecordInvalid`."""
-    joins = DocumentJoin(contract)
-    return joins.request(joins.record(name, {"name": name, "parts": parts}, None))
 
 
 def _join_of(contract: Contract) -> Template:

@@ -7,6 +7,7 @@ out the same.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -15,10 +16,10 @@ from batchwright.chunk import Chunk
 from batchwright.chunklog import ChunkLog
 from batchwright.cutting import Cut, Cutter, Mark
 from batchwright.errors import Missing
-from batchwright.job import timestamp
+from batchwright.job import Job, timestamp
 from batchwright.lines import lines
 from batchwright.outcome import Ending
-from batchwright.places import joined_key, plan_key, round_plan_key
+from batchwright.places import file_name, job_key, joined_key, plan_key, round_plan_key
 from batchwright.ports import Clock, Jobs, Objects
 from batchwright.request import tokens_in
 
@@ -41,7 +42,6 @@ class World:
 class Part:
     """The answer to one record of the round before, ``None`` where there is none to release."""
 
-    index: int
     text: str | None
 
     @property
@@ -62,7 +62,8 @@ def join(
         raise Missing(f"job {job_id} has no row")
     objects = world.objects
     before = [chunk for chunk in _planned(job_id, objects) if chunk.round < number]
-    sizes = _write_records(job_id, before, number, objects)
+    job = Job.model_validate_json(objects.read(job_key(job_id)))
+    sizes = _write_records(job, before, number, objects)
     chunks = _chunks(job_id, number, before, sizes, chunk_records)
     _list(round_plan_key(job_id, number), chunks, objects)
     _list(plan_key(job_id), [*before, *chunks], objects)
@@ -92,28 +93,33 @@ def _list(key: str, chunks: list[Chunk], objects: Objects) -> None:
     objects.write(key, b"".join(content))
 
 
-def _write_records(job_id: str, before: list[Chunk], number: int, objects: Objects) -> list[int]:
+def _write_records(job: Job, before: list[Chunk], number: int, objects: Objects) -> list[int]:
     """Write the round's records, and return how long each line is."""
     sizes = []
-    with objects.upload(joined_key(job_id, number)) as upload:
-        for record in _records(job_id, before, number, objects):
+    with objects.upload(joined_key(job.job_id, number)) as upload:
+        for record in _records(job, before, number, objects):
             upload.write(record)
             sizes.append(len(record))
     return sizes
 
 
-def _records(job_id: str, before: list[Chunk], number: int, objects: Objects) -> Iterator[bytes]:
-    """Yield the lines that join what the round before answered, in its order."""
+def _records(job: Job, before: list[Chunk], number: int, objects: Objects) -> Iterator[bytes]:
+    """Yield the lines that join what the round before answered, in its order; the very last has the document's name."""
     answered = (chunk for chunk in before if chunk.round == number - 1)
-    groups = _groups(part for chunk in answered for part in _parts(job_id, chunk, objects))
-    for place, group in enumerate(groups, start=1):
+    groups = _groups(part for chunk in answered for part in _parts(job.job_id, chunk, objects))
+    name = file_name(job.pinned().key)
+    place, group = 1, next(groups)
+    for following in chain(groups, [None]):
+        last = place == 1 and following is None
         record = {
-            "round": number,
-            "place": place,
+            "id": name if last else f"{name}#join-{number}-{place}",
+            "name": name,
             "parts": [part.text for part in group if part.text is not None],
-            "missing": [part.index + 1 for part in group if part.text is None],
+            "missing": sum(part.text is None for part in group),
         }
         yield orjson.dumps(record) + b"\n"
+        if following is not None:
+            place, group = place + 1, following
 
 
 def _parts(job_id: str, chunk: Chunk, objects: Objects) -> list[Part]:
@@ -123,7 +129,7 @@ def _parts(job_id: str, chunk: Chunk, objects: Objects) -> list[Part]:
         for entry in log.read()
         if entry.counted.status is Ending.SUCCEEDED
     }
-    return [Part(index, parts.get(index)) for index in chunk.indexes]
+    return [Part(parts.get(index)) for index in chunk.indexes]
 
 
 def _groups(parts: Iterator[Part]) -> Iterator[list[Part]]:

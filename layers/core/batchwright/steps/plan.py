@@ -84,7 +84,7 @@ def plan(
         "state": "done",
         "plan": {"bucket": world.objects.bucket, "key": plan_key(job_id)},
         "max_concurrency": max_concurrency,
-        "join": 0,
+        "join": int(run.joins),
     }
 
 
@@ -124,8 +124,16 @@ class Run:
         self._chunk_records = chunk_records
         self._late = late
         self._sinks: Sinks | None = None
+        self._dialect = job.dialect
         self._checkpoint = self._found()
         self.first = self._checkpoint == Checkpoint()
+
+    @property
+    def joins(self) -> bool:
+        """Whether the answers to several pieces of a document are joined in a further round."""
+        document = self._job.terms().document
+        several = self.progress.records > 1
+        return several and self._dialect == "document" and bool(document and document.join)
 
     def go_on(self) -> bool:
         """Plan on; return whether planning has come to its end, good or bad."""
@@ -154,8 +162,8 @@ class Run:
                 if not self._unfolded(unfolding):
                     return False
                 pin = self._objects.pin(unfolded_key(self._job.job_id))
-                dialect = unfolding.dialect or self._job.dialect
-                source = Source(pin=pin, unfolded=True, dialect=dialect)
+                self._dialect = unfolding.dialect or self._dialect
+                source = Source(pin=pin, unfolded=True, dialect=self._dialect)
             return self._read(source)
 
     def _unfolded(self, unfolding: Unfolding) -> bool:

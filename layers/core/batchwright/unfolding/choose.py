@@ -4,10 +4,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from batchwright.document import Document
 from batchwright.errors import Refused
 from batchwright.job import Job, Pin
+from batchwright.lines import BYTE_ORDER_MARK
+from batchwright.places import JOBS, file_name
 from batchwright.ports import Objects
 from batchwright.unfolding.compressed import is_compressed, unpacked
+from batchwright.unfolding.document import is_document, pieces
 from batchwright.unfolding.parquet import is_parquet, parquet_rows
 from batchwright.unfolding.ranged import RangedFile
 from batchwright.unfolding.requests import is_requests_body, requests
@@ -30,6 +34,8 @@ def unfolding_of(job: Job, pin: Pin, objects: Objects) -> Unfolding | None:
 
     Raises :class:`Refused` where it is of a kind that is not read.
     """
+    if pin.key.startswith(JOBS):
+        return None  # records that came in a message are lines already
     head = objects.read_pinned(pin, span=(0, min(HEAD, pin.size)))
     packed = is_compressed(head)
 
@@ -42,7 +48,23 @@ def unfolding_of(job: Job, pin: Pin, objects: Objects) -> Unfolding | None:
         return _of_parquet(pin, objects, packed=packed)
     if is_requests_body(head) and job.dialect in {None, "anthropic"}:
         return Unfolding(pieces=lambda skip: _skipped(requests(blocks()), skip))
+    if _is_document(head, job, pin):
+        terms = job.terms().document or Document()
+        name = file_name(pin.key)
+        return Unfolding(
+            pieces=lambda skip: _skipped(pieces(blocks(), name, terms), skip), dialect="document"
+        )
     return Unfolding(pieces=lambda skip: _skipped(blocks(), skip)) if packed else None
+
+
+def _is_document(head: bytes, job: Job, pin: Pin) -> bool:
+    """Whether a file is a document: under a contract for such, but not where its lines tell that they are requests."""
+    if job.dialect is not None:
+        return job.dialect == "document"
+    name = file_name(pin.key).removesuffix(".gz").removesuffix(".zst")
+    return is_document(name, job.terms()) and not head.removeprefix(
+        BYTE_ORDER_MARK
+    ).lstrip().startswith(b"{")
 
 
 def _of_parquet(pin: Pin, objects: Objects, *, packed: bool) -> Unfolding:
