@@ -35,4 +35,9 @@ SAMPLES = {
     "questions.gemini.jsonl": Sample(dialect="gemini", records=8),
     "questions.vertex.jsonl": Sample(dialect="vertex", records=8),
     "products.csv": Sample(dialect="csv", records=6, contract="product-tags"),
+    "products.tsv": Sample(dialect="tsv", records=6, contract="product-tags"),
+    "products.rows.jsonl": Sample(dialect="rows_jsonl", records=6, contract="product-tags"),
+    "products.parquet": Sample(dialect="parquet", records=6, contract="product-tags"),
+    # Five pieces, and the record that joins the answers to them.
+    "handbook.md": Sample(dialect="document", records=6, contract="summarise"),
 }

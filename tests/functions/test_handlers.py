@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -7,9 +8,12 @@ import pytest
 import functions.admit
 import functions.close
 import functions.invoke
+import functions.join
 import functions.plan
 from tests.functions.conftest import BUCKET, Context, LastMoment, event
 from tests.laptop import chat_file
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 pytestmark = pytest.mark.usefixtures("cloud")
 
@@ -39,6 +43,28 @@ def test_the_events_tell_the_way_of_one_job_and_every_handler_takes_its_own() ->
     assert [answer["custom_id"] for answer in answers] == ["mail-1", "mail-2"]
     said = answers[0]["response"]["body"]["choices"][0]["message"]["content"]
     assert said == "Where is my parcel?"
+
+
+def test_the_events_of_a_document_tell_how_its_answers_are_joined() -> None:
+    contract = (DOCS / "contracts/summarise.yaml").read_bytes()
+    boto3.client("s3").put_object(Bucket=BUCKET, Key="contracts/summarise.yaml", Body=contract)
+    functions.admit.handler(event("admit.document-queued"), Context())
+    job = {"job_id": event("join.pieces-answered")["job_id"]}
+    planned = functions.plan.handler(job, Context())
+    assert planned["join"] == event("join.pieces-answered")["round"]
+    for line in read(planned["plan"]["key"]).splitlines():
+        assert functions.invoke.handler(json.loads(line), Context()) == {"state": "done"}
+
+    joined = functions.join.handler(event("join.pieces-answered"), Context())
+
+    assert (joined["state"], joined["join"]) == ("done", 0)
+    for line in read(joined["plan"]["key"]).splitlines():
+        assert functions.invoke.handler(json.loads(line), Context()) == {"state": "done"}
+    functions.close.handler({**job, "failure": None}, Context())
+    answers = [
+        json.loads(line) for line in read(f"results/{job['job_id']}/output.jsonl").splitlines()
+    ]
+    assert [answer["part"] for answer in answers] == [1, 2, None]
 
 
 def test_a_failed_workflow_closes_with_its_reason() -> None:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from batchwright.contract import Contract, Prompt, ResponseFormat, Route, read_contract
+from batchwright.document import Document
 from batchwright.outcome import Ending
 
 ROOT = Path(__file__).parents[2]
@@ -54,16 +55,18 @@ def test_every_code_that_a_user_can_see_is_explained() -> None:
 
 def test_every_field_of_a_contract_is_documented() -> None:
     page = (ROOT / "docs/contracts.md").read_text()
-    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    written = yaml.safe_load(example)
+    example, of_documents = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    written, cut = yaml.safe_load(example), yaml.safe_load(of_documents)
 
-    assert set(written) == set(Contract.model_fields)
+    assert set(written) | set(cut) == set(Contract.model_fields)
+    assert set(cut["document"]) == set(Document.model_fields)
     assert set(written["routes"][0]) == set(Route.model_fields)
     assert set(written["prompt"]) == set(Prompt.model_fields)
     assert set(written["response"]) == {
         field.alias or name for name, field in ResponseFormat.model_fields.items()
     }
     read_contract(example.encode(), name="product-tags")
+    read_contract(of_documents.encode(), name="summaries")
 
 
 @pytest.mark.parametrize("file", sorted(ROOT.glob("docs/contracts/*.yaml")), ids=lambda f: f.name)

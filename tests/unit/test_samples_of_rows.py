@@ -8,9 +8,10 @@ import pytest
 
 from batchwright.contract import Contract, read_contract
 from batchwright.dialects.dialect import Dialect
-from batchwright.dialects.document import Document, joined_request
+from batchwright.dialects.document import Document, DocumentJoin
 from batchwright.dialects.jsonrows import JsonRows
 from batchwright.dialects.table import Table
+from batchwright.lines import Line
 from batchwright.record import Record
 from batchwright.unfolding.document import is_document, pieces
 from batchwright.unfolding.parquet import is_parquet, parquet_rows
@@ -82,9 +83,12 @@ def test_the_handbook_is_cut_into_a_few_pieces() -> None:
 
 
 def test_the_summaries_are_joined_in_order() -> None:
-    (asked,) = texts_of(
-        joined_request(["It opens.", "It closes."], "handbook.md", contract("summarise"))
-    )
+    dialect = DocumentJoin(contract("summarise"))
+    parts = ["It opens.", "It closes."]
+    group = {"id": "handbook.md", "name": "handbook.md", "parts": parts, "missing": 0}
+    content = json.dumps(group).encode()
+
+    (asked,) = texts_of(dialect.request(dialect.read(Line(1, 0, len(content), content))))
 
     assert "the parts of handbook.md" in asked
     assert asked.index("1. It opens.") < asked.index("2. It closes.")
