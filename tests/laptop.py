@@ -44,6 +44,7 @@ class Laptop:
     workflows: ListedWorkflows = field(default_factory=ListedWorkflows)
     events: ListedEvents = field(default_factory=ListedEvents)
     clock: StoppedClock = field(default_factory=StoppedClock)
+    models: tuple[str, ...] = (MODEL, "amazon.nova-lite-v1:0")
     chunk_records: int = 10
     chance: Callable[[], float] = lambda: 0.0
     ids: Any = field(default_factory=itertools.count)
@@ -78,7 +79,7 @@ class Laptop:
             workflows=self.workflows,
             events=self.events,
             clock=self.clock,
-            models=(MODEL, "amazon.nova-lite-v1:0"),
+            models=self.models,
         )
         return admit(body, message_id, world)
 
