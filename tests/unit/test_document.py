@@ -3,7 +3,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchwright.completion import Completion
@@ -195,6 +195,7 @@ def test_a_join_that_comes_out_blank_is_not_asked() -> None:
     assert caught.value.param == "document.join"
 
 
+@settings(deadline=None)
 @given(whole=st.booleans(), place=st.integers(0, 100), change=st.binary(max_size=3))
 def test_reading_raises_nothing_but_that_a_record_is_bad(
     whole: bool, place: int, change: bytes

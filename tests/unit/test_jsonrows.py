@@ -3,7 +3,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchwright.completion import Completion
@@ -197,6 +197,7 @@ def mutated(draw: st.DrawFn) -> bytes:
     return bytes(content)
 
 
+@settings(deadline=None)
 @given(content=mutated())
 def test_reading_raises_nothing_but_that_a_row_is_bad(content: bytes) -> None:
     try:

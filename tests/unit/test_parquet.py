@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchwright.errors import AccessDenied, Refused
@@ -110,6 +110,7 @@ def test_every_column_needs_a_name_of_its_own(names: list[str]) -> None:
     assert caught.value.code == "invalid_header"
 
 
+@settings(deadline=None)
 @given(rows=st.integers(0, 60), group=st.integers(1, 25), skip=st.integers(0, 70))
 def test_rows_are_skipped_wherever_the_row_groups_begin(rows: int, group: int, skip: int) -> None:
     found = read(numbered(rows, row_group_size=group), skip)
@@ -182,6 +183,7 @@ def test_text_that_is_not_utf_8_is_refused_and_not_quoted() -> None:
     assert "canary" not in str(caught.value)
 
 
+@settings(deadline=None)
 @given(place=st.integers(0, 10_000), change=st.integers(1, 255))
 def test_a_byte_that_flipped_raises_nothing_else(place: int, change: int) -> None:
     content = bytearray(numbered(5).getvalue())

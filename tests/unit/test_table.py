@@ -1,6 +1,6 @@
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchwright.completion import Completion
@@ -205,6 +205,7 @@ def test_a_cut_answer_goes_with_its_failure_and_a_row_that_was_not_read_has_none
 
 
 @pytest.mark.parametrize("header", [b"id,name,text", b"id\tname\ttext"])
+@settings(deadline=None)
 @given(content=st.binary() | st.text(st.sampled_from('a",\t\r\n ')).map(str.encode))
 def test_reading_raises_nothing_but_that_a_row_is_bad(header: bytes, content: bytes) -> None:
     opened = table(header)
