@@ -12,6 +12,12 @@ def test_every_sample_and_every_contract_is_known() -> None:
     assert contracts == {sample.contract for sample in SAMPLES.values()} - {"default"}
 
 
+def test_every_sample_stands_in_the_commands_page() -> None:
+    page = (DOCS / "cli.md").read_text()
+
+    assert [name for name in SAMPLES if f"`{name}`" not in page] == []
+
+
 def test_every_contract_reads() -> None:
     for file in (DOCS / "contracts").iterdir():
         read_contract(file.read_bytes(), name=file.stem)

@@ -335,6 +335,14 @@ def test_a_run_that_is_made_again_from_its_checkpoint_changes_nothing(laptop: La
     assert len(laptop.problems(job_id)) == 10
 
 
+def test_a_checkpoint_of_another_version_is_as_good_as_none(laptop: Laptop) -> None:
+    job_id = laptop.drop(chat_file(5))
+    laptop.objects.write(checkpoint_key(job_id, "plan"), b'{"reading": {"line": "one"}}')
+
+    assert laptop.plan(job_id)["state"] == "done"
+    assert laptop.row(job_id).total == 5
+
+
 @pytest.mark.parametrize("pack", [gzip.compress, zstd.compress], ids=["gzip", "zstd"])
 def test_a_compressed_file_runs_like_the_file_that_it_holds(
     laptop: Laptop, pack: Callable[[bytes], bytes]

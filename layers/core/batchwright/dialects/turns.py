@@ -1,5 +1,6 @@
 """Converse's conversation, built message by message."""
 
+from itertools import chain, count
 from typing import Any
 
 
@@ -20,8 +21,23 @@ class Turns:
 
     def body(self, inference: dict[str, Any]) -> dict[str, Any]:
         """Return the request's body; settings that are ``None`` were not said."""
+        _tell_documents_apart(self.messages)
         said = {name: value for name, value in inference.items() if value is not None}
         body: dict[str, Any] = {"messages": self.messages, "inferenceConfig": said}
         if self.system:
             body["system"] = self.system
         return body
+
+
+def _tell_documents_apart(messages: list[dict[str, Any]]) -> None:
+    """Give every document of a request a name of its own: Bedrock takes no two of one name."""
+    taken: set[str] = set()
+    for document in (
+        block["document"]
+        for message in messages
+        for block in message["content"]
+        if "document" in block
+    ):
+        names = chain([document["name"]], (f"{document['name']} {n}" for n in count(2)))
+        document["name"] = next(name for name in names if name not in taken)
+        taken.add(document["name"])

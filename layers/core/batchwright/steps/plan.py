@@ -259,9 +259,10 @@ class Run:
     def _found(self) -> Checkpoint:
         try:
             content = self._objects.read(checkpoint_key(self._job.job_id, STEP))
-        except Missing:
+            return msgspec.json.decode(content, type=Checkpoint)
+        except (Missing, msgspec.DecodeError):
+            # There is none, or code of another version wrote it: nothing is spent yet, so plan from the beginning.
             return Checkpoint()
-        return msgspec.json.decode(content, type=Checkpoint)
 
     def _save(self, checkpoint: Checkpoint) -> None:
         self._checkpoint = checkpoint
