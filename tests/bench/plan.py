@@ -31,8 +31,8 @@ from tests.fakes import MODEL, NOON, ListedEvents, MemoryJobs, StoppedClock
 
 JOB = "0" * 32
 INPUT = "inbox/file.jsonl"
-# What orjson does alone on the machine of the peers' figures is 850 MB/s, and 300 are wanted.
-SHARE_OF_ORJSON = 300 / 850
+# 300 MB/s are wanted on the machine of the peers' figures, where orjson alone does 850: here, in proportion.
+WANTED, ORJSON_THERE = 300, 850
 WORDS = [f"word{number}" for number in range(5000)]
 SYSTEM = (
     "You label the mails that customers write to a coffee shop. Answer with the label, with whether the mail is urgent,"
@@ -76,12 +76,13 @@ def figures() -> Iterator[Figure]:
             told = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - ourselves
         measured = json.loads(told.stdout)
         if shape is SHAPES[0]:
-            yield at_least(f"{shape.name}.speed", measured["speed"], 300, "MB/s of a core")
+            share = WANTED / ORJSON_THERE
+            unit = f"MB/s of a core, orjson alone {measured['orjson']}"
+            target = round(share * measured["orjson"], 1)
+            yield at_least(f"{shape.name}.speed", measured["speed"], target, unit)
+            ratio = round(measured["speed"] / measured["orjson"], 3)
             yield at_least(
-                f"{shape.name}.speed_to_orjson",
-                measured["to_orjson"],
-                round(SHARE_OF_ORJSON, 3),
-                "of orjson alone",
+                f"{shape.name}.speed_to_orjson", ratio, round(share, 3), "of orjson alone"
             )
         yield at_most(f"{shape.name}.peak", measured["peak"], 256, "MB resident")
 
@@ -153,7 +154,7 @@ def measure(root: Path) -> dict[str, float]:
     reading = time.process_time() - began
     return {
         "speed": round(pin.size / planning / 1e6, 1),
-        "to_orjson": round(reading / planning, 3),
+        "orjson": round(pin.size / reading / 1e6, 1),
         "peak": round(peak, 1),
     }
 

@@ -47,17 +47,17 @@ class Cutter:
 
     def add(self, mark: Mark) -> Chunk | None:
         """Add a record; return the chunk that this completes, if one."""
-        cut, ready = self.cut, None
-        filling = cut.open
+        filling, ready = self.cut.open, None
+        weight = self._weight + mark.weight
         if filling and (
             len(filling) >= self._most_records
             or mark.end - filling[0].start > LARGEST_CHUNK
-            or self._weight + mark.weight > HEAVIEST_CHUNK
+            or weight > HEAVIEST_CHUNK
         ):
             ready = self._turn()
-            filling = cut.open
+            filling, weight = self.cut.open, mark.weight
         filling.append(mark)
-        self._weight += mark.weight
+        self._weight = weight
         return ready
 
     def alone(self, mark: Mark, problems: int) -> list[Chunk]:

@@ -107,7 +107,7 @@ class Planner:
         self._chunk_records = chunk_records
         self.ids = Ids(int(job.job_id[:8], 16), progress.ids)
         self._suspects = frozenset(progress.suspects or ())
-        self._routes: dict[tuple[object, ...], tuple[Total, int]] = {}
+        self._routes: dict[object, tuple[Total, int]] = {}
         self._late = False
 
     def run(self, late: Callable[[], bool]) -> bool:
@@ -116,7 +116,7 @@ class Planner:
         Raises :class:`Refused` where the input may not run as a whole.
         """
         self._dialect, header = self._opened()
-        cutter, progress = self._cutter(header), self.progress
+        cutter, progress, check = self._cutter(header), self.progress, self._check
         after = header.start if header else -1
         for line in self._lines(late):
             if self._late:
@@ -125,7 +125,7 @@ class Planner:
             if line.blank or line.start <= after:
                 continue
             before = progress.problem_bytes
-            weight = self._check(line)
+            weight = check(line)
             progress.records += 1
             mark = Mark(line.start, line.end, line.number, weight, before)
             if line.content is None:
@@ -230,8 +230,9 @@ class Planner:
 
     def _estimate(self, record: Record) -> int:
         """Find the record's route, and count what it may use."""
-        vectors = (record.texts, record.dimensions) if record.embeds else None
-        sort = (record.model, record.family, record.native, vectors)
+        sort: object = record.model
+        if record.family is not None or record.embeds:
+            sort = (sort, record.family, record.native, record.texts, record.dimensions)
         known = self._routes.get(sort)
         if known is None:
             route = self._contract.route_for(record, self._job.models)

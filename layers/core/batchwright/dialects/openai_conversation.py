@@ -8,12 +8,10 @@ from msgspec import Struct
 from batchwright.dialects.jsonl import check_text, invalid, is_portable
 from batchwright.dialects.openai_messages import (
     Assistant,
-    Developer,
     FilePart,
     ImagePart,
     Message,
     Part,
-    System,
     TextPart,
     ToolAnswer,
     User,
@@ -39,20 +37,26 @@ def check_messages(
 
     Planning does this for every line: what most lines do not have is looked for once a line, not once a message.
     """
-    _check_first(messages, record_id, at)
     size = 0
-    attached = answering = False
+    begun = attached = answering = False
     for number, message in enumerate(messages):
-        content = message.content
+        kind, content = type(message), message.content
+        if kind is User:
+            begun = True
+        elif kind is Assistant or kind is ToolAnswer:
+            answering = True
+            if not begun:
+                break
         if isinstance(content, str):
             if not content or content.isspace():
                 check_text(f"{at}[{number}].content", content, record_id)
-            size += weight(content)
+            size += len(content) if content.isascii() else weight(content)
         elif content is not None:
             told, more = _check_parts(content, f"{at}[{number}].content", record_id)
             size += told
             attached = attached or more
-        answering = answering or type(message) is Assistant or type(message) is ToolAnswer
+    if not begun:
+        raise invalid(at, "the first turn must be the user's", record_id)
     calls = _check_calls(messages, record_id, at) if answering else 0
     return Findings(tokens_in(size + calls), attached, calls > 0)
 
@@ -65,15 +69,6 @@ def check_arguments(param: str, arguments: str, record_id: str) -> None:
         told = None
     if not isinstance(told, dict) or not is_portable(told):
         raise invalid(param, "a JSON object in a string is wanted", record_id)
-
-
-def _check_first(messages: Sequence[Message], record_id: str, at: str) -> None:
-    for message in messages:
-        if type(message) is User:
-            return
-        if type(message) is not System and type(message) is not Developer:
-            break
-    raise invalid(at, "the first turn must be the user's", record_id)
 
 
 def _check_parts(parts: Sequence[Part], at: str, record_id: str) -> tuple[int, bool]:
