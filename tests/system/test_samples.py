@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -66,7 +67,7 @@ def all_dropped(deployed: StackUnderTest) -> StackUnderTest:
     deployed.behave()
     for file in (DOCS / "contracts").iterdir():
         deployed.put_contract(
-            file.stem, file.read_text().replace("max_tokens: 64", "max_tokens: 9000")
+            file.stem, re.sub(r"max_tokens: \d+", "max_tokens: 9000", file.read_text())
         )
     for name in SAMPLES:
         deployed.drop(key_of(name), (DOCS / "samples" / name).read_bytes())
