@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -172,24 +173,30 @@ def test_a_model_that_only_throttles_is_waited_for_by_the_workflow(stack: StackU
     assert stack.ended("inbox/patient.jsonl").counts()["succeeded"] == 3
 
 
+@contextmanager
+def living(stack: StackUnderTest, function: str, *, seconds: int) -> Iterator[None]:
+    """Let every run of a function be short."""
+    client, name = stack.cloud.client("lambda"), stack.cloud.physical(function)
+    before = client.get_function_configuration(FunctionName=name)["Timeout"]
+    client.update_function_configuration(FunctionName=name, Timeout=seconds)
+    yield
+    client.update_function_configuration(FunctionName=name, Timeout=before)
+
+
 @pytest.fixture
 def short_lived(stack: StackUnderTest) -> Iterator[None]:
-    """Give workers five seconds to live."""
-    function, client = stack.cloud.physical("InvokeFunction"), stack.cloud.client("lambda")
-    before = client.get_function_configuration(FunctionName=function)["Timeout"]
-    client.update_function_configuration(FunctionName=function, Timeout=5)
-    yield
-    client.update_function_configuration(FunctionName=function, Timeout=before)
+    with living(stack, "InvokeFunction", seconds=5):
+        yield
 
 
 @pytest.mark.usefixtures("short_lived")
 def test_a_worker_whose_time_is_up_is_followed_by_another(stack: StackUnderTest) -> None:
     stack.behave(latency_ms=900)
-    before = told_more(stack)
+    before = told_more(stack, "invoke")
 
     row = stack.run("inbox/long.jsonl", chat_file(1000))
 
-    followed = told_more(stack) - before
+    followed = told_more(stack, "invoke") - before
     assert row.counts()["succeeded"] == 1000
     assert row.chunks == 1
     assert followed > 0
@@ -197,8 +204,22 @@ def test_a_worker_whose_time_is_up_is_followed_by_another(stack: StackUnderTest)
     assert row.tally.calls <= 1000 + 200 * followed, "at most those in flight are asked again"
 
 
-def told_more(stack: StackUnderTest) -> int:
-    return "\n".join(stack.logs("invoke")).count('"state":"more"')
+def test_a_file_that_one_run_cannot_plan_is_planned_by_several(stack: StackUnderTest) -> None:
+    before = told_more(stack, "plan")
+    line = json.dumps(chat_line("req-@", "x", model="us.meta.llama9-v1:0")).encode() + b"\n"
+    content = b"".join(line.replace(b"@", b"%d" % number) for number in range(200_000))
+
+    with living(stack, "PlanFunction", seconds=3):
+        row = stack.run("inbox/long-plan.jsonl", content, seconds=120)
+
+    assert told_more(stack, "plan") - before > 0
+    assert row.reason is not None
+    assert row.reason.code == "no_valid_record"
+    assert row.problems == 200_000
+
+
+def told_more(stack: StackUnderTest, step: str) -> int:
+    return "\n".join(stack.logs(step)).count('"state":"more"')
 
 
 def test_a_record_that_the_model_refuses_fails_alone(stack: StackUnderTest) -> None:
