@@ -23,5 +23,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         time_left=lambda: context.get_remaining_time_in_millis() / 1000,
     )
     measure_close(answer.get("status"), late)
-    logger.info("job closed", answer=answer)
+    logger.info("close answered", answer=answer)
     return answer
