@@ -46,6 +46,26 @@ def test_a_file_of_openai_batch_comes_back_as_openai_gives_it(stack: StackUnderT
     assert stack.exists(row.results["receipt"])
 
 
+def test_a_picture_that_a_line_names_is_fetched_from_the_bucket(stack: StackUnderTest) -> None:
+    picture = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x00\x00\x90wS\xde"
+    stack.drop("uploads/cup.png", picture)
+
+    def shown(custom_id: str, name: str) -> dict[str, Any]:
+        place = {"type": "image_url", "image_url": {"url": f"s3://{stack.bucket}/{name}"}}
+        said = {"type": "text", "text": "What is it?"}
+        return chat_line(custom_id, "", messages=[{"role": "user", "content": [place, said]}])
+
+    lines = [shown("there", "uploads/cup.png"), shown("gone", "uploads/gone.png")]
+    lines.append(shown("elsewhere", "results/secret.png"))
+    row = stack.run("inbox/pictures.jsonl", jsonl(lines))
+
+    (answer,) = stack.results(row, "output")
+    assert answer["custom_id"] == "there"
+    assert answer["response"]["body"]["usage"]["prompt_tokens"] > 1600, "the host saw a picture"
+    codes = {line["custom_id"]: line["error"]["code"] for line in stack.results(row, "errors")}
+    assert codes == {"gone": "attachment_missing", "elsewhere": "foreign_key"}
+
+
 def test_a_file_of_bedrock_converse_comes_back_as_batch_inference_gives_it(
     stack: StackUnderTest,
 ) -> None:

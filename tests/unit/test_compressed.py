@@ -83,3 +83,17 @@ def test_bytes_after_the_last_member_are_no_member(pack: object) -> None:
     assert b"".join(unpacked([pack(b"hello") + b"\x00" * 512])) == b"hello"
     with pytest.raises(Refused):
         list(unpacked([pack(b"hello") + b"garbage"]))
+
+
+@packers
+def test_a_file_that_is_honestly_large_ends_at_the_absolute_limit(
+    pack: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert callable(pack)
+    monkeypatch.setattr("batchwright.unfolding.compressed.LARGEST_UNPACKED", 3 * BLOCK)
+
+    assert list(unpacked([pack(os.urandom(2 * BLOCK))]))
+    with pytest.raises(Refused, match="holds more than") as caught:
+        list(unpacked([pack(os.urandom(4 * BLOCK))]))
+
+    assert caught.value.code == "too_large"

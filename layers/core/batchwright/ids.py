@@ -31,14 +31,17 @@ class Ids:
         """
         self.seed = seed
         self.stored = stored
-        self.held = 0
         self._buckets = _empty()
+
+    @property
+    def held(self) -> int:
+        """How many fingerprints are in memory."""
+        return sum(map(len, self._buckets))
 
     def add(self, record_id: str) -> None:
         """Remember an id."""
         mark = xxh3_64_intdigest(record_id.encode(), self.seed)  # as fingerprint(), without a call
         self._buckets[mark % BUCKETS].append(mark)
-        self.held += 1
 
     def put_away(self, put: Put) -> None:
         """Store what is held, as object ``len(stored)``, bucket after bucket."""
@@ -46,7 +49,6 @@ class Ids:
             put(len(self.stored), b"".join(bucket.tobytes() for bucket in self._buckets))
             self.stored.append([len(bucket) * WIDTH for bucket in self._buckets])
             self._buckets = _empty()
-            self.held = 0
 
     def repeated(self, get: Get) -> Iterator[int]:
         """Yield the fingerprints that occur more than once, each once; ``get`` reads a part of a stored object."""

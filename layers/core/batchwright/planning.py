@@ -52,7 +52,6 @@ class Progress(Struct, kw_only=True):
 
     line: int = 1
     start: int = 0
-    records: int = 0
     found: int = 0
     """Problems."""
     problem_bytes: int = 0
@@ -64,6 +63,11 @@ class Progress(Struct, kw_only=True):
     """The fingerprints that occur more than once, once they are known: the input is read again to name the lines."""
     first_lines: dict[str, int] = field(default_factory=dict)
     """Where an id of the suspects stood first, by its digest."""
+
+    @property
+    def records(self) -> int:
+        """How many there are, once the end is reached."""
+        return self.cut.records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,18 +120,17 @@ class Planner:
         Raises :class:`Refused` where the input may not run as a whole.
         """
         self._dialect, header = self._opened()
+        self._read = self._dialect.read
         cutter, progress, check = self._cutter(header), self.progress, self._check
         after = header.start if header else -1
         for line in self._lines(late):
             if self._late:
                 progress.line, progress.start = line.number, line.start
                 return False
-            if line.blank or line.start <= after:
+            if line.start <= after or line.blank:
                 continue
             before = progress.problem_bytes
-            weight = check(line)
-            progress.records += 1
-            mark = Mark(line.start, line.end, line.number, weight, before)
+            mark = Mark(line.start, line.end, line.number, check(line), before)
             if line.content is None:
                 self._write(cutter.alone(mark, progress.problem_bytes))
             elif ready := cutter.add(mark):
@@ -200,7 +203,7 @@ class Planner:
     def _check(self, line: Line) -> int:
         """Check a line; return the tokens that its record may take."""
         try:
-            record = self._dialect.read(line)
+            record = self._read(line)
             if self._suspects:
                 self._check_once(record, line.number)
             else:
