@@ -109,6 +109,23 @@ def test_a_job_whose_workflow_failed_closes_with_what_it_has(laptop: Laptop) -> 
     assert codes == {"workflow_failed"}
 
 
+def test_a_bedrock_file_comes_back_with_bedrocks_manifest(laptop: Laptop) -> None:
+    lines = [converse_line("a", "four"), converse_line("b", "five"), {"recordId": "c"}]
+
+    row = laptop.run(jsonl(lines))
+
+    assert row.results is not None
+    assert json.loads(laptop.objects.read(row.results["manifest"])) == {
+        "totalRecordCount": 3,
+        "processedRecordCount": 3,
+        "successRecordCount": 2,
+        "errorRecordCount": 1,
+        "inputTokenCount": 2,
+        "outputTokenCount": 2,
+    }
+    assert "manifest" not in (laptop.run(chat_file(2)).results or {})
+
+
 def test_a_job_that_could_not_be_planned_closes_with_a_receipt(laptop: Laptop) -> None:
     job_id = laptop.drop(chat_file(2))
 

@@ -30,6 +30,7 @@ OUTPUT, ERRORS, OUTCOMES = "output.jsonl", "errors.jsonl", "outcomes.jsonl"
 STEP = "close"
 # The name under which closing writes into chunk logs.
 CLOSER = "close"
+LONGEST_PLAN_LINE = 4096
 # A guess: an outcome's facts, and a short answer.
 EXPECTED_OUTCOME = 1_500
 
@@ -62,6 +63,12 @@ def assemble(
         assembly = Assembly(job, row, objects, clock, None)
         assembly.run(enough_time)
     return assembly
+
+
+def first_chunk(job_id: str, objects: Objects) -> Chunk:
+    """Return the first chunk of a job's plan, without reading the others."""
+    line, _, _ = objects.read(plan_key(job_id), span=(0, LONGEST_PLAN_LINE)).partition(b"\n")
+    return Chunk.model_validate_json(line)
 
 
 def _kept(objects: Objects, job_id: str) -> dict[str, Any] | None:

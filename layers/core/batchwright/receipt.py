@@ -57,3 +57,19 @@ def receipt_of(
         "files": {name: file.to_json() for name, file in files.items()},
         "version": version,
     }
+
+
+def manifest_of(row: JobRow) -> dict[str, int]:
+    """Return what Bedrock's batch inference says of a job in ``manifest.json.out``
+    (docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-results.html).
+    """
+    counts, usage = row.counts(), row.tally.usage
+    never_asked = counts["expired"] + counts["cancelled"]
+    return {
+        "totalRecordCount": row.total,
+        "processedRecordCount": row.total - never_asked,
+        "successRecordCount": counts["succeeded"],
+        "errorRecordCount": row.total - never_asked - counts["succeeded"],
+        "inputTokenCount": usage.input_tokens,
+        "outputTokenCount": usage.output_tokens,
+    }

@@ -7,15 +7,18 @@ from typing import Any
 import orjson
 
 from batchwright import __version__
-from batchwright.assembly import assemble
+from batchwright.assembly import assemble, first_chunk
 from batchwright.errors import Missing
 from batchwright.job import Job, JobRow, Reason, Status, timestamp
 from batchwright.outcome import Ending, Tally
 from batchwright.places import job_key, problems_key, result_key
 from batchwright.ports import Clock, Events, Jobs, Objects
-from batchwright.receipt import ResultFile, receipt_of
+from batchwright.receipt import ResultFile, manifest_of, receipt_of
 
 RECEIPT = "receipt.json"
+# What Bedrock's batch inference puts beside its output.
+MANIFEST = "manifest.json.out"
+BEDROCK = {"bedrock_converse", "bedrock_invoke"}
 # A run takes no further chunk in the last quarter of its time, at most 60 s: that is for what was read ahead, for the
 # last parts and for the checkpoint. S3 may take minutes to put ten thousand parts together: a run begins with that.
 RESERVE = (0.25, 60.0)
@@ -84,6 +87,10 @@ def _closed(
         updated_at=timestamp(world.clock.now()),
         results=_places(row, files),
     )
+    if row.chunks and first_chunk(job.job_id, world.objects).dialect in BEDROCK:
+        manifest = result_key(job.job_id, MANIFEST)
+        world.objects.write(manifest, orjson.dumps(manifest_of(row)))
+        row = replace(row, results={**(row.results or {}), "manifest": manifest})
     receipt = receipt_of(job, row, files, version=__version__)
     world.objects.write(result_key(job.job_id, RECEIPT), _pretty(receipt))
     world.jobs.change(row)
