@@ -372,11 +372,12 @@ def test_what_lies_in_s3_is_named_on_the_record() -> None:
         shows(
             {"type": "image_url", "image_url": {"url": "s3://box/cup.jpg"}},
             {"type": "file", "file": {"file_data": "s3://box/menu.md"}},
+            {"type": "text", "text": "Is it on the menu?"},
         )
     )
 
     assert record.attachments == ("s3://box/cup.jpg", "s3://box/menu.md")
-    picture, document = CHAT.request(record).body["messages"][0]["content"]
+    picture, document, _ = CHAT.request(record).body["messages"][0]["content"]
     place = {"s3Location": {"uri": "s3://box/cup.jpg"}}
     assert picture == {"image": {"format": "jpeg", "source": place}}
     assert (document["document"]["format"], document["document"]["name"]) == ("md", "document")

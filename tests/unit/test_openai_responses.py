@@ -210,6 +210,7 @@ def test_what_lies_in_s3_is_named_on_the_record() -> None:
             **shows(
                 {"type": "input_image", "image_url": "s3://box/cup.png"},
                 {"type": "input_file", "file_url": "s3://box/menu.pdf"},
+                {"type": "input_text", "text": "Is it on the menu?"},
             )
         )
     )

@@ -1,6 +1,9 @@
 from typing import Any
 
-from batchwright.dialects.turns import Turns
+import pytest
+
+from batchwright.dialects.turns import Turns, attached_to
+from batchwright.errors import RecordInvalid
 
 
 def document(name: str) -> dict[str, Any]:
@@ -32,3 +35,16 @@ def test_every_document_of_a_request_has_a_name_of_its_own() -> None:
 
 def test_only_what_was_said_is_sent() -> None:
     assert Turns().body({"maxTokens": 5, "topP": None})["inferenceConfig"] == {"maxTokens": 5}
+
+
+def test_a_document_needs_a_text_in_its_turn() -> None:
+    alone, beside = Turns(), Turns()
+    alone.add("user", [document("report")])
+    beside.add("user", [document("report")])
+    beside.add("user", [{"text": "Sum it up."}])
+
+    assert attached_to(beside.messages, "body.messages", "r") == ()
+    with pytest.raises(RecordInvalid, match="needs a text") as caught:
+        attached_to(alone.messages, "body.messages", "r")
+
+    assert caught.value.param == "body.messages"

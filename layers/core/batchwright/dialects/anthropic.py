@@ -26,8 +26,8 @@ from batchwright.dialects.jsonl import (
     invalid,
     read_shape,
 )
+from batchwright.dialects.turns import attached_to
 from batchwright.lines import Line, lines
-from batchwright.media import attachments_of
 from batchwright.record import Record
 from batchwright.request import Request
 from batchwright.schema import read_schema, structured_output
@@ -122,7 +122,9 @@ class Anthropic:
             family="anthropic" if params.top_k is not None else None,
             input_tokens=tokens,
             max_tokens=params.max_tokens,
-            attachments=attachments_of(turns_of(None, params.messages).messages)
+            attachments=attached_to(
+                turns_of(None, params.messages).messages, "params.messages", record_id
+            )
             if attached
             else (),
             shape=params,

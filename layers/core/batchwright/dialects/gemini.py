@@ -28,8 +28,8 @@ from batchwright.dialects.gemini_contents import (
 from batchwright.dialects.gemini_results import error, response, status
 from batchwright.dialects.google import Google, check_said_once
 from batchwright.dialects.jsonl import Name, Shape, read_part, read_shape
+from batchwright.dialects.turns import attached_to
 from batchwright.lines import Line, lines
-from batchwright.media import attachments_of
 from batchwright.record import Record
 from batchwright.request import Request
 
@@ -190,7 +190,9 @@ def _record(record_id: str, asked: GenerateContent, shape: Any, line: Line) -> R
         model=asked.model.removeprefix("models/") if asked.model else None,
         input_tokens=tokens,
         max_tokens=config.said("max_output_tokens"),
-        attachments=attachments_of(turns_of(None, contents).messages) if attached else (),
+        attachments=attached_to(turns_of(None, contents).messages, f"{AT}.contents", record_id)
+        if attached
+        else (),
         shape=shape,
     )
 

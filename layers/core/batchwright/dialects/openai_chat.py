@@ -40,8 +40,8 @@ from batchwright.dialects.openai_tools import (
     check_tools,
     tool_config,
 )
+from batchwright.dialects.turns import attached_to
 from batchwright.lines import Line, lines
-from batchwright.media import attachments_of
 from batchwright.record import Record
 from batchwright.request import Request
 
@@ -152,7 +152,9 @@ class OpenAIChat:
             model=body.model,
             input_tokens=tokens,
             max_tokens=body.max_tokens or body.max_completion_tokens,
-            attachments=attachments_of(turns_of(body.messages).messages) if found.attached else (),
+            attachments=attached_to(turns_of(body.messages).messages, "body.messages", record_id)
+            if found.attached
+            else (),
             shape=body,
         )
 

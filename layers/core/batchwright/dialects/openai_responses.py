@@ -38,8 +38,8 @@ from batchwright.dialects.openai_tools import (
     check_tools,
     tool_config,
 )
+from batchwright.dialects.turns import attached_to
 from batchwright.lines import Line, lines
-from batchwright.media import attachments_of
 from batchwright.record import Record
 from batchwright.request import Request, estimated_tokens
 
@@ -154,7 +154,9 @@ class OpenAIResponses:
             model=body.model,
             input_tokens=tokens,
             max_tokens=body.max_output_tokens,
-            attachments=attachments_of(turns_of(messages).messages) if found.attached else (),
+            attachments=attached_to(turns_of(messages).messages, "body.input", record_id)
+            if found.attached
+            else (),
             shape=Asked(body, messages),
         )
 

@@ -3,6 +3,9 @@
 from itertools import chain, count
 from typing import Any
 
+from batchwright.dialects.jsonl import invalid
+from batchwright.media import attachments_of
+
 
 class Turns:
     """A conversation in which the roles take turns, as Converse wants it: neighbours of one role are joined."""
@@ -27,6 +30,19 @@ class Turns:
         if self.system:
             body["system"] = self.system
         return body
+
+
+def attached_to(messages: list[dict[str, Any]], at: str, record_id: str) -> tuple[str, ...]:
+    """Check what goes with a conversation besides text, and return the ``s3://`` addresses in it.
+
+    Raises :class:`RecordInvalid` for a document without a text in its turn, which Bedrock does not take; ``at`` is
+    where the line has the messages.
+    """
+    for message in messages:
+        kinds = {kind for block in message["content"] for kind in block}
+        if "document" in kinds and "text" not in kinds:
+            raise invalid(at, "a document needs a text beside it in its turn", record_id)
+    return attachments_of(messages)
 
 
 def _tell_documents_apart(messages: list[dict[str, Any]]) -> None:
