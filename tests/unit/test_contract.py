@@ -208,6 +208,14 @@ def vectors(**said: Any) -> Record:
     return record("text-embedding-3-small", embeds=True, **said)
 
 
+def test_without_a_contract_vectors_are_asked_of_the_first_model_that_offers_them() -> None:
+    served = (LITE, TITAN, COHERE)
+    contract = default_contract(served)
+
+    assert contract.route_for(vectors(texts=1), served).model == TITAN
+    assert contract.route_for(vectors(texts=5), served).model == COHERE
+
+
 def refusal(contract: Contract, asked: Record, *served: str) -> RecordInvalid:
     with pytest.raises(RecordInvalid) as caught:
         contract.route_for(asked, served)

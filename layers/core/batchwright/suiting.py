@@ -1,6 +1,6 @@
 """Which models read a line, as far as their names tell."""
 
-from batchwright.embedding import NEUTRAL, offer_of
+from batchwright.embedding import NEUTRAL, check_offered, offer_of
 from batchwright.errors import RecordInvalid
 from batchwright.families import EMBEDDING, family_of
 from batchwright.record import Record
@@ -19,9 +19,18 @@ def suits(model: str, record: Record) -> bool:
 
 
 def first_suiting(record: Record, served: tuple[str, ...]) -> str | None:
-    """Return the first of the stack's models that reads such a line."""
-    named = (model for model in served if "*" not in model)
-    return next((model for model in named if suits(model, record)), None)
+    """Return the first of the stack's models that reads such a line, and of those the first that offers what it asks."""
+    suiting = [model for model in served if "*" not in model and suits(model, record)]
+    return next((model for model in suiting if _offers(model, record)), next(iter(suiting), None))
+
+
+def _offers(model: str, record: Record) -> bool:
+    try:
+        if record.embeds:
+            check_offered(record, model)
+    except RecordInvalid:
+        return False
+    return True
 
 
 def mismatch(target: str, record: Record) -> RecordInvalid:
