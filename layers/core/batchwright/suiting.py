@@ -19,7 +19,7 @@ def suits(model: str, record: Record) -> bool:
 
 
 def first_suiting(record: Record, served: tuple[str, ...]) -> str | None:
-    """Return the first of the stack's models that reads such a line, and of those the first that offers what it asks."""
+    """Return the first of the stack's models that reads such a line, rather one that offers what it asks."""
     suiting = [model for model in served if "*" not in model and suits(model, record)]
     return next((model for model in suiting if _offers(model, record)), next(iter(suiting), None))
 
