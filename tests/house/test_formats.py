@@ -43,36 +43,40 @@ class Sample:
     answer_at: tuple[str, ...]
 
 
+def of_openai(dialect: Dialect, file: str, shape: type) -> Sample:
+    return Sample(
+        dialect=dialect, file=file, shape=shape, at="body", answer_at=("response", "body")
+    )
+
+
+def of_google(dialect: Dialect, file: str) -> Sample:
+    return Sample(
+        dialect=dialect,
+        file=file,
+        shape=gemini.GenerateContent,
+        at="request",
+        answer_at=("response",),
+    )
+
+
 SAMPLES = {
     sample.dialect.name: sample
     for sample in (
-        Sample(
-            dialect=openai_chat.OpenAIChat(),
-            file="support-mails.jsonl",
-            shape=openai_chat.Body,
-            at="body",
-            answer_at=("response", "body"),
+        of_openai(openai_chat.OpenAIChat(), "support-mails.jsonl", openai_chat.Body),
+        of_openai(
+            openai_responses.OpenAIResponses(),
+            "questions.openai_responses.jsonl",
+            openai_responses.Body,
         ),
-        Sample(
-            dialect=openai_responses.OpenAIResponses(),
-            file="questions.openai_responses.jsonl",
-            shape=openai_responses.Body,
-            at="body",
-            answer_at=("response", "body"),
+        of_openai(
+            openai_completions.OpenAICompletions(),
+            "slogans.openai_completions.jsonl",
+            openai_completions.Body,
         ),
-        Sample(
-            dialect=openai_completions.OpenAICompletions(),
-            file="slogans.openai_completions.jsonl",
-            shape=openai_completions.Body,
-            at="body",
-            answer_at=("response", "body"),
-        ),
-        Sample(
-            dialect=openai_embeddings.OpenAIEmbeddings(),
-            file="products.openai_embeddings.jsonl",
-            shape=openai_embeddings.Body,
-            at="body",
-            answer_at=("response", "body"),
+        of_openai(
+            openai_embeddings.OpenAIEmbeddings(),
+            "products.openai_embeddings.jsonl",
+            openai_embeddings.Body,
         ),
         Sample(
             dialect=anthropic.Anthropic(),
@@ -88,20 +92,8 @@ SAMPLES = {
             at="modelInput",
             answer_at=("modelOutput",),
         ),
-        Sample(
-            dialect=gemini.Gemini(),
-            file="questions.gemini.jsonl",
-            shape=gemini.GenerateContent,
-            at="request",
-            answer_at=("response",),
-        ),
-        Sample(
-            dialect=gemini.Vertex(),
-            file="questions.vertex.jsonl",
-            shape=gemini.GenerateContent,
-            at="request",
-            answer_at=("response",),
-        ),
+        of_google(gemini.Gemini(), "questions.gemini.jsonl"),
+        of_google(gemini.Vertex(), "questions.vertex.jsonl"),
     )
 }
 
