@@ -10,7 +10,6 @@ from typing import NamedTuple
 import orjson
 
 from batchwright.contract import Contract
-from batchwright.dialects.rows import Rows, templates_of
 from batchwright.document import COLUMNS, Document
 from batchwright.errors import Refused
 from batchwright.lines import BYTE_ORDER_MARK
@@ -49,6 +48,8 @@ def is_document(name: str, contract: Contract) -> bool:
     """
     if contract.document is not None or contract.prompt is None:
         return contract.document is not None
+    from batchwright.dialects.rows import Rows, templates_of  # noqa: PLC0415 - jinja2 costs a cold start
+
     named = Rows(*templates_of(contract)).wanted
     return name.lower().endswith(SUFFIXES) and named <= COLUMNS
 
