@@ -11,12 +11,14 @@ import msgspec
 import orjson
 import pytest
 
+from batchwright import natives
 from batchwright.completion import Completion
 from batchwright.dialects import (
     NAMES,
     anthropic,
     converse,
     gemini,
+    invoke_model,
     openai_chat,
     openai_completions,
     openai_embeddings,
@@ -26,6 +28,7 @@ from batchwright.dialects.dialect import Answered, Dialect
 from batchwright.errors import RecordInvalid
 from batchwright.lines import Line
 from batchwright.usage import Usage
+from tests.natives import PLAIN
 
 DOCS = Path(__file__).parents[2] / "docs"
 WILD = [True, 2, 0.5, "wild", ["wild"], {"wild": "wild"}]
@@ -98,21 +101,22 @@ SAMPLES = {
 }
 
 
-def table() -> dict[str, dict[str, set[str]]]:
-    """Return the names in each cell, by dialect and column."""
+def table(columns: tuple[str, ...]) -> dict[str, dict[str, set[str]]]:
+    """Return the names in each cell of the table that has so many columns, by its first column and by theirs."""
     text = (DOCS / "formats.md").read_text()
     section = text[text.index("## Parameters") :]
-    rows = [
-        row for row in section[: section.index("\n## ", 3)].splitlines() if row.startswith("| `")
-    ]
+    lines = section[: section.index("\n## ", 3)].splitlines()
+    rows = [line.strip("|").split("|") for line in lines if line.startswith("| `")]
     found: dict[str, dict[str, set[str]]] = {}
     for row in rows:
-        name, *cells = (re.findall(r"`([^`]+)`", cell) for cell in row.strip("|").split("|"))
-        found |= {each: dict(zip(COLUMNS, map(set, cells), strict=True)) for each in name}
+        name, *cells = (re.findall(r"`([^`]+)`", cell) for cell in row)
+        if len(cells) == len(columns):
+            found |= {each: dict(zip(columns, map(set, cells), strict=True)) for each in name}
     return found
 
 
-TABLE = table()
+TABLE = table(COLUMNS)
+FAMILIES = table(("accepted", "refused"))
 
 
 def line_of(sample: Sample) -> dict[str, Any]:
@@ -193,3 +197,30 @@ def test_what_is_emitted_is_what_an_answer_has(sample: Sample) -> None:
         answer = answer[step]
 
     assert answer.keys() == TABLE[sample.dialect.name]["emitted"]
+
+
+def test_every_family_of_native_bodies_is_in_its_table() -> None:
+    assert FAMILIES.keys() == set(natives.NAMES)
+
+
+@pytest.mark.parametrize("family", natives.NAMES)
+def test_what_a_native_body_may_say_is_what_its_shape_has(family: str) -> None:
+    shape = natives.native(family).decoder.type
+
+    fields = {field.encode_name for field in msgspec.structs.fields(shape)}
+    assert FAMILIES[family]["accepted"] == fields
+
+
+@pytest.mark.parametrize(
+    ("family", "parameter"),
+    [(family, each) for family in natives.NAMES for each in sorted(FAMILIES[family]["refused"])],
+)
+def test_what_a_native_body_may_not_say_is_refused_by_name(family: str, parameter: str) -> None:
+    for value in WILD:
+        line = {"recordId": "r", "modelInput": PLAIN[family] | {parameter: value}}
+        content = json.dumps(line).encode()
+
+        with pytest.raises(RecordInvalid) as caught:
+            invoke_model.InvokeModel().read(Line(1, 0, len(content), content))
+
+        assert caught.value.param == f"modelInput.{parameter}"
