@@ -84,7 +84,7 @@ def lay_out(shape: Shape, objects: DiskObjects) -> None:
     )
     objects.write(job_key(JOB), job.model_dump_json().encode())
     chunks = [chunk_of(shape, number) for number in range(shape.chunks)]
-    plan = b"".join(orjson.dumps(chunk.model_dump(exclude_none=True)) + b"\n" for chunk in chunks)
+    plan = b"".join(chunk.to_line() for chunk in chunks)
     objects.write(plan_key(JOB), plan)
     chance = random.Random(7)  # noqa: S311 - an example, not a secret
     for chunk in chunks:

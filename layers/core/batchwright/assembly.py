@@ -158,7 +158,7 @@ class Assembly:
         pin = self._objects.pin(plan_key(self._job.job_id))
         for line in lines(self._objects.blocks(pin)):
             if line.start >= self._place:
-                yield Listed(Chunk.model_validate(orjson.loads(line.content or b"")), line.end)
+                yield Listed(Chunk.model_validate_json(line.content or b""), line.end)
 
     def _read(self, listed: Listed) -> Found:
         found = self._logged(listed)

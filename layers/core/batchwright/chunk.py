@@ -1,5 +1,6 @@
 """A run of records, as a byte range of the input: one line of ``plan.jsonl``, one child of the workflow's map."""
 
+import orjson
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
 
 # A lane is a way to ask: today one request after the other, at once.
@@ -42,3 +43,7 @@ class Chunk(BaseModel):
     def indexes(self) -> range:
         """The places of the chunk's records among the job's."""
         return range(self.first_index, self.first_index + self.records)
+
+    def to_line(self) -> bytes:
+        """Return it as its line of the plan."""
+        return orjson.dumps(self.model_dump(exclude_none=True)) + b"\n"

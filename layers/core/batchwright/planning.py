@@ -256,7 +256,7 @@ class Planner:
 
     def _write(self, chunks: list[Chunk]) -> None:
         for chunk in chunks:
-            self.sinks.chunks.write(orjson.dumps(chunk.model_dump(exclude_none=True)) + b"\n")
+            self.sinks.chunks.write(chunk.to_line())
 
     def _store(self, number: int, content: bytes) -> None:
         self._objects.write(ids_key(self._job.job_id, number), content)

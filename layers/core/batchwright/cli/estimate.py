@@ -10,15 +10,15 @@ from typing import Any
 
 import orjson
 
+from batchwright.assembly import first_chunk
 from batchwright.aws.clock import SystemClock
-from batchwright.chunk import Chunk
 from batchwright.cli.contracts import local_contract
 from batchwright.cli.faults import Code, Halt
 from batchwright.cli.local import INPUT, LocalObjects, Seen
 from batchwright.contract import Contract, default_contract
 from batchwright.job import Job, Pin, Reason, job_id_of
 from batchwright.lines import lines
-from batchwright.places import plan_key, problems_key
+from batchwright.places import problems_key
 from batchwright.planning import Progress, Total
 from batchwright.settings import CHUNK_RECORDS, MODEL_ARNS, models_of
 from batchwright.steps.plan import Run
@@ -113,17 +113,13 @@ def _found(job: Job, objects: LocalObjects, progress: Progress, refusal: Reason 
     return Estimate(
         size=job.pinned().size,
         contract=job.contract_name,
-        dialect=None if refusal else _first_chunk(objects, job.job_id).dialect,
+        dialect=None if refusal else first_chunk(job.job_id, objects).dialect,
         refusal=refusal,
         records=progress.records,
         chunks=0 if refusal else progress.cut.chunks,
         problems=_problems(objects, job.job_id, progress.found),
         totals={} if refusal else progress.totals,
     )
-
-
-def _first_chunk(objects: LocalObjects, job_id: str) -> Chunk:
-    return Chunk.model_validate_json(next(_lines(objects, plan_key(job_id))))
 
 
 def _problems(objects: LocalObjects, job_id: str, count: int) -> Problems:

@@ -50,6 +50,7 @@ def check_messages(
         if isinstance(content, str):
             if not content or content.isspace():
                 check_text(f"{at}[{number}].content", content, record_id)
+            # As weight() does, without a call: this is the line that planning runs most.
             size += len(content) if content.isascii() else weight(content)
         elif content is not None:
             told, more = _check_parts(content, f"{at}[{number}].content", record_id)

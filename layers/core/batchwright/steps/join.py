@@ -85,12 +85,11 @@ def join(
 
 def _planned(job_id: str, objects: Objects) -> Iterator[Chunk]:
     for line in lines(objects.blocks(objects.pin(plan_key(job_id)))):
-        yield Chunk.model_validate(orjson.loads(line.content or b""))
+        yield Chunk.model_validate_json(line.content or b"")
 
 
 def _list(key: str, chunks: list[Chunk], objects: Objects) -> None:
-    content = (orjson.dumps(chunk.model_dump(exclude_none=True)) + b"\n" for chunk in chunks)
-    objects.write(key, b"".join(content))
+    objects.write(key, b"".join(chunk.to_line() for chunk in chunks))
 
 
 def _write_records(job: Job, before: list[Chunk], number: int, objects: Objects) -> list[int]:
