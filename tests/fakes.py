@@ -12,9 +12,10 @@ from typing import Any
 from batchwright.completion import Completion
 from batchwright.digest import digest
 from batchwright.errors import AlreadyExists, Missing, UploadGone
-from batchwright.job import JobRow, Pin, Reason, Status
+from batchwright.job import JobRow, Pin, Reason, Status, may_become
 from batchwright.outcome import Ending, Outcome, Tally, tally_of
 from batchwright.request import Request, estimated_tokens
+from batchwright.run import Run, RunState
 from batchwright.segment import Settled
 from batchwright.usage import Usage
 
@@ -136,8 +137,9 @@ class MemoryJobs:
 
     def __init__(self) -> None:
         self.rows: dict[str, JobRow] = {}
-        self.reasons: dict[str, Reason] = {}
-        self.reports: dict[tuple[str, int], tuple[int, Tally]] = {}
+        self.reasons: dict[tuple[str, int], Reason] = {}
+        self.reports: dict[tuple[str, int, int], tuple[int, Tally, datetime]] = {}
+        self._lock = Lock()
 
     def add(self, row: JobRow) -> bool:
         return self.rows.setdefault(row.job_id, row) is row
@@ -146,25 +148,46 @@ class MemoryJobs:
         return self.rows.get(job_id)
 
     def change(self, row: JobRow) -> bool:
-        standing = self.rows.get(row.job_id)
-        if standing is not None and standing.status.final:
-            return False
-        self.rows[row.job_id] = row
-        return True
+        return self._replace(row, may_become(row.status), row.redrives)
 
-    def stop(self, job_id: str, reason: Reason) -> None:
-        self.reasons.setdefault(job_id, reason)
+    def reopen(self, row: JobRow) -> bool:
+        ended = frozenset(status for status in Status if status.final)
+        return self._replace(row, ended, row.redrives - 1)
 
-    def stop_reason(self, job_id: str) -> Reason | None:
-        return self.reasons.get(job_id)
+    def _replace(self, row: JobRow, standing: frozenset[Status], redrives: int) -> bool:
+        with self._lock:
+            found = self.rows.get(row.job_id)
+            if found is None or found.status not in standing or found.redrives != redrives:
+                return False
+            self.rows[row.job_id] = row
+            return True
 
-    def report_chunk(self, job_id: str, chunk: int, segments: int, tally: Tally) -> None:
-        standing = self.reports.get((job_id, chunk))
+    def stop(self, job_id: str, reason: Reason, *, redrive: int = 0) -> None:
+        self.reasons.setdefault((job_id, redrive), reason)
+
+    def stop_reason(self, job_id: str, *, redrive: int = 0) -> Reason | None:
+        return self.reasons.get((job_id, redrive))
+
+    def report_chunk(
+        self, job_id: str, chunk: int, segments: int, tally: Tally, *, redrive: int = 0
+    ) -> None:
+        standing = self.reports.get((job_id, redrive, chunk))
         if standing is None or standing[0] <= segments:
-            self.reports[job_id, chunk] = (segments, Tally.from_json(tally.to_json()))
+            at = datetime.now(UTC)
+            told = (segments, Tally.from_json(tally.to_json()), at)
+            self.reports[job_id, redrive, chunk] = told
 
-    def progress(self, job_id: str) -> Tally:
-        return tally_of(tally for (job, _), (_, tally) in self.reports.items() if job == job_id)
+    def progress(self, job_id: str, *, redrive: int = 0) -> Tally:
+        return tally_of(tally for _, tally, _ in self._reports(job_id, redrive))
+
+    def reported_at(self, job_id: str, *, redrive: int = 0) -> datetime | None:
+        return max((at for _, _, at in self._reports(job_id, redrive)), default=None)
+
+    def _reports(self, job_id: str, redrive: int) -> list[tuple[int, Tally, datetime]]:
+        return [report for (*run, _), report in self.reports.items() if run == [job_id, redrive]]
+
+    def unended(self) -> Iterator[JobRow]:
+        yield from [row for row in self.rows.values() if not row.status.final]
 
     def recent(self, limit: int) -> list[JobRow]:
         rows = sorted(self.rows.values(), key=lambda row: row.created_at, reverse=True)
@@ -174,10 +197,18 @@ class MemoryJobs:
 @dataclass
 class ListedWorkflows:
     started: list[str] = field(default_factory=list)
+    """The names of the runs."""
+    states: dict[str, RunState] = field(default_factory=dict)
+    """How they stand, where they do not run."""
 
-    def start(self, job_id: str) -> None:
-        if job_id not in self.started:
-            self.started.append(job_id)
+    def start(self, run: Run) -> None:
+        if run.name not in self.started:
+            self.started.append(run.name)
+
+    def state(self, run: Run) -> RunState | None:
+        if run.name not in self.started:
+            return None
+        return self.states.get(run.name, RunState.RUNNING)
 
 
 @dataclass

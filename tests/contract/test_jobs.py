@@ -1,19 +1,21 @@
 """What the table of jobs must do: the same for the one in memory and the one in DynamoDB."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
 
 from batchwright.aws.dynamodb import DynamoDBJobs
-from batchwright.job import JobRow, Reason, Status
+from batchwright.job import JobRow, Reason, Redrive, Status
 from batchwright.outcome import Ending, Tally
 from batchwright.ports import Jobs
 from batchwright.usage import Usage
-from tests.fakes import MemoryJobs
+from tests.fakes import NOON, MemoryJobs
 from tests.house import cloudformation
 
 DENIED = Reason(code="access_denied", message="no")
+LATE = Reason(code="deadline", message="late")
 
 
 @pytest.fixture(params=["in memory", "in DynamoDB"])
@@ -39,6 +41,10 @@ def row(job_id: str = "j", **fields: object) -> JobRow:
     return replace(base, **fields)  # type: ignore[arg-type]
 
 
+def redrive(number: int) -> Redrive:
+    return Redrive(number=number, only=(Ending.FAILED,), began_at=NOON)
+
+
 def tally(succeeded: int, cost: float | None = 0.000123456789) -> Tally:
     counts = dict.fromkeys(Ending, 0) | {Ending.SUCCEEDED: succeeded}
     usage = Usage(input_tokens=7, output_tokens=3)
@@ -56,6 +62,7 @@ def test_every_field_of_a_row_comes_back(jobs: Jobs) -> None:
         problems=3,
         estimate={"input_tokens": 1, "max_cost_usd": None},
         results={"receipt": "results/j/receipt.json"},
+        redrive=redrive(2),
     )
 
     jobs.add(full)
@@ -86,11 +93,77 @@ def test_a_row_changes_until_the_job_has_ended(jobs: Jobs) -> None:
     assert (found.status, found.total) == (Status.COMPLETED, 9)
 
 
+def test_a_row_never_goes_back(jobs: Jobs) -> None:
+    jobs.add(row())
+
+    assert jobs.change(row(status=Status.CLOSING, total=9))
+    assert not jobs.change(row(status=Status.RUNNING, total=1))
+    assert not jobs.change(row("k")), "there is no such row"
+    assert jobs.change(row(status=Status.CLOSING, total=8))
+
+    found = jobs.get("j")
+    assert found is not None
+    assert (found.status, found.total) == (Status.CLOSING, 8)
+
+
+def test_a_job_that_has_ended_is_redriven_once_under_each_number(jobs: Jobs) -> None:
+    jobs.add(row())
+    first = row(status=Status.RECEIVED, redrive=redrive(1))
+
+    assert not jobs.reopen(first), "it has not ended"
+    jobs.change(row(status=Status.COMPLETED))
+    assert not jobs.reopen(row(redrive=redrive(2))), "it is not the next"
+    assert jobs.reopen(first)
+    assert not jobs.reopen(first)
+
+    assert jobs.get("j") == first
+    assert not jobs.change(row(status=Status.COMPLETED)), "of the run before"
+    assert jobs.change(row(status=Status.COMPLETED, redrive=redrive(1)))
+    assert jobs.reopen(row(redrive=redrive(2)))
+
+
+def test_a_redrive_begins_without_a_reason_to_stop_and_without_reports(jobs: Jobs) -> None:
+    jobs.stop("j", DENIED)
+    jobs.report_chunk("j", 0, 9, tally(9))
+
+    assert jobs.stop_reason("j", redrive=1) is None
+    assert jobs.progress("j", redrive=1) == Tally()
+
+    jobs.stop("j", LATE, redrive=1)
+    jobs.report_chunk("j", 0, 1, tally(1), redrive=1)
+
+    assert (jobs.stop_reason("j"), jobs.stop_reason("j", redrive=1)) == (DENIED, LATE)
+    assert jobs.progress("j").counts[Ending.SUCCEEDED] == 9
+    assert jobs.progress("j", redrive=1).counts[Ending.SUCCEEDED] == 1
+
+
+def test_the_newest_report_tells_when_a_job_got_on(jobs: Jobs) -> None:
+    assert jobs.reported_at("j") is None
+
+    began = datetime.now(UTC) - timedelta(seconds=1)
+    jobs.report_chunk("j", 0, 1, tally(1))
+    jobs.report_chunk("j", 1, 1, tally(1))
+
+    newest = jobs.reported_at("j")
+    assert newest is not None
+    assert began < newest <= datetime.now(UTC)
+    assert jobs.reported_at("j", redrive=1) is None
+
+
+def test_the_jobs_that_have_not_ended_are_found(jobs: Jobs) -> None:
+    for status in Status:
+        jobs.add(row(f"job-{status.value}", status=status))
+
+    found = {found.job_id for found in jobs.unended()}
+
+    assert found == {"job-received", "job-validating", "job-running", "job-closing"}
+
+
 def test_the_first_reason_to_stop_stands(jobs: Jobs) -> None:
     assert jobs.stop_reason("j") is None
 
     jobs.stop("j", DENIED)
-    jobs.stop("j", Reason(code="deadline", message="late"))
+    jobs.stop("j", LATE)
 
     assert jobs.stop_reason("j") == DENIED
     assert jobs.stop_reason("k") is None

@@ -8,6 +8,7 @@ import pytest
 from batchwright.aws.eventbridge import EventBridgeEvents
 from batchwright.aws.stepfunctions import StepFunctionsWorkflows
 from batchwright.job import Status
+from batchwright.run import Run, RunState
 
 DEFINITION = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
 
@@ -20,13 +21,21 @@ def test_a_job_is_started_under_its_own_name_and_only_once() -> None:
     )["stateMachineArn"]
     workflows = StepFunctionsWorkflows(sfn, arn)
 
-    workflows.start("a" * 32)
-    workflows.start("a" * 32)
+    run = Run(job_id="a" * 32)
+    assert workflows.state(run) is None
+    workflows.start(run)
+    workflows.start(run)
 
     (execution,) = sfn.list_executions(stateMachineArn=arn)["executions"]
     assert execution["name"] == "a" * 32
     described = sfn.describe_execution(executionArn=execution["executionArn"])
-    assert json.loads(described["input"]) == {"job_id": "a" * 32}
+    told = {"job_id": "a" * 32, "redrive": 0, "begin": "plan"}
+    assert json.loads(described["input"]) == told
+    assert workflows.state(run) is RunState.RUNNING
+
+    sfn.stop_execution(executionArn=execution["executionArn"])
+
+    assert workflows.state(run) is RunState.ABORTED
 
 
 @pytest.mark.usefixtures("aws")

@@ -3,6 +3,8 @@
 import orjson
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
 
+from batchwright.job import Redrive
+
 # A lane is a way to ask: today one request after the other, at once.
 ON_DEMAND = "on_demand"
 
@@ -38,11 +40,18 @@ class Chunk(BaseModel):
     span: ByteRange
     problems: ByteRange | None = None
     """The lines of ``problems.jsonl`` that speak of this chunk."""
+    redrive: Redrive | None = None
+    """The redrive that asks for some of the records again."""
 
     @property
     def indexes(self) -> range:
         """The places of the chunk's records among the job's."""
         return range(self.first_index, self.first_index + self.records)
+
+    @property
+    def redrives(self) -> int:
+        """The number of the redrive, 0 in a job's first run."""
+        return self.redrive.number if self.redrive else 0
 
     def to_line(self) -> bytes:
         """Return it as its line of the plan."""

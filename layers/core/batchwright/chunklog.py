@@ -17,12 +17,15 @@ from batchwright.segment import Effort, Entry, Settled, read_segment, write_segm
 class ChunkLog:
     """One chunk's log, as one writer sees it."""
 
-    def __init__(self, objects: Objects, job_id: str, chunk: int, *, writer: str) -> None:
+    def __init__(
+        self, objects: Objects, job_id: str, chunk: int, *, writer: str, redrive: int = 0
+    ) -> None:
         """``writer`` must be an id that no other worker has."""
         self._objects = objects
         self._job_id = job_id
         self._chunk = chunk
         self._writer = writer
+        self._prefix = chunk_prefix(job_id, chunk, redrive)
         self.segments = 0
         """How many segments this writer has seen, its own included."""
         self.settled: set[int] = set()
@@ -113,4 +116,4 @@ class ChunkLog:
         self.segments += 1
 
     def _key(self, segment: int) -> str:
-        return f"{chunk_prefix(self._job_id, self._chunk)}{segment:06d}.jsonl"
+        return f"{self._prefix}{segment:06d}.jsonl"

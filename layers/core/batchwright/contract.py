@@ -1,6 +1,7 @@
 """Prompt and policy in one file: which models may be asked, with what limits, and for tables with what prompt."""
 
 import re
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -14,6 +15,7 @@ from batchwright.document import COLUMNS, JOINED, Document
 from batchwright.embedding import NEUTRAL, check_offered, native_body
 from batchwright.errors import ContractInvalid, RecordInvalid
 from batchwright.families import EMBEDDING, family_of
+from batchwright.money import BILLIONTHS
 from batchwright.natives import native
 from batchwright.record import Record
 from batchwright.request import Request
@@ -70,6 +72,19 @@ class ResponseFormat(BaseModel):
         return structured_output(rfc8785.dumps(self.json_schema).decode(), self.name)
 
 
+class Budget(BaseModel):
+    """What a job may cost."""
+
+    model_config = _STRICT
+
+    usd: Annotated[float, Field(gt=0, le=1_000_000)]
+
+    @property
+    def billionths(self) -> int:
+        """The same in billionths of a dollar."""
+        return round(self.usd * BILLIONTHS)
+
+
 class Contract(BaseModel):
     """A contract, as its author wrote it."""
 
@@ -83,12 +98,23 @@ class Contract(BaseModel):
     response: ResponseFormat | None = None
     strict: bool = False
     """Whether one bad line refuses the whole file."""
+    deadline: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}[mhd]$")] = "24h"
+    """How long a job may take: minutes, hours or days."""
+    budget: Budget | None = None
+    max_attempts: Annotated[int, Field(ge=1, le=20)] = 6
+    """Calls for one record that may end without a whole answer, each of which may be billed."""
 
     @model_validator(mode="after")
     def _check_documents(self) -> Self:
         if self.document is not None and self.prompt is None:
             raise ValueError("document: it needs a prompt")
         return self
+
+    @property
+    def lifetime(self) -> timedelta:
+        """The deadline as a time span."""
+        unit = {"m": "minutes", "h": "hours", "d": "days"}[self.deadline[-1]]
+        return timedelta(**{unit: int(self.deadline[:-1])})
 
     def digest(self) -> str:
         """Return the digest of what the author wrote, whatever the order and the layout."""

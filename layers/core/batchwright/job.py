@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
 
 from batchwright.contract import Contract, contract_from_json
 from batchwright.digest import digest_of_envelope
 from batchwright.errors import Refused
-from batchwright.outcome import Tally
+from batchwright.outcome import Ending, Tally
 from batchwright.record import Problem
 
 
@@ -35,6 +35,17 @@ class Status(StrEnum):
 
 
 FINAL = frozenset({Status.COMPLETED, Status.INCOMPLETE, Status.FAILED})
+# The way of a job: no status is ever followed by one before it.
+WAY = (Status.RECEIVED, Status.VALIDATING, Status.RUNNING, Status.CLOSING)
+
+
+def may_become(status: Status) -> frozenset[Status]:
+    """Return the statuses from which a job may come to ``status``.
+
+    >>> sorted(may_become(Status.VALIDATING))
+    [<Status.RECEIVED: 'received'>, <Status.VALIDATING: 'validating'>]
+    """
+    return frozenset(WAY if status.final else WAY[: WAY.index(status) + 1])
 
 
 class Pin(BaseModel):
@@ -95,6 +106,22 @@ class Job(BaseModel):
         """Return the contract as it was when the job was admitted."""
         return contract_from_json(self.contract or {})
 
+    def ends_at(self, redrive: "Redrive | None") -> datetime:
+        """Return when the deadline passes; a redrive has the contract's time once more."""
+        began = redrive.began_at if redrive else self.created_at
+        return began + self.terms().lifetime
+
+
+class Redrive(BaseModel):
+    """Another run of a job that has ended, over the records that are to be asked again."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: PositiveInt
+    only: tuple[Ending, ...] = ()
+    """The endings that are asked again, besides the records that nobody was asked for."""
+    began_at: datetime
+
 
 def job_id_of(pin: Pin, contract_digest: str, again: str | None, dialect: str | None = None) -> str:
     """Return the id that the same content at the same place under the same contract always has.
@@ -133,6 +160,13 @@ class JobRow:
     problems: int = 0
     estimate: dict[str, Any] | None = None
     results: dict[str, str] | None = None
+    redrive: Redrive | None = None
+    """The newest one; ``tally`` then begins with what is not asked again."""
+
+    @property
+    def redrives(self) -> int:
+        """How often the job was redriven."""
+        return self.redrive.number if self.redrive else 0
 
     def counts(self) -> dict[str, int]:
         """Return the counts of law 1, what is pending included."""

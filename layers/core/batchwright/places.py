@@ -36,9 +36,9 @@ def unfolded_key(job_id: str) -> str:
     return f"{JOBS}{job_id}/unfolded"
 
 
-def plan_key(job_id: str) -> str:
-    """Where the chunks are listed."""
-    return f"{JOBS}{job_id}/plan.jsonl"
+def plan_key(job_id: str, redrive: int = 0) -> str:
+    """Where the chunks are listed; those of a redrive are the ones in which records are asked again."""
+    return f"{_work(job_id, redrive)}plan.jsonl"
 
 
 def problems_key(job_id: str) -> str:
@@ -46,9 +46,9 @@ def problems_key(job_id: str) -> str:
     return f"{JOBS}{job_id}/problems.jsonl"
 
 
-def checkpoint_key(job_id: str, step: str) -> str:
+def checkpoint_key(job_id: str, step: str, redrive: int = 0) -> str:
     """Where a step that did not finish in one run keeps how far it came."""
-    return f"{JOBS}{job_id}/work/{step}.json"
+    return f"{_work(job_id, redrive)}work/{step}.json"
 
 
 def ids_key(job_id: str, number: int) -> str:
@@ -66,11 +66,19 @@ def round_plan_key(job_id: str, number: int) -> str:
     return f"{JOBS}{job_id}/rounds/{number:02d}.plan.jsonl"
 
 
-def chunk_prefix(job_id: str, chunk: int) -> str:
-    """Where a chunk's log lies."""
-    return f"{JOBS}{job_id}/chunks/{chunk:06d}/"
+def chunk_prefix(job_id: str, chunk: int, redrive: int = 0) -> str:
+    """Where a chunk's log lies; every redrive has logs of its own."""
+    return f"{_work(job_id, redrive)}chunks/{chunk:06d}/"
 
 
-def result_key(job_id: str, name: str) -> str:
-    """Where one of the result files lies."""
-    return f"{RESULTS}{job_id}/{name}"
+def result_key(job_id: str, name: str, redrive: int = 0) -> str:
+    """Where one of the result files lies; those of a redrive leave the earlier ones as they are."""
+    return f"{RESULTS}{job_id}/{_redrive(redrive)}{name}"
+
+
+def _work(job_id: str, redrive: int) -> str:
+    return f"{JOBS}{job_id}/{_redrive(redrive)}"
+
+
+def _redrive(number: int) -> str:
+    return f"redrives/{number:02d}/" if number else ""

@@ -10,8 +10,10 @@ from typing import Any, Protocol
 
 from batchwright.completion import Completion
 from batchwright.job import JobRow, Pin, Reason, Status
+from batchwright.money import Money
 from batchwright.outcome import Tally
 from batchwright.request import Request
+from batchwright.run import Run, RunState
 
 
 class Upload(Protocol):
@@ -99,23 +101,37 @@ class Jobs(Protocol):
         ...
 
     def change(self, row: JobRow) -> bool:
-        """Replace a job's row, unless the job has ended: then ``False``."""
+        """Replace a job's row; ``False`` where the job has ended, is further already, or was redriven since."""
         ...
 
-    def stop(self, job_id: str, reason: Reason) -> None:
-        """Note why the job must stop; the first reason stands."""
+    def reopen(self, row: JobRow) -> bool:
+        """Replace the row of a job that has ended by that of its next redrive; ``False`` where it is not the next."""
         ...
 
-    def stop_reason(self, job_id: str) -> Reason | None:
+    def stop(self, job_id: str, reason: Reason, *, redrive: int = 0) -> None:
+        """Note why the job must stop; the first reason stands. A redrive begins without one."""
+        ...
+
+    def stop_reason(self, job_id: str, *, redrive: int = 0) -> Reason | None:
         """Return why the job must stop."""
         ...
 
-    def report_chunk(self, job_id: str, chunk: int, segments: int, tally: Tally) -> None:
+    def report_chunk(
+        self, job_id: str, chunk: int, segments: int, tally: Tally, *, redrive: int = 0
+    ) -> None:
         """Note how far a chunk has come after ``segments`` segments; an older report changes nothing."""
         ...
 
-    def progress(self, job_id: str) -> Tally:
+    def progress(self, job_id: str, *, redrive: int = 0) -> Tally:
         """Return what all chunks of a job have reported."""
+        ...
+
+    def reported_at(self, job_id: str, *, redrive: int = 0) -> datetime | None:
+        """Return when a chunk of the job reported last."""
+        ...
+
+    def unended(self) -> Iterator[JobRow]:
+        """Yield the jobs that have not ended, in no order; one that changes meanwhile may come twice or not at all."""
         ...
 
     def recent(self, limit: int) -> list[JobRow]:
@@ -123,11 +139,35 @@ class Jobs(Protocol):
         ...
 
 
+class Budgets(Protocol):
+    """What jobs may spend, shared by all workers of a job."""
+
+    def reserve(self, job_id: str, amount: int, *, limit: int, token: str) -> bool:
+        """Set money aside for calls, in billionths of a dollar.
+
+        ``False``, and nothing is set aside, where what is spent and reserved would pass ``limit``. ``token`` names the
+        wish: made again within ten minutes, it is the same.
+        """
+        ...
+
+    def settle(self, job_id: str, *, reserved: int, spent: int, token: str) -> None:
+        """Give back what was ``reserved``, and book what was ``spent`` of it. ``token`` as in :meth:`reserve`."""
+        ...
+
+    def money(self, job_id: str) -> Money:
+        """Return what a job has spent and reserved, over all its redrives."""
+        ...
+
+
 class Workflows(Protocol):
     """The state machine."""
 
-    def start(self, job_id: str) -> None:
-        """Start a job's workflow; one that was started stands."""
+    def start(self, run: Run) -> None:
+        """Start one run of a job; one that was started stands."""
+        ...
+
+    def state(self, run: Run) -> RunState | None:
+        """Return how a run stands, ``None`` where it was never started."""
         ...
 
 

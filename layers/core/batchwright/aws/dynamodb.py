@@ -9,7 +9,7 @@ import orjson
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from batchwright.aws.faults import told
-from batchwright.job import FINAL, JobRow, Reason, Status
+from batchwright.job import WAY, JobRow, Reason, Redrive, Status, may_become, timestamp
 from batchwright.outcome import Tally, tally_of
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 JOB = "job"
 STOP = "stop"
 CHUNK = "chunk#"
+REDRIVE = "redrive#"
 STATUS_INDEX = "status-index"
 # As long as the results are kept: a job whose results are gone must not stand in the way of a new one.
 ROW_LIFE = timedelta(days=90)
@@ -45,45 +46,68 @@ class DynamoDBJobs:
         return _row(item) if item else None
 
     def change(self, row: JobRow) -> bool:
-        """Replace a job's row, unless the job has ended."""
-        final = {f":{status.value}": {"S": status.value} for status in FINAL}
-        return self._put(
-            self._item(row), f"NOT #status IN ({', '.join(final)})", {"#status": "status"}, final
-        )
+        """Replace a job's row, unless the job is further than that."""
+        return self._replace(row, may_become(row.status), row.redrives)
 
-    def stop(self, job_id: str, reason: Reason) -> None:
+    def reopen(self, row: JobRow) -> bool:
+        """Replace the row of a job that has ended by that of its next redrive."""
+        ended = frozenset(status for status in Status if status.final)
+        return self._replace(row, ended, row.redrives - 1)
+
+    def stop(self, job_id: str, reason: Reason, *, redrive: int = 0) -> None:
         """Note why the job must stop."""
         item = {
             "job_id": job_id,
-            "sk": STOP,
+            "sk": _sk(redrive, STOP),
             **reason.model_dump(),
             **self._expiry(datetime.now(UTC)),
         }
         self._put(item, "attribute_not_exists(job_id)", {}, {})
 
-    def stop_reason(self, job_id: str) -> Reason | None:
+    def stop_reason(self, job_id: str, *, redrive: int = 0) -> Reason | None:
         """Return why the job must stop."""
-        item = self._get(job_id, STOP)
+        item = self._get(job_id, _sk(redrive, STOP))
         return Reason.model_validate(item) if item else None
 
-    def report_chunk(self, job_id: str, chunk: int, segments: int, tally: Tally) -> None:
+    def report_chunk(
+        self, job_id: str, chunk: int, segments: int, tally: Tally, *, redrive: int = 0
+    ) -> None:
         """Note how far a chunk has come."""
+        now = datetime.now(UTC)
         item = {
             "job_id": job_id,
-            "sk": f"{CHUNK}{chunk:06d}",
+            "sk": _sk(redrive, f"{CHUNK}{chunk:06d}"),
             "segments": segments,
             "tally": orjson.dumps(tally.to_json()).decode(),
-            **self._expiry(datetime.now(UTC)),
+            "reported_at": timestamp(now),
+            **self._expiry(now),
         }
         condition = "attribute_not_exists(#segments) OR #segments <= :segments"
         values = {":segments": {"N": str(segments)}}
         self._put(item, condition, {"#segments": "segments"}, values)
 
-    def progress(self, job_id: str) -> Tally:
+    def progress(self, job_id: str, *, redrive: int = 0) -> Tally:
         """Return what all chunks of a job have reported."""
         return tally_of(
-            Tally.from_json(orjson.loads(item["tally"])) for item in self._chunks(job_id)
+            Tally.from_json(orjson.loads(item["tally"])) for item in self._chunks(job_id, redrive)
         )
+
+    def reported_at(self, job_id: str, *, redrive: int = 0) -> datetime | None:
+        """Return when a chunk of the job reported last."""
+        times = (item.get("reported_at") for item in self._chunks(job_id, redrive))
+        newest = max((time for time in times if time), default=None)
+        return datetime.fromisoformat(newest) if newest else None
+
+    def unended(self) -> Iterator[JobRow]:
+        """Yield the jobs that have not ended."""
+        for status in WAY:
+            with told("query of the jobs table"):
+                pages = self._dynamodb.get_paginator("query").paginate(
+                    TableName=self._table, **_of_status(status)
+                )
+                for page in pages:
+                    for item in page["Items"]:
+                        yield _row(_plain(item))
 
     def recent(self, limit: int) -> list[JobRow]:
         """Return the newest jobs."""
@@ -93,23 +117,27 @@ class DynamoDBJobs:
     def _of_status(self, status: Status, limit: int) -> Iterator[JobRow]:
         with told("query of the jobs table"):
             found = self._dynamodb.query(
-                TableName=self._table,
-                IndexName=STATUS_INDEX,
-                KeyConditionExpression="#status = :status",
-                ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues={":status": {"S": status.value}},
-                ScanIndexForward=False,
-                Limit=limit,
+                TableName=self._table, ScanIndexForward=False, Limit=limit, **_of_status(status)
             )
         for item in found["Items"]:
             yield _row(_plain(item))
 
-    def _chunks(self, job_id: str) -> Iterator[dict[str, Any]]:
+    def _replace(self, row: JobRow, standing: frozenset[Status], redrives: int) -> bool:
+        statuses = {f":{status.value}": {"S": status.value} for status in standing}
+        condition = f"#status IN ({', '.join(sorted(statuses))}) AND "
+        condition += "redrives = :redrives" if redrives else "attribute_not_exists(redrives)"
+        values = {":redrives": {"N": str(redrives)}} if redrives else {}
+        return self._put(self._item(row), condition, {"#status": "status"}, statuses | values)
+
+    def _chunks(self, job_id: str, redrive: int) -> Iterator[dict[str, Any]]:
         with told("query of the jobs table"):
             pages = self._dynamodb.get_paginator("query").paginate(
                 TableName=self._table,
                 KeyConditionExpression="job_id = :job_id AND begins_with(sk, :chunk)",
-                ExpressionAttributeValues={":job_id": {"S": job_id}, ":chunk": {"S": CHUNK}},
+                ExpressionAttributeValues={
+                    ":job_id": {"S": job_id},
+                    ":chunk": {"S": _sk(redrive, CHUNK)},
+                },
             )
             for page in pages:
                 for item in page["Items"]:
@@ -151,6 +179,19 @@ class DynamoDBJobs:
         return True
 
 
+def _sk(redrive: int, name: str) -> str:
+    return f"{REDRIVE}{redrive:02d}#{name}" if redrive else name
+
+
+def _of_status(status: Status) -> Any:
+    return {
+        "IndexName": STATUS_INDEX,
+        "KeyConditionExpression": "#status = :status",
+        "ExpressionAttributeNames": {"#status": "status"},
+        "ExpressionAttributeValues": {":status": {"S": status.value}},
+    }
+
+
 def _item(row: JobRow) -> dict[str, Any]:
     # What is only ever shown travels as JSON: DynamoDB's decimals would not come back as they went.
     shown = {
@@ -158,6 +199,7 @@ def _item(row: JobRow) -> dict[str, Any]:
         "reason": row.reason.model_dump() if row.reason else None,
         "estimate": row.estimate,
         "results": row.results,
+        "redrive": row.redrive.model_dump(mode="json") if row.redrive else None,
     }
     item = {
         "job_id": row.job_id,
@@ -171,6 +213,7 @@ def _item(row: JobRow) -> dict[str, Any]:
         "total": row.total,
         "chunks": row.chunks,
         "problems": row.problems,
+        "redrives": row.redrives or None,
         "shown": orjson.dumps(shown).decode(),
     }
     return {name: value for name, value in item.items() if value is not None}
@@ -193,6 +236,7 @@ def _row(item: dict[str, Any]) -> JobRow:
         reason=Reason.model_validate(shown["reason"]) if shown["reason"] else None,
         estimate=shown["estimate"],
         results=shown["results"],
+        redrive=Redrive.model_validate(shown["redrive"]) if shown.get("redrive") else None,
     )
 
 

@@ -5,9 +5,18 @@ from typing import TYPE_CHECKING
 import orjson
 
 from batchwright.aws.faults import told
+from batchwright.run import Run, RunState
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
+
+
+STATES = {
+    "SUCCEEDED": RunState.SUCCEEDED,
+    "FAILED": RunState.FAILED,
+    "TIMED_OUT": RunState.FAILED,
+    "ABORTED": RunState.ABORTED,
+}
 
 
 class StepFunctionsWorkflows:
@@ -18,17 +27,27 @@ class StepFunctionsWorkflows:
         self._sfn = client
         self._arn = state_machine_arn
 
-    def start(self, job_id: str) -> None:
-        """Start a job's execution under the job's id: the name makes a second start the same one.
+    def start(self, run: Run) -> None:
+        """Start an execution under the run's name, which makes a second start the same one.
 
         (docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html)
         """
         try:
-            with told(f"start of job {job_id}"):
+            with told(f"start of run {run.name}"):
                 self._sfn.start_execution(
                     stateMachineArn=self._arn,
-                    name=job_id,
-                    input=orjson.dumps({"job_id": job_id}).decode(),
+                    name=run.name,
+                    input=orjson.dumps(run.to_json()).decode(),
                 )
         except self._sfn.exceptions.ExecutionAlreadyExists:
             return
+
+    def state(self, run: Run) -> RunState | None:
+        """Return how the execution of that name stands."""
+        arn = f"{self._arn.replace(':stateMachine:', ':execution:')}:{run.name}"
+        try:
+            with told(f"look at run {run.name}"):
+                status = self._sfn.describe_execution(executionArn=arn)["status"]
+        except self._sfn.exceptions.ExecutionDoesNotExist:
+            return None
+        return STATES.get(status, RunState.RUNNING)

@@ -44,7 +44,11 @@ def find_job(jobs: Jobs, job_id: str) -> JobRow:
 
 def with_progress(jobs: Jobs, row: JobRow) -> JobRow:
     """Fill in what the chunks have reported; a job that has ended knows better itself."""
-    return row if row.status.final else replace(row, tally=jobs.progress(row.job_id))
+    if row.status.final:
+        return row
+    tally = jobs.progress(row.job_id, redrive=row.redrives)
+    tally.add_all(row.tally)
+    return replace(row, tally=tally)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

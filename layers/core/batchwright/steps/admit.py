@@ -13,6 +13,7 @@ from batchwright.job import Job, JobRow, Pin, Reason, Status, job_id_of, timesta
 from batchwright.message import Inline, Source, wishes_of
 from batchwright.places import INBOX, contract_key, inline_key, job_key
 from batchwright.ports import Clock, Events, Jobs, Objects, Workflows
+from batchwright.run import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +154,7 @@ class Door:
         new = world.jobs.add(_row(job))
         row = None if new else world.jobs.get(job_id)
         if row is None or not row.status.final:
-            world.workflows.start(job_id)
+            world.workflows.start(Run(job_id=job_id))
         if new:
             world.events.job_changed(job_id, Status.RECEIVED, {"contract": terms.name})
         return Admitted(job_id=job_id, new=new, refusal=refusal.code if refusal else None)
