@@ -42,6 +42,8 @@ class ChunkLog:
         self.tally = Tally()
         self.own = Tally()
         """What of it was settled under this writer's name; calls are not told apart."""
+        self.own_indexes: set[int] = set()
+        """The indexes that were settled under this writer's name."""
         self.size = 0
         """Bytes of the segments that were read."""
         self.efforts: dict[int, Effort] = {}
@@ -125,6 +127,7 @@ class ChunkLog:
             self.tally.add(outcome)
             if writer == self._writer:
                 self.own.add(outcome)
+                self.own_indexes.add(outcome.index)
         self.tally.calls += told.calls
         self.tally.ambiguous_calls += told.ambiguous_calls
         if told.claim is not None:
