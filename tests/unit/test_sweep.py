@@ -243,6 +243,25 @@ def test_a_closing_that_died_is_taken_up_whatever_became_of_the_work(
     assert cloud.did == ["closing"]
 
 
+@pytest.mark.parametrize("ended", [RunState.FAILED, RunState.SUCCEEDED, RunState.ABORTED])
+def test_a_job_that_was_closing_is_only_closed_and_has_no_new_reason(
+    cloud: Cloud, ended: RunState
+) -> None:
+    cloud.add(Status.CLOSING)
+
+    assert cloud.started(ended) == [f"{JOB}-close"]
+    assert cloud.did == ["closing"]
+    assert cloud.jobs.stop_reason(JOB) is None
+
+
+def test_a_long_close_is_waited_for_after_the_deadline_too(cloud: Cloud) -> None:
+    cloud.add(Status.CLOSING, silent=300)
+
+    assert cloud.started(RunState.RUNNING) == []
+    assert cloud.did == ["nothing"]
+    assert cloud.jobs.stop_reason(JOB) is None
+
+
 def test_a_job_that_cannot_be_closed_is_stuck(cloud: Cloud) -> None:
     cloud.add(Status.CLOSING)
     cloud.runs(RunState.ABORTED)

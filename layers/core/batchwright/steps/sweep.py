@@ -140,7 +140,11 @@ class _Takeover:
             return self._follow(*closing, Did.CLOSING)
         if work is None:
             return self._start(self._run(0), Did.RESTARTED)
-        run, state = work
+        return self._take_up(*work)
+
+    def _take_up(self, run: Run, state: RunState) -> Did:
+        if self._row.status is Status.CLOSING:
+            return self._close_again(state)
         if state is RunState.ABORTED:
             return self._close(run, state, ABORTED)
         if state is RunState.RUNNING and self._overdue():
@@ -176,6 +180,12 @@ class _Takeover:
         if self._row.status in PLANNED:
             return self._start(self._run(0, closing=True), Did.CLOSING)
         return self._follow(run, state, Did.CLOSING)
+
+    def _close_again(self, state: RunState) -> Did:
+        # Nothing is asked any more: no chunk has to be called again, and a reason to stop would come too late.
+        if state is RunState.RUNNING:
+            return Did.NOTHING
+        return self._start(self._run(0, closing=True), Did.CLOSING)
 
     def _follow(self, run: Run, state: RunState, done: Did) -> Did:
         if state is RunState.RUNNING:
