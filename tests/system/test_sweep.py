@@ -23,7 +23,7 @@ def test_the_deployed_sweeper_takes_up_a_job_that_was_never_started(stack: Stack
 
     swept = json.loads(said["Payload"].read())
     assert "FunctionError" not in said, swept
-    assert swept["restarted"] == 1
+    assert swept["restarted"] >= 1
     assert stack.ended(key).counts()["succeeded"] == 3
 
 
