@@ -4,6 +4,7 @@ from datetime import datetime
 
 from batchwright.chunk import Chunk
 from batchwright.chunklog import ChunkLog
+from batchwright.errors import BudgetExceeded
 from batchwright.job import Job, Reason
 from batchwright.outcome import Ending
 from batchwright.ports import Clock, Objects
@@ -12,7 +13,11 @@ from batchwright.segment import Settled
 from batchwright.settling import Settler
 
 # How such a record ends, by the reason why the job stopped; any other reason is a failure.
-ENDINGS = {"deadline": Ending.EXPIRED, "cancelled": Ending.CANCELLED}
+ENDINGS = {
+    "deadline": Ending.EXPIRED,
+    "cancelled": Ending.CANCELLED,
+    BudgetExceeded.code: Ending.CANCELLED,
+}
 NO_REASON = Reason(code="never_asked", message="no worker asked for this record")
 
 
@@ -29,13 +34,15 @@ class Unasked:
         self._objects = objects
         self._clock = clock
 
-    def settle(self, chunk: Chunk, log: ChunkLog) -> None:
-        """Settle what ``log`` lacks of ``chunk``."""
+    def settle(self, chunk: Chunk, asked: frozenset[int], log: ChunkLog) -> None:
+        """Settle what ``log`` lacks of the records of ``chunk`` that were to be ``asked``."""
         reader = ChunkReader(self._objects, self._job, chunk)
         settler = Settler(self._job, reader.dialect)
         now = self._clock.now()
-        rest = (item for item in reader.items() if item.index not in log.settled)
-        log.append([self._settled(settler, item, now) for item in rest])
+        rest = asked - log.settled
+        log.append(
+            [self._settled(settler, item, now) for item in reader.items() if item.index in rest]
+        )
 
     def _settled(self, settler: Settler, item: Item, now: datetime) -> Settled:
         ending = ENDINGS.get(self._reason.code, Ending.FAILED)
