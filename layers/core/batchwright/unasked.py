@@ -39,10 +39,8 @@ class Unasked:
         reader = ChunkReader(self._objects, self._job, chunk)
         settler = Settler(self._job, reader.dialect)
         now = self._clock.now()
-        rest = asked - log.settled
-        log.append(
-            [self._settled(settler, item, now) for item in reader.items() if item.index in rest]
-        )
+        rest = reader.items(asked - log.settled)
+        log.append([self._settled(settler, item, now) for item in rest])
 
     def _settled(self, settler: Settler, item: Item, now: datetime) -> Settled:
         ending = ENDINGS.get(self._reason.code, Ending.FAILED)
