@@ -4,7 +4,6 @@ from datetime import datetime
 
 from batchwright.chunk import Chunk
 from batchwright.chunklog import ChunkLog
-from batchwright.errors import BudgetExceeded
 from batchwright.job import Job, Reason
 from batchwright.outcome import Ending
 from batchwright.ports import Clock, Objects
@@ -16,7 +15,7 @@ from batchwright.settling import Settler
 ENDINGS = {
     "deadline": Ending.EXPIRED,
     "cancelled": Ending.CANCELLED,
-    BudgetExceeded.code: Ending.CANCELLED,
+    "budget:usd": Ending.CANCELLED,
 }
 NO_REASON = Reason(code="never_asked", message="no worker asked for this record")
 
