@@ -15,7 +15,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from batchwright import errors
 from batchwright.run import Run
-from batchwright.steps.invoke import REPORT_SECONDS
+from batchwright.steps.invoke import GRACE, REPORT_SECONDS
 
 type Definition = dict[str, Any]
 type State = dict[str, Any]
@@ -34,7 +34,6 @@ INFRASTRUCTURE = {
     "States.Timeout",
 }
 OURS = {name for name, thing in vars(errors).items() if isinstance(thing, type)}
-GRACE_SECONDS = 10.0  # what a worker gives to what is in flight when it is told to stop
 LAMBDA_LIFE = 900  # no task may be given up before its function is
 ANSWERS = {
     "Only close?": {"close"},
@@ -239,7 +238,7 @@ def runs_that_are_not_named(definition: Definition) -> Iterator[str]:
 
 def graces_that_workers_outlast(definition: Definition) -> Iterator[str]:
     """Closing waits until the workers have seen the stop, and what was in flight has ended or was given up."""
-    if definition["States"]["Grace"]["Seconds"] < REPORT_SECONDS + GRACE_SECONDS:
+    if definition["States"]["Grace"]["Seconds"] < REPORT_SECONDS + GRACE:
         yield "Grace"
 
 
