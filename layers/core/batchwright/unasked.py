@@ -33,12 +33,12 @@ class Unasked:
         self._objects = objects
         self._clock = clock
 
-    def settle(self, chunk: Chunk, log: ChunkLog) -> None:
-        """Settle what ``log`` lacks of ``chunk``."""
+    def settle(self, chunk: Chunk, asked: frozenset[int], log: ChunkLog) -> None:
+        """Settle what ``log`` lacks of the records of ``chunk`` that were to be ``asked``."""
         reader = ChunkReader(self._objects, self._job, chunk)
         settler = Settler(self._job, reader.dialect)
         now = self._clock.now()
-        rest = (item for item in reader.items() if item.index not in log.settled)
+        rest = reader.items(asked - log.settled)
         log.append([self._settled(settler, item, now) for item in rest])
 
     def _settled(self, settler: Settler, item: Item, now: datetime) -> Settled:
