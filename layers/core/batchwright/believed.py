@@ -1,0 +1,89 @@
+"""What is believed of a limit that nobody told: learnt from what went through and what was refused.
+
+Everything is a function of the shared item and the time, so that all workers believe the same and only a refusal costs
+a write. The limit is in tokens a minute. At first it doubles every few seconds until something is refused. A refusal
+lowers it for all; then it comes back to just below where it was refused, stays there, and after a quiet minute feels its
+way upwards, ever faster (as TCP's CUBIC does, rfc-editor.org/rfc/rfc9438).
+
+Two kinds of limit look different when they are reached: of a bucket, some calls still go through, so that it is the pace
+that was too high; of a window, none does until its end, and what went through in the last minute is the limit.
+"""
+
+from batchwright.schedule import MINUTE, SECOND, Change, Item, Span, busiest, used
+
+BEGAN = "began"
+"""When the first call of the model was allowed."""
+LOWERED = "lowered"
+"""When the limit was lowered last."""
+TOP, BASE = "top", "base"
+"""Where it comes back to, and where it began to."""
+LAST_MINUTE = "minute"
+"""What had gone through in the minute before."""
+WINDOWS = "windows"
+"""1 where the limit is one of fixed windows."""
+REFUSED, PASSED = "refused", "passed"
+"""When the last call began that is known to be refused, and admitted."""
+
+START = 60_000
+DOUBLES = 5 * SECOND
+# As slots are ten seconds long, what is used now may be so many times what the busiest slot says.
+HEADROOM = 8
+RECOVERY = 15 * SECOND
+PROBING = 0.01
+MOST_ABOVE_USE = 1.3
+# Refusals of calls that began so soon after the limit was lowered are of the time before.
+SETTLING = 3 * SECOND
+SOON = 10 * SECOND
+
+
+def believed(item: Item, now: int) -> float | None:
+    """Return the tokens a minute that are believed to be the limit, ``None`` where there is no reason to believe in one."""
+    if LOWERED not in item:
+        return None
+    top, base, quiet = item[TOP], item[BASE], now - item[LOWERED]
+    if quiet < RECOVERY:
+        return top - (top - base) * (1 - max(quiet, 0) / RECOVERY) ** 3
+    grown = top * (1 + PROBING * ((quiet - RECOVERY) / MINUTE) ** 2)
+    # What nobody uses is not known to be there.
+    return min(grown, max(top, MOST_ABOVE_USE * used(item, now)))
+
+
+def first_guess(item: Item, now: int) -> float:
+    """Return what is tried where neither the contract nor anybody's refusal says anything."""
+    doubled: float = START * 2 ** min((now - item.get(BEGAN, now)) / DOUBLES, 40)
+    return min(doubled, max(START, HEADROOM * busiest(item) * 6))
+
+
+def suspicious(item: Item) -> bool:
+    """Whether nothing is known to have gone through since the last refusal."""
+    return item.get(REFUSED, 0) > item.get(PASSED, 0)
+
+
+def lowered(item: Item, limit: float, refused: int, now: int) -> Change | None:
+    """Return what a refusal changes, if anything: a call that began at ``refused`` was one too many at ``limit``."""
+    last = item.get(LOWERED)
+    if last is not None and refused < last + SETTLING:
+        return None
+    if last is not None and item.get(PASSED, 0) < last:
+        return _exhausted(item, last)
+    top, base = _levels(item, limit, None if last is None else now - last, now)
+    put = {TOP: int(top), BASE: int(base), LOWERED: now, LAST_MINUTE: int(used(item, now))}
+    seen: Span = (None, 0) if last is None else (last, last)
+    return Change(put=put, within={LOWERED: seen})
+
+
+def _levels(item: Item, limit: float, quiet: int | None, now: int) -> tuple[float, float]:
+    if item.get(WINDOWS):
+        top = 0.99 * min(limit, used(item, now))
+        return top, top
+    if quiet is None or quiet < SOON:
+        return 0.97 * limit, 0.8 * limit
+    return 0.985 * limit, 0.93 * limit
+
+
+def _exhausted(item: Item, last: int) -> Change | None:
+    """Nothing went through for seconds: that is a window, and its limit is what went through before."""
+    if item.get(WINDOWS):
+        return None
+    top = int(min(item[TOP], max(0.99 * item[LAST_MINUTE], item[BASE] / 8)))
+    return Change(put={TOP: top, BASE: top, WINDOWS: 1}, within={LOWERED: (last, last)})
