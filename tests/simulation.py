@@ -169,6 +169,9 @@ class SimulatedWorker:
             self.fleet.left[self.job.name] += 1
             self.busy -= 1
         self.resting = True
+        if change := self.gate.closing(self.now):
+            self.fleet.writes.append(self.fleet.now)
+            self.fleet.schedules.change(MODEL, change)
         self.fleet.later(int(seconds * 1000), self._come_back)
 
     def _come_back(self) -> None:

@@ -9,7 +9,7 @@ Two kinds of limit look different when they are reached: of a bucket, some calls
 that was too high; of a window, none does until its end, and what went through in the last minute is the limit.
 """
 
-from batchwright.schedule import MINUTE, SECOND, Change, Item, Span, busiest, used
+from batchwright.schedule import GIVEN, MINUTE, SECOND, Change, Item, Span, busiest, used
 
 BEGAN = "began"
 """When the first call of the model was allowed."""
@@ -23,6 +23,8 @@ WINDOWS = "windows"
 """1 where the limit is one of fixed windows."""
 REFUSED, PASSED = "refused", "passed"
 """When the last call began that is known to be refused, and admitted."""
+SINCE = "since"
+"""When the refusals began of which none is known to be followed by a call that was admitted."""
 
 START = 60_000
 DOUBLES = 5 * SECOND
@@ -61,29 +63,36 @@ def suspicious(item: Item) -> bool:
 
 def lowered(item: Item, limit: float, refused: int, now: int) -> Change | None:
     """Return what a refusal changes, if anything: a call that began at ``refused`` was one too many at ``limit``."""
-    last = item.get(LOWERED)
-    if last is not None and refused < last + SETTLING:
+    last = item.get(LOWERED, 0)
+    seen: Span = (last, last) if last else (None, 0)
+    if last and suspicious(item):
+        return _exhausted(item, seen) if refused >= item[SINCE] + SETTLING else None
+    if refused < last + SETTLING:
         return None
-    if last is not None and item.get(PASSED, 0) < last:
-        return _exhausted(item, last)
-    top, base = _levels(item, limit, None if last is None else now - last, now)
-    put = {TOP: int(top), BASE: int(base), LOWERED: now, LAST_MINUTE: int(used(item, now))}
-    seen: Span = (None, 0) if last is None else (last, last)
+    minute = _went_through(item, limit, now)
+    top, base = _levels(limit, now - last, minute if item.get(WINDOWS) else None)
+    put = {TOP: int(top), BASE: int(base), LOWERED: now, LAST_MINUTE: int(minute)}
     return Change(put=put, within={LOWERED: seen})
 
 
-def _levels(item: Item, limit: float, quiet: int | None, now: int) -> tuple[float, float]:
-    if item.get(WINDOWS):
-        top = 0.99 * min(limit, used(item, now))
+def _went_through(item: Item, limit: float, now: int) -> float:
+    """Return what went through in the last minute: what is given away for later is counted already."""
+    later = max(0, item.get(GIVEN, now) - now) * limit / MINUTE
+    return max(0.0, used(item, now) - later)
+
+
+def _levels(limit: float, quiet: int, minute: float | None) -> tuple[float, float]:
+    if minute is not None:
+        top = max(0.99 * min(limit, minute), limit / 8)
         return top, top
-    if quiet is None or quiet < SOON:
+    if quiet < SOON:
         return 0.97 * limit, 0.8 * limit
     return 0.985 * limit, 0.93 * limit
 
 
-def _exhausted(item: Item, last: int) -> Change | None:
+def _exhausted(item: Item, seen: Span) -> Change | None:
     """Nothing went through for seconds: that is a window, and its limit is what went through before."""
     if item.get(WINDOWS):
         return None
     top = int(min(item[TOP], max(0.99 * item[LAST_MINUTE], item[BASE] / 8)))
-    return Change(put={TOP: top, BASE: top, WINDOWS: 1}, within={LOWERED: (last, last)})
+    return Change(put={TOP: top, BASE: top, WINDOWS: 1}, within={LOWERED: seen})

@@ -25,6 +25,8 @@ USED = "used#"
 JOB = "job#"
 PRIORITY = "priority#"
 RATIO = "ratio#"
+LENGTH = "length#"
+JOB_NUMBERS = (JOB, PRIORITY, RATIO, LENGTH)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,4 +91,4 @@ def stale(item: Item, now: int) -> frozenset[str]:
         for name, at in item.items()
         if name.startswith(JOB) and at < now - MINUTE
     }
-    return frozenset(slots | {kind + job for job in jobs for kind in (JOB, PRIORITY, RATIO)})
+    return frozenset(slots | {kind + job for job in jobs for kind in JOB_NUMBERS})

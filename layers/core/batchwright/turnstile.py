@@ -18,6 +18,7 @@ from batchwright.believed import (
     BEGAN,
     PASSED,
     REFUSED,
+    SINCE,
     believed,
     first_guess,
     lowered,
@@ -30,6 +31,7 @@ from batchwright.schedule import (
     GIVEN,
     JOB,
     MINUTE,
+    LENGTH,
     PRIORITY,
     RATIO,
     SECOND,
@@ -41,11 +43,12 @@ from batchwright.schedule import (
 )
 
 # A job gets its share of the schedule so far ahead at most; stretches are made as long as brings it near TARGET.
-HORIZON = 5 * SECOND
+HORIZON = 8 * SECOND
 FULL = 2 * HORIZON
 TARGET = 4 * SECOND
-FIRST_STRETCH = 250.0
+FIRST_STRETCH = 60.0
 LONGEST_STEP = 200.0
+MUCH_MORE = 2.0
 # A stretch is asked for so long before it is needed: a write takes five to ten milliseconds.
 AHEAD = 150
 # A turn may be taken so late: a bucket of requests holds a second's worth.
@@ -56,13 +59,16 @@ ADMITTED = 400
 BETWEEN_PROBES = 2.0 * SECOND
 # A worker that got no turn for so long should rest where waiting is free, about so many seconds.
 PATIENCE = 10 * SECOND
-REST = 30.0
-FIRST_PAUSE, LONGEST_PAUSE = 250, 4 * SECOND
+REST = 60.0
+FIRST_PAUSE, LONGEST_PAUSE = SECOND, 4 * SECOND
 MOST_TRIES = 3
+SAYS_LENGTH = 0.25
 # Without the table: a part of the limit, among as many workers as there seem to be, and at least a call in ten seconds.
 CAUTION = 0.1
 SLOWEST = 10 * SECOND
 NEXT_LOOK = 5 * SECOND
+# Of a limit that was told, for what clocks and late turns bring into the wrong minute.
+MARGIN = 0.995
 # How fast means follow what they are the means of.
 MEMORY = 0.05
 UNLIMITED = 1e12
@@ -134,6 +140,7 @@ class Turnstile:
     _stretches: deque[Stretch] = field(default_factory=deque)
     _length: float = FIRST_STRETCH
     _asked: float = 0.0
+    _assumed: int = 0
     _behind: bool = True
     _standing: Standing = "behind"
     _untold: Untold = field(default_factory=Untold)
@@ -268,11 +275,11 @@ class Turnstile:
 
     def _cost(self, calls: int, tokens: float) -> float:
         """Return how long a part of the schedule calls take."""
-        for_calls = calls * MINUTE / self.caps.rpm if self.caps.rpm else 0.0
+        for_calls = calls * MINUTE / (MARGIN * self.caps.rpm) if self.caps.rpm else 0.0
         return max(for_calls, tokens * MINUTE / self._tokens_a_minute())
 
     def _tokens_a_minute(self) -> float:
-        limits = (self.caps.tpm, believed(self.item, self._now))
+        limits = (self.caps.tpm and MARGIN * self.caps.tpm, believed(self.item, self._now))
         known = [limit for limit in limits if limit is not None]
         if not known and self.caps.rpm is None:
             known = [first_guess(self.item, self._now)]
@@ -280,7 +287,10 @@ class Turnstile:
 
     def _pace(self) -> float:
         """Return the tokens a minute at which the fleet goes, whichever limit makes it."""
-        by_requests = self.caps.rpm * self._tokens_a_call if self.caps.rpm else UNLIMITED
+        by_requests = UNLIMITED
+        if self.caps.rpm:
+            a_call = self._tokens_a_call or self._expected(self.waiting[0])
+            by_requests = MARGIN * self.caps.rpm * a_call
         return min(by_requests, self._tokens_a_minute())
 
     def _alone(self, tokens: int) -> int:
@@ -315,9 +325,11 @@ class Turnstile:
         self._now, self.item = now, item
         self.asking = self.deaf = False
         self._heard = True
+        # The workers of a job come to take stretches of one length.
+        self._length = (self._length + item.get(LENGTH + self.job, self._length)) / 2
         if applied:
             self._tries = 0
-            self._untold.tokens -= self._being_told.tokens
+            self._untold.tokens -= self._being_told.tokens + self._assumed
             self._untold.credit -= self._being_told.credit
             if self._untold.refused == self._being_told.refused:
                 self._untold.refused = None
@@ -376,10 +388,13 @@ class Turnstile:
         told = self._being_told = replace(self._untold)
         now, untold = self._now, self._untold
         put = {EXPIRATION: (now + FORGET) // SECOND}
-        add = {slot(now): untold.tokens}
+        self._assumed = self._assume(length)
+        add = {slot(now): untold.tokens + self._assumed}
         within: dict[str, tuple[int | None, int]] = {}
         if untold.refused is not None:
             put[REFUSED] = untold.refused
+            if not suspicious(self.item):
+                put[SINCE] = now
             if step := lowered(self.item, self._pace(), untold.refused, now):
                 put |= step.put
                 within |= step.within
@@ -389,7 +404,17 @@ class Turnstile:
             self._ask(length, add, put, within)
         else:
             add[GIVEN] = -round(told.credit)
-        return Change(add=add, put=put, within=within, remove=stale(self.item, now))
+        remove = stale(self.item, now) - add.keys() - put.keys()
+        return Change(add=add, put=put, within=within, remove=remove)
+
+    def _assume(self, length: float) -> int:
+        """Return what a stretch is likely to use: told at once, since the next word may come late, and put right then."""
+        if not length or not self.waiting:
+            return 0
+        one = self._expected(self.waiting[0])
+        if suspicious(self.item):
+            return one
+        return max(one, round(length * self._pace() / MINUTE))
 
     def _ask(
         self,
@@ -416,6 +441,8 @@ class Turnstile:
             add[job] = round(charge / part)
             within[job] = (now, now + HORIZON)
         put[PRIORITY + self.job] = self.priority
+        if self.chance() < SAYS_LENGTH:
+            put[LENGTH + self.job] = round(self._length)
         if self._ratio is not None:
             put[RATIO + self.job] = round(1000 * self._ratio)
         if BEGAN not in self.item:
@@ -436,10 +463,10 @@ class Turnstile:
             return
         lead = min(self.item[JOB + self.job] - self._now, 2 * (end - self._now))
         wanted = TARGET / max(lead, 1)
-        if wanted < 1:
-            self._length *= max(0.5, wanted)
+        if wanted < MUCH_MORE:
+            self._length = min(self._length * max(0.5, wanted), self._length + LONGEST_STEP)
         else:
-            self._length += min(LONGEST_STEP, self._length * (wanted - 1))
+            self._length *= 2
 
     def _pause(self) -> None:
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._pauses)
