@@ -45,12 +45,15 @@ from batchwright.schedule import (
 # A job gets its share of the schedule so far ahead at most; stretches are made as long as brings it near TARGET.
 HORIZON = 8 * SECOND
 FULL = 2 * HORIZON
+# Where less than this is given away, others leave something.
+SPARE = SECOND
 TARGET = 4 * SECOND
 FIRST_STRETCH = 60.0
 LONGEST_STEP = 200.0
 MUCH_MORE = 2.0
 # A stretch is asked for so long before it is needed: a write takes five to ten milliseconds.
 AHEAD = 150
+ROUNDING = 0.5
 # A turn may be taken so late: a bucket of requests holds a second's worth.
 LATE = 500
 # A refusal comes back within this; a call that is out for longer was admitted.
@@ -60,7 +63,7 @@ BETWEEN_PROBES = 2.0 * SECOND
 # A worker that got no turn for so long should rest where waiting is free, about so many seconds.
 PATIENCE = 10 * SECOND
 REST = 60.0
-FIRST_PAUSE, LONGEST_PAUSE = SECOND, 4 * SECOND
+FIRST_PAUSE, LONGEST_PAUSE = 2 * SECOND, 5 * SECOND
 MOST_TRIES = 3
 SAYS_LENGTH = 0.25
 # Without the table: a part of the limit, among as many workers as there seem to be, and at least a call in ten seconds.
@@ -73,8 +76,11 @@ MARGIN = 0.995
 MEMORY = 0.05
 UNLIMITED = 1e12
 
-type Standing = Literal["behind", "within", "spare", "full"]
-"""How a job stands to its share: it takes less, about as much, or more, where others leave it; or there is no room."""
+type Standing = Literal["alone", "behind", "within", "spare", "full"]
+"""How a job stands to its share: nobody else is there; it takes less than its share, about as much, or more, where
+others leave it; or there is no room."""
+
+ROOM = {"alone": HORIZON, "behind": FULL, "within": FULL, "spare": SPARE, "full": 0}
 
 
 @dataclass(slots=True, eq=False)
@@ -142,7 +148,7 @@ class Turnstile:
     _asked: float = 0.0
     _assumed: int = 0
     _behind: bool = True
-    _standing: Standing = "behind"
+    _standing: Standing = "alone"
     _untold: Untold = field(default_factory=Untold)
     _being_told: Untold = field(default_factory=Untold)
     _passed: int = 0
@@ -234,7 +240,7 @@ class Turnstile:
         while self._stretches:
             stretch = self._stretches[0]
             turn = self._turn_in(stretch)
-            if turn < stretch.end and self._now <= stretch.end + LATE:
+            if turn < stretch.end - ROUNDING and self._now <= stretch.end + LATE:
                 return self._probed(stretch, turn)
             if stretch.calls:
                 self._untold.credit += min(0.0, stretch.end - turn)
@@ -375,13 +381,16 @@ class Turnstile:
         """Return how much of the schedule to ask for: no more than the calls at hand take, but the first of them whole."""
         if suspicious(self.item) and not self._saw_passing():
             return BETWEEN_PROBES
-        calls = [*self.waiting]
-        come_back = self._latency < HORIZON
-        tokens = sum(self._expected(ticket) for ticket in calls)
-        if come_back:
-            tokens += sum(ticket.expected for ticket in self.running)
-        demand = self._cost(len(calls) + come_back * len(self.running), tokens)
-        return max(min(self._length, demand), self._cost(1, self._expected(calls[0])))
+        calls = tokens = 0
+        for ticket in self.waiting:
+            calls, tokens = calls + 1, tokens + self._expected(ticket)
+            if self._cost(calls, tokens) >= self._length:
+                return self._cost(calls, tokens)
+        if self._latency > HORIZON:
+            return self._cost(calls, tokens)
+        coming_back = len(self.running)
+        whole = self._cost(calls + coming_back, tokens + coming_back * self._tokens_a_call)
+        return max(self._cost(calls, tokens), min(self._length, whole))
 
     def _telling(self, length: float) -> Change:
         self.asking, self._asked = True, length
@@ -403,7 +412,8 @@ class Turnstile:
         if length:
             self._ask(length, add, put, within)
         else:
-            add[GIVEN] = -round(told.credit)
+            part = share(self.item, self.job, self.priority, now)
+            add |= {GIVEN: -round(told.credit), JOB + self.job: -round(told.credit / part)}
         remove = stale(self.item, now) - add.keys() - put.keys()
         return Change(add=add, put=put, within=within, remove=remove)
 
@@ -431,8 +441,10 @@ class Turnstile:
             within[GIVEN] = (None, now - 1)
         else:
             add[GIVEN] = round(charge)
-            within[GIVEN] = (now, now + (HORIZON // 2 if self._standing == "spare" else FULL))
-        if self._standing == "behind":
+            within[GIVEN] = (now, now + ROOM[self._standing])
+        if self._standing == "alone":
+            put[job] = now + TARGET
+        elif self._standing == "behind":
             put[job] = now + round(max(length, charge) / part)
             within[job] = (None, now - 1)
         elif self._standing == "spare":
@@ -452,16 +464,29 @@ class Turnstile:
     def _stands(self) -> Standing:
         lead = self.item.get(JOB + self.job, 0) - self._now
         ahead = self.item.get(GIVEN, 0) - self._now
+        if self._alone_in_schedule():
+            return "alone" if ahead <= HORIZON else "full"
         if lead <= HORIZON and ahead <= FULL:
             return "behind" if lead < 0 else "within"
-        return "spare" if ahead <= HORIZON // 2 else "full"
+        return "spare" if ahead <= SPARE else "full"
+
+    def _alone_in_schedule(self) -> bool:
+        return share(self.item, self.job, self.priority, self._now) == 1
 
     def _lease(self) -> None:
         end = self.item[GIVEN]
         self._stretches.append(Stretch(end - self._asked, end, probe=suspicious(self.item)))
-        if self._asked < self._length or suspicious(self.item):
-            return
-        lead = min(self.item[JOB + self.job] - self._now, 2 * (end - self._now))
+        lead = self.item[JOB + self.job] - self._now
+        ahead = end - self._now
+        if self._asked >= self._length and not suspicious(self.item):
+            self._adapt(ahead if self._standing == "alone" else min(lead, TARGET // SPARE * ahead))
+        if self._alone_in_schedule():
+            self._standing = "alone"
+        elif self._standing in {"alone", "spare"}:
+            self._standing = "within"
+
+    def _adapt(self, lead: float) -> None:
+        """Make stretches as long as brings the end of the last one near the target."""
         wanted = TARGET / max(lead, 1)
         if wanted < MUCH_MORE:
             self._length = min(self._length * max(0.5, wanted), self._length + LONGEST_STEP)
@@ -474,4 +499,4 @@ class Turnstile:
         self._tries = 0
         self._pause_until = self._now + int(longest * (0.5 + self.chance() / 2))
         if self._standing == "full":
-            self._standing = "within"
+            self._standing = "alone" if self._alone_in_schedule() else "within"
