@@ -65,7 +65,7 @@ def lowered(item: Item, limit: float, refused: int, now: int) -> Change | None:
     """Return what a refusal changes, if anything: a call that began at ``refused`` was one too many at ``limit``."""
     last = item.get(LOWERED, 0)
     seen: Span = (last, last) if last else (None, 0)
-    if last and suspicious(item):
+    if last and suspicious(item) and item.get(PASSED, 0) < item[SINCE]:
         return _exhausted(item, seen) if refused >= item[SINCE] + SETTLING else None
     if refused < last + SETTLING:
         return None
@@ -77,8 +77,9 @@ def lowered(item: Item, limit: float, refused: int, now: int) -> Change | None:
 
 def _went_through(item: Item, limit: float, now: int) -> float:
     """Return what went through in the last minute: what is given away for later is counted already."""
-    later = max(0, item.get(GIVEN, now) - now) * limit / MINUTE
-    return max(0.0, used(item, now) - later)
+    counted = used(item, now)
+    later = max(0, item.get(GIVEN, now) - now) / MINUTE
+    return counted - later * min(limit, counted)
 
 
 def _levels(limit: float, quiet: int, minute: float | None) -> tuple[float, float]:
@@ -94,5 +95,5 @@ def _exhausted(item: Item, seen: Span) -> Change | None:
     """Nothing went through for seconds: that is a window, and its limit is what went through before."""
     if item.get(WINDOWS):
         return None
-    top = int(min(item[TOP], max(0.99 * item[LAST_MINUTE], item[BASE] / 8)))
+    top = int(min(item[TOP], 0.99 * item[LAST_MINUTE] or item[BASE] / 8))
     return Change(put={TOP: top, BASE: top, WINDOWS: 1}, within={LOWERED: seen})

@@ -51,7 +51,7 @@ def used(item: Item, now: int, *, span: int = MINUTE) -> float:
     (170.0, 90.0)
     """
     return sum(
-        tokens * _part(int(name.removeprefix(USED)), now - span)
+        max(0, tokens) * _part(int(name.removeprefix(USED)), now - span)
         for name, tokens in item.items()
         if name.startswith(USED)
     )

@@ -371,11 +371,14 @@ class Turnstile:
         """Whether the worker knows better than the others, who believe that nothing goes through."""
         if not suspicious(self.item):
             return False
+        self._see_passing()
+        return self._passed > self.item.get(REFUSED, 0)
+
+    def _see_passing(self) -> None:
         for ticket in reversed(self.running):
             if ticket.began <= self._now - ADMITTED:
                 self._passed = max(self._passed, ticket.began)
                 break
-        return self._passed > self.item.get(REFUSED, 0)
 
     def _stretch_wanted(self) -> float:
         """Return how much of the schedule to ask for: no more than the calls at hand take, but the first of them whole."""
@@ -396,18 +399,20 @@ class Turnstile:
         self.asking, self._asked = True, length
         told = self._being_told = replace(self._untold)
         now, untold = self._now, self._untold
+        self._see_passing()
         put = {EXPIRATION: (now + FORGET) // SECOND}
         self._assumed = self._assume(length)
         add = {slot(now): untold.tokens + self._assumed}
         within: dict[str, tuple[int | None, int]] = {}
+        known = {**self.item, PASSED: max(self._passed, self.item.get(PASSED, 0))}
         if untold.refused is not None:
             put[REFUSED] = untold.refused
             if not suspicious(self.item):
                 put[SINCE] = now
-            if step := lowered(self.item, self._pace(), untold.refused, now):
+            if step := lowered(known, self._pace(), untold.refused, now):
                 put |= step.put
                 within |= step.within
-        if self._saw_passing():
+        if suspicious(self.item) and self._passed > self.item.get(PASSED, 0):
             put[PASSED] = self._passed
         if length:
             self._ask(length, add, put, within)
