@@ -25,7 +25,7 @@ class Job:
     workers: int = 8
     in_flight: int = 64
     priority: int = 5
-    told: Quota = Quota()
+    told: Quota = field(default_factory=Quota)
     """The limits that its contract says."""
     begins: int = 0
     records: int = 10**9
@@ -59,13 +59,15 @@ class Fleet:
     _order: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
-        self.dice = random.Random(self.seed)
+        self.dice = random.Random(self.seed)  # noqa: S311 - the same dice every time
         self.set_limit(self.limit)
         for job in self.jobs:
             self.left[job.name] = job.records
             for number in range(job.workers):
                 life = job.dies_after.get(number)
-                self.later(job.begins + self.dice.randrange(500), SimulatedWorker(self, job, life).work)
+                self.later(
+                    job.begins + self.dice.randrange(500), SimulatedWorker(self, job, life).work
+                )
 
     def set_limit(self, limit: Quota) -> None:
         """Have another limit from now on."""
@@ -187,7 +189,11 @@ class SimulatedWorker:
         change = self.gate.change(self.now)
         if change is None:
             return
-        gate, there, back = self.gate, self.fleet.dice.randrange(2, 6), self.fleet.dice.randrange(2, 6)
+        gate, there, back = (
+            self.gate,
+            self.fleet.dice.randrange(2, 6),
+            self.fleet.dice.randrange(2, 6),
+        )
         first, last = self.fleet.table_fails
 
         def arrive() -> None:
@@ -215,7 +221,9 @@ class SimulatedWorker:
             fleet.refused.append(fleet.now)
             fleet.later(fleet.dice.randrange(15, 40), lambda: self._refused(ticket, gate))
             return
-        output = min(job.max_tokens, max(1, int(fleet.dice.gauss(job.output_tokens, job.output_tokens / 4))))
+        output = min(
+            job.max_tokens, max(1, int(fleet.dice.gauss(job.output_tokens, job.output_tokens / 4)))
+        )
         fleet.admitted.append((fleet.now, job.name, job.input_tokens + output))
 
         def end() -> None:

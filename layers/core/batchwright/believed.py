@@ -1,12 +1,12 @@
 """What is believed of a limit that nobody told: learnt from what went through and what was refused.
 
-Everything is a function of the shared item and the time, so that all workers believe the same and only a refusal costs
-a write. The limit is in tokens a minute. At first it doubles every few seconds until something is refused. A refusal
-lowers it for all; then it comes back to just below where it was refused, stays there, and after a quiet minute feels its
-way upwards, ever faster (as TCP's CUBIC does, rfc-editor.org/rfc/rfc9438).
+Everything is a function of the shared item and the time, so that all workers believe the same and only a refusal
+costs a write. The limit is in tokens a minute. At first it doubles every few seconds until something is refused. A
+refusal lowers it for all; then it comes back to just below where it was refused, stays there, and after a quiet minute
+feels its way upwards, ever faster (as TCP's CUBIC does, rfc-editor.org/rfc/rfc9438).
 
-Two kinds of limit look different when they are reached: of a bucket, some calls still go through, so that it is the pace
-that was too high; of a window, none does until its end, and what went through in the last minute is the limit.
+Two kinds of limit look different when they are reached: of a bucket, some calls still go through, so that it is the
+pace that was too high; of a window, none does until its end, and what went through in the last minute is the limit.
 """
 
 from batchwright.schedule import GIVEN, MINUTE, SECOND, Change, Item, Span, busiest, used
@@ -39,7 +39,7 @@ SOON = 10 * SECOND
 
 
 def believed(item: Item, now: int) -> float | None:
-    """Return the tokens a minute that are believed to be the limit, ``None`` where there is no reason to believe in one."""
+    """Return the tokens a minute that are believed to be the limit, ``None`` where nothing was refused yet."""
     if LOWERED not in item:
         return None
     top, base, quiet = item[TOP], item[BASE], now - item[LOWERED]

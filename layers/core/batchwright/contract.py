@@ -57,6 +57,10 @@ class Route(BaseModel):
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     timeout: PositiveInt = 300
     """Seconds that one call may take; less where the worker has less left."""
+    rpm: PositiveInt | None = None
+    """Requests a minute that all jobs together may make of the model."""
+    tpm: PositiveInt | None = None
+    """Tokens a minute that they may take of its quota."""
 
 
 class Prompt(BaseModel):
@@ -114,6 +118,8 @@ class Contract(BaseModel):
     budget: Budget | None = None
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 6
     """Calls for one record that may end without a whole answer, each of which may be billed."""
+    priority: Annotated[int, Field(ge=1, le=10)] = 5
+    """The job's share of a model that others ask, too: jobs share it in proportion."""
 
     @field_validator("deadline")
     @classmethod

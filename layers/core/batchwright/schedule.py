@@ -44,14 +44,14 @@ def slot(now: int) -> str:
     return f"{USED}{now // SLOT}"
 
 
-def used(item: Item, now: int, *, span: int = MINUTE) -> float:
-    """Return the tokens that went through in the last ``span``; the oldest slot counts by the part that lies in it.
+def used(item: Item, now: int) -> float:
+    """Return the tokens that went through in the last minute; the oldest slot counts by the part that lies in it.
 
-    >>> used({"used#9": 60, "used#8": 60, "used#2": 100}, 95_000), used({"used#9": 60, "used#8": 60}, 95_000, span=10_000)
-    (170.0, 90.0)
+    >>> used({"used#9": 60, "used#8": 60, "used#3": 100, "used#2": 7}, 95_000)
+    170.0
     """
     return sum(
-        max(0, tokens) * _part(int(name.removeprefix(USED)), now - span)
+        max(0, tokens) * _part(int(name.removeprefix(USED)), now - MINUTE)
         for name, tokens in item.items()
         if name.startswith(USED)
     )

@@ -30,8 +30,8 @@ from batchwright.schedule import (
     FORGET,
     GIVEN,
     JOB,
-    MINUTE,
     LENGTH,
+    MINUTE,
     PRIORITY,
     RATIO,
     SECOND,
@@ -321,7 +321,9 @@ class Turnstile:
     def closing(self, now: int) -> Change | None:
         """Return what gives back what is not needed any more, if anything."""
         self._now = now
-        self._untold.credit += sum(max(0.0, each.end - max(self._turn_in(each), now)) for each in self._stretches)
+        self._untold.credit += sum(
+            max(0.0, each.end - max(self._turn_in(each), now)) for each in self._stretches
+        )
         self._stretches.clear()
         told = self._untold.tokens or self._untold.credit or self._untold.refused is not None
         return self._telling(0.0) if told and self._heard else None
@@ -381,7 +383,7 @@ class Turnstile:
                 break
 
     def _stretch_wanted(self) -> float:
-        """Return how much of the schedule to ask for: no more than the calls at hand take, but the first of them whole."""
+        """Return how much of the schedule to ask for: whole calls, and no more than are at hand."""
         if suspicious(self.item) and not self._saw_passing():
             return BETWEEN_PROBES
         calls = tokens = 0
@@ -423,7 +425,7 @@ class Turnstile:
         return Change(add=add, put=put, within=within, remove=remove)
 
     def _assume(self, length: float) -> int:
-        """Return what a stretch is likely to use: told at once, since the next word may come late, and put right then."""
+        """Return what a stretch is likely to use: told at once, since the next word may come late."""
         if not length or not self.waiting:
             return 0
         one = self._expected(self.waiting[0])
