@@ -14,7 +14,8 @@ from tests.emulator.host.quota import Quotas, Shortage
 from tests.fakes import MODEL, MemorySchedules
 
 START = 1_800_000_000_000
-MINUTE = 60_000
+SECOND = 1000
+MINUTE = 60 * SECOND
 
 
 @dataclass(frozen=True, kw_only=True)

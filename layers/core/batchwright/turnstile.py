@@ -46,7 +46,7 @@ from batchwright.schedule import (
 HORIZON = 8 * SECOND
 FULL = 2 * HORIZON
 # Where less than this is given away, others leave something.
-SPARE = SECOND
+SPARE = 2 * SECOND
 TARGET = 4 * SECOND
 FIRST_STRETCH = 60.0
 LONGEST_STEP = 200.0
@@ -63,7 +63,9 @@ BETWEEN_PROBES = 2.0 * SECOND
 # A worker that got no turn for so long should rest where waiting is free, about so many seconds.
 PATIENCE = 10 * SECOND
 REST = 60.0
-FIRST_PAUSE, LONGEST_PAUSE = 2 * SECOND, 5 * SECOND
+# The first and the longest pause before the schedule is looked at again. What other jobs leave comes and goes fast.
+PAUSES_ALONE = (2 * SECOND, 5 * SECOND)
+PAUSES_AMONG_OTHERS = (SECOND // 4, SECOND)
 MOST_TRIES = 3
 SAYS_LENGTH = 0.25
 # Without the table: a part of the limit, among as many workers as there seem to be, and at least a call in ten seconds.
@@ -242,8 +244,6 @@ class Turnstile:
             turn = self._turn_in(stretch)
             if turn < stretch.end - ROUNDING and self._now <= stretch.end + LATE:
                 return self._probed(stretch, turn)
-            if stretch.calls:
-                self._untold.credit += min(0.0, stretch.end - turn)
             self._stretches.popleft()
         return self._next_alone if self.deaf else None
 
@@ -271,6 +271,8 @@ class Turnstile:
             stretch.first_at = stretch.first_at or self._now
             stretch.calls += 1
             stretch.tokens += ticket.expected
+            # The last call may take more than is left of the stretch: that is owed.
+            self._untold.credit += min(0.0, stretch.end - self._turn_in(stretch))
         else:
             self._next_alone = self._now + self._alone(ticket.expected)
         return ticket
@@ -501,7 +503,8 @@ class Turnstile:
             self._length *= 2
 
     def _pause(self) -> None:
-        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2**self._pauses)
+        first, last = PAUSES_ALONE if self._alone_in_schedule() else PAUSES_AMONG_OTHERS
+        longest = min(last, first * 2**self._pauses)
         self._pauses += 1
         self._tries = 0
         self._pause_until = self._now + int(longest * (0.5 + self.chance() / 2))
