@@ -145,9 +145,9 @@ def test_workers_that_are_killed_take_only_their_stretch_with_them(limit_model: 
 
 
 def test_without_the_table_a_tenth_is_asked_and_afterwards_everything() -> None:
-    run = fleet(
-        Job(told=FAST), limit_model="window", table_fails=(60 * SECOND, 120 * SECOND)
-    ).run(minutes=4)
+    run = fleet(Job(told=FAST), limit_model="window", table_fails=(60 * SECOND, 120 * SECOND)).run(
+        minutes=4
+    )
 
     assert 0.05 * 3000 <= run.calls(1.25, 2) / 0.75 <= 0.12 * 3000
     assert run.calls(2.25, 4) >= 0.98 * 1.75 * 3000
@@ -155,9 +155,7 @@ def test_without_the_table_a_tenth_is_asked_and_afterwards_everything() -> None:
 
 
 def test_without_the_table_from_the_beginning_a_worker_makes_a_call_in_ten_seconds() -> None:
-    run = fleet(
-        Job(told=FAST), limit_model="window", table_fails=(0, 300 * SECOND)
-    ).run(minutes=5)
+    run = fleet(Job(told=FAST), limit_model="window", table_fails=(0, 300 * SECOND)).run(minutes=5)
 
     assert 8 * 6 * 4 <= run.calls(0, 5) <= 8 * 6 * 5 + 8
 

@@ -9,7 +9,7 @@ Two kinds of limit look different when they are reached: of a bucket, some calls
 pace that was too high; of a window, none does until its end, and what went through in the last minute is the limit.
 """
 
-from batchwright.schedule import GIVEN, MINUTE, SECOND, Change, Item, Span, busiest, used
+from batchwright.schedule import GIVEN, MINUTE, SECOND, SLOT, Change, Item, Span, busiest, used
 
 BEGAN = "began"
 """When the first call of the model was allowed."""
@@ -19,6 +19,8 @@ TOP, BASE = "top", "base"
 """Where it comes back to, and where it began to."""
 LAST_MINUTE = "minute"
 """What had gone through in the minute before."""
+TIMES = "times"
+"""How often it was lowered in a row, soon one after the other."""
 WINDOWS = "windows"
 """1 where the limit is one of fixed windows."""
 REFUSED, PASSED = "refused", "passed"
@@ -27,15 +29,20 @@ SINCE = "since"
 """When the refusals began of which none is known to be followed by a call that was admitted."""
 
 START = 60_000
-DOUBLES = 5 * SECOND
+DOUBLES = 8 * SECOND
 # As slots are ten seconds long, what is used now may be so many times what the busiest slot says.
 HEADROOM = 8
+SLOTS = MINUTE // SLOT
 RECOVERY = 15 * SECOND
-PROBING = 0.01
+PROBING = 0.02
 MOST_ABOVE_USE = 1.3
 # Refusals of calls that began so soon after the limit was lowered are of the time before.
 SETTLING = 3 * SECOND
 SOON = 10 * SECOND
+# Lowered so often in a row, it is lowered faster.
+MANY = 3
+# The pace may be so many times what the busiest slot says.
+MOST_ABOVE_SLOTS = 1.5
 
 
 def believed(item: Item, now: int) -> float | None:
@@ -53,7 +60,7 @@ def believed(item: Item, now: int) -> float | None:
 def first_guess(item: Item, now: int) -> float:
     """Return what is tried where neither the contract nor anybody's refusal says anything."""
     doubled: float = START * 2 ** min((now - item.get(BEGAN, now)) / DOUBLES, 40)
-    return min(doubled, max(START, HEADROOM * busiest(item) * 6))
+    return min(doubled, max(START, HEADROOM * busiest(item) * SLOTS))
 
 
 def suspicious(item: Item) -> bool:
@@ -70,8 +77,12 @@ def lowered(item: Item, limit: float, refused: int, now: int) -> Change | None:
     if refused < last + SETTLING:
         return None
     minute = _went_through(item, limit, now)
-    top, base = _levels(limit, now - last, minute if item.get(WINDOWS) else None)
-    put = {TOP: int(top), BASE: int(base), LOWERED: now, LAST_MINUTE: int(minute)}
+    times = item.get(TIMES, 0) + 1 if now - last < SOON else 0
+    if not last:
+        top, base = _first_levels(limit, busiest(item) * SLOTS)
+    else:
+        top, base = _levels(limit, times, minute if item.get(WINDOWS) else None)
+    put = {TOP: int(top), BASE: int(base), LOWERED: now, LAST_MINUTE: int(minute), TIMES: times}
     return Change(put=put, within={LOWERED: seen})
 
 
@@ -82,12 +93,18 @@ def _went_through(item: Item, limit: float, now: int) -> float:
     return counted - later * min(limit, counted)
 
 
-def _levels(limit: float, quiet: int, minute: float | None) -> tuple[float, float]:
+def _first_levels(limit: float, fastest: float) -> tuple[float, float]:
+    """Before anything was refused the pace says little: perhaps nobody went so fast."""
+    base = min(0.93 * limit, MOST_ABOVE_SLOTS * fastest or limit)
+    return min(0.985 * limit, 2 * base), base
+
+
+def _levels(limit: float, times: int, minute: float | None) -> tuple[float, float]:
     if minute is not None:
         top = max(0.99 * min(limit, minute), limit / 8)
         return top, top
-    if quiet < SOON:
-        return 0.97 * limit, 0.8 * limit
+    if times:
+        return 0.97 * limit, (0.8 if times < MANY else 0.6) * limit
     return 0.985 * limit, 0.93 * limit
 
 
