@@ -68,8 +68,13 @@ def suspicious(item: Item) -> bool:
     return item.get(REFUSED, 0) > item.get(PASSED, 0)
 
 
-def lowered(item: Item, limit: float, refused: int, now: int) -> Change | None:
-    """Return what a refusal changes, if anything: a call that began at ``refused`` was one too many at ``limit``."""
+def lowered(
+    item: Item, limit: float, refused: int, now: int, *, guessed: bool = False
+) -> Change | None:
+    """Return what a refusal changes, if anything: a call that began at ``refused`` was one too many at ``limit``.
+
+    ``guessed`` means that ``limit`` is a first guess.
+    """
     last = item.get(LOWERED, 0)
     seen: Span = (last, last) if last else (None, 0)
     if last and suspicious(item) and item.get(PASSED, 0) < item[SINCE]:
@@ -78,7 +83,7 @@ def lowered(item: Item, limit: float, refused: int, now: int) -> Change | None:
         return None
     minute = _went_through(item, limit, now)
     times = item.get(TIMES, 0) + 1 if now - last < SOON else 0
-    if not last:
+    if guessed and not last:
         top, base = _first_levels(limit, busiest(item) * SLOTS)
     else:
         top, base = _levels(limit, times, minute if item.get(WINDOWS) else None)
@@ -94,8 +99,8 @@ def _went_through(item: Item, limit: float, now: int) -> float:
 
 
 def _first_levels(limit: float, fastest: float) -> tuple[float, float]:
-    """Before anything was refused the pace says little: perhaps nobody went so fast."""
-    base = min(0.93 * limit, MOST_ABOVE_SLOTS * fastest or limit)
+    """A guess says little: perhaps nobody went so fast."""
+    base = min(0.93 * limit, max(MOST_ABOVE_SLOTS * fastest, limit / 8))
     return min(0.985 * limit, 2 * base), base
 
 

@@ -413,7 +413,9 @@ class Turnstile:
             put[REFUSED] = untold.refused
             if not suspicious(self.item):
                 put[SINCE] = now
-            if step := lowered(known, self._pace(), untold.refused, now):
+            if step := lowered(
+                known, self._pace(), untold.refused, now, guessed=self.caps == Quota()
+            ):
                 put |= step.put
                 within |= step.within
         if suspicious(self.item) and self._passed > self.item.get(PASSED, 0):
