@@ -174,3 +174,16 @@ def test_the_item_stays_small_however_many_jobs_come_and_go() -> None:
         now = worker.now + 10 * SECOND
 
     assert len(table.items[MODEL]) < 60
+
+
+def test_where_the_limit_is_far_away_a_worker_writes_twice_a_second_and_never_waits() -> None:
+    worker = Worker(caps=Quota(tpm=10**12))
+    calls = 0
+    for _ in range(1000):
+        worker.queue(20)
+        calls += len(worker.run(0.01))
+        for call in [*worker.gate.running]:
+            worker.gate.settle(call, 90, worker.now)
+
+    assert calls == 20_000
+    assert worker.table.writes <= 30

@@ -46,6 +46,7 @@ MUCH_MORE = 2.0
 # A stretch is asked for so long before it is needed: a write takes five to ten milliseconds.
 AHEAD = 150
 ROUNDING = 0.5
+SHORTEST = 2.0
 # A turn may be taken so late: a bucket of requests holds a second's worth.
 LATE = 500
 # A refusal comes back within this; a call that is out for longer was admitted.
@@ -141,6 +142,10 @@ class Turnstile:
     _untold: Untold = field(default_factory=Untold)
     _being_told: Untold = field(default_factory=Untold)
     _passed: int = 0
+    _taken: int = 0
+    _leased_at: int = 0
+    _rate: float = 0.0
+    """Calls a millisecond."""
     _reckoning: Reckoning = field(init=False)
 
     def __post_init__(self) -> None:
@@ -251,6 +256,7 @@ class Turnstile:
         ticket = self.waiting.popleft()
         self._waits_since = self._now
         self._pauses = 0
+        self._taken += 1
         ticket.began, ticket.expected = self._now, self._reckoning.expected(ticket.tokens)
         self.running[ticket] = None
         self._untold.tokens += ticket.expected
@@ -359,13 +365,18 @@ class Turnstile:
             calls, tokens = calls + 1, tokens + self._reckoning.expected(ticket.tokens)
             if self._reckoning.cost(calls, tokens) >= self._length:
                 return self._reckoning.cost(calls, tokens)
-        if self._reckoning.latency > HORIZON:
-            return self._reckoning.cost(calls, tokens)
-        coming_back = len(self.running)
+        coming = self._coming()
         whole = self._reckoning.cost(
-            calls + coming_back, tokens + coming_back * self._reckoning.tokens_a_call
+            calls + coming, tokens + coming * self._reckoning.tokens_a_call
         )
-        return max(self._reckoning.cost(calls, tokens), min(self._length, whole))
+        at_hand = self._reckoning.cost(calls, tokens)
+        return max(SHORTEST, at_hand, min(self._length, whole))
+
+    def _coming(self) -> int:
+        """Return how many calls will be there before the next stretch has passed, besides those that wait."""
+        ahead = max(0, self.item.get(GIVEN, 0) - self._now) + LATE
+        back = len(self.running) * min(1.0, ahead / max(1.0, self._reckoning.latency))
+        return int(max(back, self._rate * LATE))
 
     def _telling(self, length: float) -> Change:
         now, untold = self._now, self._untold
@@ -463,6 +474,9 @@ class Turnstile:
     def _lease(self) -> None:
         end = self.item[GIVEN]
         self._stretches.append(Stretch(end - self._asked, end, probe=suspicious(self.item)))
+        rate = self._taken / max(1, self._now - self._leased_at)
+        self._rate = (self._rate + rate) / 2
+        self._taken, self._leased_at = 0, self._now
         lead = self.item[JOB + self.job] - self._now
         ahead = end - self._now
         if self._asked >= self._length and not suspicious(self.item):
