@@ -90,6 +90,7 @@ class Stretch:
 
     begin: float
     end: float
+    length: float
     probe: bool
     """Whether its first call must show that anything goes through at all."""
     calls: int = 0
@@ -336,9 +337,10 @@ class Turnstile:
     def _wants_turns(self) -> bool:
         if not self.waiting or self._now < self._pause_until:
             return False
-        return not self._stretches or (
-            len(self._stretches) == 1 and self._now >= self._stretches[0].end - AHEAD
-        )
+        if len(self._stretches) != 1:
+            return not self._stretches
+        last = self._stretches[0]
+        return self._turn_in(last) >= last.end - min(AHEAD, last.length / 2)
 
     def _has_news(self) -> bool:
         return self._untold.refused is not None or self._saw_passing()
@@ -473,7 +475,9 @@ class Turnstile:
 
     def _lease(self) -> None:
         end = self.item[GIVEN]
-        self._stretches.append(Stretch(end - self._asked, end, probe=suspicious(self.item)))
+        self._stretches.append(
+            Stretch(end - self._asked, end, self._asked, probe=suspicious(self.item))
+        )
         rate = self._taken / max(1, self._now - self._leased_at)
         self._rate = (self._rate + rate) / 2
         self._taken, self._leased_at = 0, self._now
