@@ -40,9 +40,8 @@ class Fault:
     path: str = ""
     """A regular expression that is found anywhere in the path."""
     operation: str = ""
-    times: int = 1
-    skip: int = 0
-    """So many fitting requests pass before."""
+    times: int | None = 1
+    """``None`` is as often as they come."""
     forward: bool = True
     """Whether the service sees the request at all."""
     status: int | None = None
@@ -97,13 +96,10 @@ class FaultProxy:
         """Note a request, and use up what is to befall it."""
         with self._lock:
             self.passed.append(asked)
-            fault = next((each for each in self.faults if each.times and each.fits(asked)), None)
-            if fault is None:
-                return None
-            if fault.skip:
-                fault.skip -= 1
-                return None
-            fault.times -= 1
+            standing = (each for each in self.faults if each.times != 0 and each.fits(asked))
+            fault = next(standing, None)
+            if fault is not None and fault.times is not None:
+                fault.times -= 1
             return fault
 
 
