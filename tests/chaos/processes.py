@@ -22,8 +22,10 @@ from batchwright.aws.clock import SystemClock
 from batchwright.chunk import Chunk
 from batchwright.job import JobRow
 from batchwright.places import JOBS, plan_key, result_key
+from batchwright.ports import Objects
 from batchwright.steps import admit, close, plan
 from tests.chaos.bed import Bed
+from tests.emulator.host.running import RunningHost
 from tests.emulator.stack import ROOT
 from tests.fakes import MODEL, ListedEvents, ListedWorkflows
 
@@ -188,7 +190,7 @@ def run(bed: Bed, content: bytes, *, kills: int, zombies: int, seed: int, log: P
     bed.host.reset()
     bed.host.behave(engine="echo", latency_ms=1000 * LATENCY)
     job_id = planned(bed, content, f"inbox/seed-{seed}.jsonl")
-    chunks = [Chunk.model_validate_json(line) for line in _lines(bed, plan_key(job_id))]
+    chunks = [Chunk.model_validate_json(line) for line in _lines(bed.objects, plan_key(job_id))]
     supervisors = [
         Supervisor(bed, log / f"{job_id}-{chunk.chunk}.log", random.Random(f"{seed}-{chunk.chunk}"))  # noqa: S311 - the same seed strikes at the same moments
         for chunk in chunks
@@ -204,7 +206,7 @@ def run(bed: Bed, content: bytes, *, kills: int, zombies: int, seed: int, log: P
         kills=sum(each.blows.kills for each in supervisors),
         zombies=sum(each.blows.zombies for each in supervisors),
     )
-    return account(bed, closed(bed, job_id), blows)
+    return account(bed.objects, bed.host, closed(bed, job_id), blows)
 
 
 def planned(bed: Bed, content: bytes, key: str) -> str:
@@ -247,12 +249,12 @@ def closed(bed: Bed, job_id: str) -> JobRow:
     return row
 
 
-def account(bed: Bed, row: JobRow, blows: Blows) -> Account:
+def account(objects: Objects, host: RunningHost, row: JobRow, blows: Blows) -> Account:
     """Hold the results against the segments as they lie in the bucket, and against the host's ledger."""
-    outcomes = _lines(bed, result_key(row.job_id, "outcomes.jsonl"))
+    outcomes = _lines(objects, result_key(row.job_id, "outcomes.jsonl"))
     ended = Counter(json.loads(line)["index"] for line in outcomes)
-    settled = Counter(_settled(bed, row.job_id))
-    calls = bed.host.calls()
+    settled = Counter(_settled(objects, row.job_id))
+    calls = host.calls()
     answered = {call["metadata"]["idempotency_key"] for call in calls if call["status"] == 200}
     succeeded = [told for line in outcomes if (told := json.loads(line))["status"] == "succeeded"]
     return Account(
@@ -267,12 +269,12 @@ def account(bed: Bed, row: JobRow, blows: Blows) -> Account:
     )
 
 
-def _settled(bed: Bed, job_id: str) -> Iterator[int]:
+def _settled(objects: Objects, job_id: str) -> Iterator[int]:
     """Yield the index of every outcome in every segment, read without the code that wrote it."""
-    for key in bed.objects.keys(f"{JOBS}{job_id}/chunks/"):
-        for facts in itertools.islice(_lines(bed, key), 1, None, 2):
+    for key in objects.keys(f"{JOBS}{job_id}/chunks/"):
+        for facts in itertools.islice(_lines(objects, key), 1, None, 2):
             yield json.loads(facts)["index"]
 
 
-def _lines(bed: Bed, key: str) -> list[bytes]:
-    return [line for line in bed.objects.read(key).split(b"\n") if line]
+def _lines(objects: Objects, key: str) -> list[bytes]:
+    return [line for line in objects.read(key).split(b"\n") if line]

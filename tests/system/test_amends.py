@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from tests.emulator.cloud import Cloud
 from tests.emulator.server import until
-from tests.system.conftest import Probe, ProbeFailed
+from tests.system.conftest import Probe, ProbeFailed, zipped
 
 ORIGINS = """
 import aiohttp, boto3, orjson, pydantic, ministack
@@ -104,6 +104,24 @@ def test_a_worker_that_dies_is_an_exit_and_no_error_of_the_handler(probe: Probe)
         probe("import os; os._exit(1)")
 
     assert failed.value.args[0] == "Runtime.ExitError"
+
+
+def test_a_worker_that_dies_while_it_starts_is_an_exit_too(cloud: Cloud, probe: Probe) -> None:
+    assert probe("answer = 'alive'") == "alive"
+    client = cloud.client("lambda")
+    role = client.get_function_configuration(FunctionName="probe")["Role"]
+    code = zipped({"probe.py": "import os; os._exit(1)"})
+    client.create_function(
+        FunctionName="stillborn",
+        Runtime="python3.13",
+        Handler="probe.handler",
+        Role=role,
+        Code={"ZipFile": code},
+    )
+
+    said = client.invoke(FunctionName="stillborn")
+
+    assert json.loads(said["Payload"].read())["errorType"] == "Runtime.ExitError"
 
 
 def test_a_range_of_a_version_is_a_range(cloud: Cloud, bucket: str) -> None:
