@@ -27,6 +27,7 @@ from tests.fakes import (
     MODEL,
     ListedEvents,
     ListedWorkflows,
+    MemoryBudgets,
     MemoryJobs,
     MemoryObjects,
     ScriptedEngine,
@@ -42,6 +43,7 @@ class Laptop:
     objects: MemoryObjects = field(default_factory=MemoryObjects)
     jobs: MemoryJobs = field(default_factory=MemoryJobs)
     workflows: ListedWorkflows = field(default_factory=ListedWorkflows)
+    budgets: MemoryBudgets = field(default_factory=MemoryBudgets)
     events: ListedEvents = field(default_factory=ListedEvents)
     clock: StoppedClock = field(default_factory=StoppedClock)
     models: tuple[str, ...] = (MODEL, "amazon.nova-lite-v1:0")
@@ -114,6 +116,7 @@ class Laptop:
         return InvokeWorld(
             objects=self.objects,
             jobs=self.jobs,
+            budgets=self.budgets,
             engine=self.engine,
             clock=self.clock,
             seconds=time.monotonic,

@@ -12,7 +12,11 @@ from batchwright.segment import Settled
 from batchwright.settling import Settler
 
 # How such a record ends, by the reason why the job stopped; any other reason is a failure.
-ENDINGS = {"deadline": Ending.EXPIRED, "cancelled": Ending.CANCELLED}
+ENDINGS = {
+    "deadline": Ending.EXPIRED,
+    "cancelled": Ending.CANCELLED,
+    "budget:usd": Ending.CANCELLED,
+}
 NO_REASON = Reason(code="never_asked", message="no worker asked for this record")
 
 

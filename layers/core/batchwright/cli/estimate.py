@@ -15,7 +15,7 @@ from batchwright.aws.clock import SystemClock
 from batchwright.cli.contracts import local_contract
 from batchwright.cli.faults import Code, Halt
 from batchwright.cli.local import INPUT, LocalObjects, Seen
-from batchwright.contract import Contract, default_contract
+from batchwright.contract import Budget, Contract, default_contract
 from batchwright.job import Job, Pin, Reason, job_id_of
 from batchwright.lines import lines
 from batchwright.places import problems_key
@@ -51,6 +51,7 @@ class Estimate:
 
     size: int
     contract: str
+    budget: Budget | None
     dialect: str | None
     refusal: Reason | None
     records: int
@@ -113,6 +114,7 @@ def _found(job: Job, objects: LocalObjects, progress: Progress, refusal: Reason 
     return Estimate(
         size=job.pinned().size,
         contract=job.contract_name,
+        budget=job.terms().budget,
         dialect=None if refusal else first_chunk(job.job_id, objects).dialect,
         refusal=refusal,
         records=progress.records,
