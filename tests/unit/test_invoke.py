@@ -220,21 +220,61 @@ async def test_an_exception_that_nobody_foresaw_ends_one_record_and_not_the_chun
     assert log.efforts == {}, "a settled record is nobody's open work"
 
 
-class FullBucket(MemoryObjects):
-    """Takes no segment."""
+class ShutBucket(MemoryObjects):
+    """Takes no segment while it is shut."""
+
+    def __init__(self, shut: range, *, applied: bool = False) -> None:
+        super().__init__()
+        self.shut = shut
+        self.applied = applied
+        self.tries = 0
 
     def create(self, key: str, content: bytes) -> None:
-        if "/chunks/" in key:
+        if "/chunks/" not in key:
+            super().create(key, content)
+            return
+        self.tries += 1
+        down = self.tries - 1 in self.shut
+        if not down or self.applied:
+            super().create(key, content)
+        if down:
             raise Unavailable("the bucket is down")
-        super().create(key, content)
 
 
-async def test_a_segment_that_cannot_be_written_fails_the_worker() -> None:
-    laptop = Laptop(objects=FullBucket())
+async def test_a_worker_that_cannot_claim_asks_nothing_and_fails() -> None:
+    engine = ScriptedEngine()
+    laptop = Laptop(objects=ShutBucket(range(99)), engine=engine)
     _, (chunk, *_) = planned(laptop, chat_file(10))
 
     with pytest.raises(Unavailable):
         await laptop.invoke(chunk)
+
+    assert engine.calls == []
+
+
+@pytest.mark.parametrize("applied", [False, True], ids=["never written", "written, reply lost"])
+async def test_answers_that_cannot_be_written_are_kept_and_written_once(applied: bool) -> None:
+    engine = ScriptedEngine()
+    laptop = Laptop(objects=ShutBucket(range(1, 3), applied=applied), engine=engine)
+    job_id, (chunk, *_) = planned(laptop, chat_file(10))
+
+    assert await laptop.invoke(chunk) == {"state": "done"}
+
+    assert len(engine.calls) == 10
+    tally = laptop.jobs.progress(job_id)
+    assert (tally.counts[Ending.SUCCEEDED], tally.calls) == (10, 10)
+
+
+async def test_while_nothing_can_be_written_nothing_is_asked() -> None:
+    engine = ScriptedEngine()
+    bucket = ShutBucket(range(1, 99))
+    laptop = Laptop(objects=bucket, engine=engine, chunk_records=1000)
+    _, (chunk,) = planned(laptop, chat_file(1000))
+
+    with pytest.raises(Unavailable):
+        await laptop.invoke(chunk, seconds=4, in_flight=8)
+
+    assert len(engine.calls) < 500, "this engine takes no time: some more until it was seen"
 
 
 class CountingBucket(MemoryObjects):

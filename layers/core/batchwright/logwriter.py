@@ -71,7 +71,10 @@ class LogWriter:
         efforts: Mapping[int, Effort] | None = None,
         left: bool = False,
     ) -> None:
-        """Append what there is, with what the worker tells besides; raises :class:`Unavailable` when its time is up."""
+        """Append what there is, with what the worker tells besides.
+
+        Raises :class:`Unavailable` when the time is up; at once where nothing is lost by it.
+        """
         async with self._turn:
             # Taken here and not in the thread, where an outcome could slip in between.
             settled, self._unwritten = self._unwritten, []
@@ -84,21 +87,24 @@ class LogWriter:
                     efforts=efforts,
                     claim=claim,
                     left=left,
-                )
+                ),
+                at_stake=bool(settled or calls),
             )
         for outcome, _ in written:
             self.tally.add(outcome)
         self.tally.calls += calls
         self.tally.ambiguous_calls += ambiguous
 
-    async def _written(self, append: Callable[[], list[Settled]]) -> list[Settled]:
+    async def _written(
+        self, append: Callable[[], list[Settled]], *, at_stake: bool
+    ) -> list[Settled]:
         """Try until it works: the very same bytes, so that a write whose reply was lost is known again."""
         while True:
             try:
                 written = await asyncio.to_thread(append)
             except Unavailable:
                 self._pace.hold()
-                if self._time_left() < PAUSE:
+                if not at_stake or self._time_left() < PAUSE:
                     raise
                 await asyncio.sleep(PAUSE)
             else:

@@ -1,0 +1,256 @@
+"""Money: nothing is asked that was not set aside before, and what was set aside comes back."""
+
+import asyncio
+import itertools
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batchwright.completion import Completion
+from batchwright.errors import BudgetExceeded, RecordInvalid, TimedOut, Unavailable
+from batchwright.job import Status
+from batchwright.money import BILLIONTHS, Money
+from batchwright.pace import LeftForLater
+from batchwright.purse import Purse
+from batchwright.request import Request
+from tests.fakes import MODEL, MemoryBudgets, ScriptedEngine, echo
+from tests.laptop import Laptop, chat_line, jsonl
+from tests.unit.test_asking import QuickPace
+
+LIMIT = 1000
+
+
+def purse(budgets: MemoryBudgets, pace: QuickPace | None = None, limit: int = LIMIT) -> Purse:
+    tokens = itertools.count()
+    name = id(budgets), next(PURSES)
+    return Purse(
+        budgets, "j", limit, pace or QuickPace(), new_token=lambda: f"{name}-{next(tokens)}"
+    )
+
+
+PURSES = itertools.count()
+
+
+async def test_what_was_not_needed_comes_back() -> None:
+    budgets = MemoryBudgets()
+    mine = purse(budgets)
+
+    await mine.reserve(100)
+    mine.settle(100, 30)
+    await mine.book()
+    await mine.close()
+
+    assert budgets.money("j") == Money(spent=30, reserved=0)
+
+
+async def test_a_slice_is_fetched_for_many_calls_at_a_time() -> None:
+    budgets = MemoryBudgets()
+    mine = purse(budgets, limit=100_000)
+
+    for _ in range(64):
+        await mine.reserve(1)
+        mine.settle(1, 1)
+
+    assert budgets.money("j") == Money(spent=0, reserved=64)
+
+
+async def test_the_last_of_the_budget_is_spent_to_the_last_call_that_fits() -> None:
+    budgets = MemoryBudgets()
+    mine = purse(budgets)
+    for _ in range(10):
+        await mine.reserve(100)
+        mine.settle(100, 100)
+
+    with pytest.raises(BudgetExceeded, match="budget"):
+        await mine.reserve(100)
+
+    await mine.close()
+    assert budgets.money("j") == Money(spent=LIMIT, reserved=0)
+
+
+async def test_money_that_others_have_set_aside_is_waited_for() -> None:
+    budgets = MemoryBudgets()
+    pace = Returning(give_back=lambda: budgets.settle("j", reserved=900, spent=10, token="back"))
+    budgets.reserve("j", 900, limit=LIMIT, token="other")
+
+    await purse(budgets, pace).reserve(500)
+
+    assert pace.waits == [1.0]
+
+
+async def test_money_that_never_comes_back_is_not_waited_for_without_end() -> None:
+    budgets = MemoryBudgets()
+    pace = QuickPace()
+    budgets.reserve("j", 900, limit=LIMIT, token="a worker that was killed")
+
+    with pytest.raises(BudgetExceeded):
+        await purse(budgets, pace).reserve(500)
+
+    assert sum(pace.waits) == 15
+
+
+async def test_what_is_spent_is_not_waited_for_at_all() -> None:
+    budgets = MemoryBudgets()
+    pace = QuickPace()
+    budgets.reserve("j", 900, limit=LIMIT, token="a")
+    budgets.settle("j", reserved=900, spent=900, token="b")
+
+    with pytest.raises(BudgetExceeded):
+        await purse(budgets, pace).reserve(500)
+
+    assert pace.waits == []
+
+
+async def test_a_worker_that_stops_waits_no_longer() -> None:
+    budgets = MemoryBudgets()
+    pace = QuickPace()
+    pace.stopping.set()
+    budgets.reserve("j", 900, limit=LIMIT, token="other")
+
+    with pytest.raises(LeftForLater):
+        await purse(budgets, pace).reserve(500)
+
+
+class Shaky(MemoryBudgets):
+    """Books, and says that it is down; the next time it answers."""
+
+    shaken = 0
+
+    def settle(self, job_id: str, *, reserved: int, spent: int, token: str) -> None:
+        super().settle(job_id, reserved=reserved, spent=spent, token=token)
+        if self.shaken < 2:
+            self.shaken += 1
+            raise Unavailable("the table is down")
+
+
+async def test_a_booking_whose_reply_was_lost_counts_once() -> None:
+    budgets = Shaky()
+    mine = purse(budgets)
+    await mine.reserve(100)
+    mine.settle(100, 40)
+
+    for _ in range(3):
+        await mine.book()
+    await mine.close()
+
+    assert budgets.money("j") == Money(spent=40, reserved=0)
+
+
+@given(
+    st.integers(1, 2000),
+    st.lists(st.tuples(st.integers(0, 3), st.integers(1, 300), st.floats(0, 1)), max_size=60),
+)
+@settings(max_examples=60, deadline=None)
+def test_many_workers_never_spend_more_than_the_budget_and_give_all_of_it_back(
+    limit: int, calls: list[tuple[int, int, float]]
+) -> None:
+    budgets = MemoryBudgets()
+
+    async def work() -> int:
+        purses = [purse(budgets, limit=limit) for _ in range(4)]
+        spent = 0
+        for worker, amount, part in calls:
+            try:
+                await purses[worker].reserve(amount)
+            except BudgetExceeded:
+                continue
+            assert spent + amount <= limit, "it could cost that much"
+            cost = int(amount * part)
+            purses[worker].settle(amount, cost)
+            spent += cost
+        for each in purses:
+            await each.close()
+        return spent
+
+    spent = asyncio.run(work())
+
+    assert budgets.money("j") == Money(spent=spent, reserved=0)
+
+
+@dataclass
+class Returning(QuickPace):
+    """While somebody waits, somebody else gives back."""
+
+    give_back: object = field(default=None)
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds)
+        assert callable(self.give_back)
+        self.give_back()
+
+
+CONTRACT = f"""
+name: cheap
+routes: [{{engine: bedrock, model: "{MODEL}", max_tokens: 100}}]
+models: {{"*": "{MODEL}"}}
+budget: {{usd: %s}}
+"""
+
+
+def lines(count: int) -> bytes:
+    return jsonl([chat_line(f"req-{number}", "x" * 400) for number in range(count)])
+
+
+def budgeted(usd: str, engine: ScriptedEngine) -> tuple[Laptop, str]:
+    laptop = Laptop(engine=engine, chunk_records=50)
+    laptop.put_contract("cheap", CONTRACT % usd)
+    return laptop, laptop.drop(lines(200), "inbox/cheap/file.jsonl")
+
+
+def test_a_job_stops_before_its_budget_is_passed_and_keeps_what_it_paid_for() -> None:
+    engine = ScriptedEngine()
+    laptop, job_id = budgeted("0.002", engine)
+
+    row = laptop.finish(job_id)
+
+    money = laptop.budgets.money(job_id)
+    assert money.reserved == 0
+    assert 0 < money.spent <= 0.002 * BILLIONTHS
+    assert row.status is Status.INCOMPLETE
+    assert row.incomplete_reason == "budget:usd"
+    counts = row.counts()
+    assert counts["succeeded"] == len(engine.calls)
+    assert counts["succeeded"] + counts["cancelled"] == 200
+    assert row.tally.cost_usd is not None
+    assert row.tally.cost_usd * BILLIONTHS <= money.spent
+    assert money.spent >= 0.9 * 0.002 * BILLIONTHS, "the rest would not have paid another call"
+    receipt = laptop.objects.read(f"results/{job_id}/receipt.json")
+    assert b'"incomplete_reason": "budget:usd"' in receipt
+
+
+def test_a_job_within_its_budget_does_not_notice_it() -> None:
+    laptop, job_id = budgeted("1", ScriptedEngine())
+
+    row = laptop.finish(job_id)
+
+    assert row.counts()["succeeded"] == 200
+    assert laptop.budgets.money(job_id).reserved == 0
+
+
+def test_a_call_without_an_answer_is_booked_at_what_it_may_have_cost() -> None:
+    def hang(_request: Request, call: int) -> Completion:
+        if call == 0:
+            raise TimedOut("no answer")
+        return echo(_request)
+
+    laptop = Laptop(engine=ScriptedEngine(hang), chunk_records=50)
+    laptop.put_contract("cheap", CONTRACT % "1")
+    row = laptop.run(lines(1), "inbox/cheap/file.jsonl")
+
+    money = laptop.budgets.money(row.job_id)
+    assert row.tally.cost_usd is not None
+    assert money.spent > 1.5 * row.tally.cost_usd * BILLIONTHS
+    assert money.reserved == 0
+
+
+def test_a_refused_call_costs_nothing() -> None:
+    def refuse(_request: Request, _call: int) -> Completion:
+        raise RecordInvalid("invalid_request", "no")
+
+    laptop, job_id = budgeted("1", ScriptedEngine(refuse))
+
+    laptop.finish(job_id)
+
+    assert laptop.budgets.money(job_id) == Money()
