@@ -9,22 +9,16 @@ import pytest
 
 from tests.bench.figure import Figure, at_least, at_most
 from tests.chaos import SOAK
-from tests.chaos.bed import Bed, made
+from tests.chaos.bed import Bed
 from tests.chaos.processes import CHUNK_RECORDS, PER_KILL, Account, Blows, run
 from tests.laptop import chat_file
 
 CHUNKS = 4
 # For each chunk of a job; the soak runs job after job until so many workers were killed.
 KILLS, ZOMBIES = (5, 1) if SOAK else (3, 1)
-WANTED = 200 if SOAK else 1
+WANTED = 200 if SOAK else 8
 
 pytestmark = pytest.mark.timeout(1800 if SOAK else 180)
-
-
-@pytest.fixture(scope="module")
-def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    with made(tmp_path_factory.mktemp("bed")) as ready:
-        yield ready
 
 
 def test_whenever_workers_are_killed_every_record_has_one_outcome(bed: Bed, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from batchwright.job import JobRow, Reason, Status
 from batchwright.outcome import Tally
 from batchwright.places import chunk_prefix
 from batchwright.steps.admit import World, admit
-from tests.chaos.bed import BUCKET, TABLE, Bed, made
+from tests.chaos.bed import BUCKET, TABLE, Bed
 from tests.chaos.proxy import Fault, FaultProxy, proxied
 from tests.emulator import surroundings
 from tests.fakes import MODEL, ListedEvents, ListedWorkflows, settled
@@ -27,12 +27,6 @@ from tests.laptop import chat_file
 SEGMENT = r"/chunks/000000/00000\d\.jsonl"
 SLOW = "SlowDown"
 FAILED = "InternalError"
-
-
-@pytest.fixture(scope="module")
-def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    with made(tmp_path_factory.mktemp("bed")) as ready:
-        yield ready
 
 
 @pytest.fixture
