@@ -26,6 +26,7 @@ from batchwright.ports import Objects
 from batchwright.steps import admit, close, plan
 from tests.chaos.bed import Bed
 from tests.emulator.host.running import RunningHost
+from tests.emulator.server import tail
 from tests.emulator.stack import ROOT
 from tests.fakes import MODEL, ListedEvents, ListedWorkflows
 
@@ -44,7 +45,8 @@ class Worker:
     """One process on one chunk."""
 
     def __init__(self, chunk: Chunk, environment: Mapping[str, str], log: Path) -> None:
-        """Start it."""
+        """Start it; what it logs is added to ``log``."""
+        self._log = log
         with log.open("ab") as errors:
             self._running = subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-m", "tests.chaos.worker", str(SECONDS)],
@@ -71,7 +73,7 @@ class Worker:
         assert self._running.stdout is not None
         with self._running.stdout as said:
             told = said.read()
-        assert self._running.returncode == 0, f"the worker failed with {self._running.returncode}"
+        assert self._running.returncode == 0, tail(self._log)
         answered: dict[str, Any] = json.loads(told)
         return answered
 

@@ -1,4 +1,4 @@
-"""kill -9 on Lambda's own processes while the deployed workflow runs a job: its retries bring the job to its end."""
+"""Workers that are killed, or may not run, under the deployed workflow: its retries bring the job to its end."""
 
 import json
 import os
@@ -21,10 +21,7 @@ LATENCY = 1.0
 IN_FLIGHT = 200  # template.yaml's
 CHUNKS = 2
 
-pytestmark = [
-    pytest.mark.timeout(180),
-    pytest.mark.skipif(not PROC.exists(), reason="whose worker a process is, only /proc tells"),
-]
+pytestmark = pytest.mark.timeout(180)
 
 
 def workers(stack: StackUnderTest) -> list[int]:
@@ -39,6 +36,7 @@ def _more_calls(stack: StackUnderTest, before: int) -> bool:
     return len(stack.calls()) > before
 
 
+@pytest.mark.skipif(not PROC.exists(), reason="whose worker a process is, only /proc tells")
 def test_a_job_whose_workers_are_killed_again_and_again_completes_by_the_workflows_retries(
     stack: StackUnderTest,
 ) -> None:
@@ -61,3 +59,39 @@ def test_a_job_whose_workers_are_killed_again_and_again_completes_by_the_workflo
     most = blows.kills * (IN_FLIGHT + round(5 * IN_FLIGHT / LATENCY))
     assert 0 < found.paid_again <= most, "somebody who worked was killed"
     assert 0 <= found.hidden <= most
+
+
+def test_a_stack_whose_workers_are_switched_off_waits_and_spends_nothing(
+    stack: StackUnderTest,
+) -> None:
+    client, name = stack.cloud.client("lambda"), stack.cloud.physical("InvokeFunction")
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    try:
+        stack.drop("inbox/switched-off.jsonl", chat_file(10))
+        row = stack.started("inbox/switched-off.jsonl")
+        until(lambda: turned_away(stack, row.job_id) >= 2)
+        assert stack.calls() == []
+    finally:
+        client.delete_function_concurrency(FunctionName=name)
+
+    row = stack.ended("inbox/switched-off.jsonl")
+    assert row.counts()["succeeded"] == len(stack.calls()) == 10
+
+
+def turned_away(stack: StackUnderTest, job_id: str) -> int:
+    """Return how often a chunk of the job found no worker."""
+    sfn = stack.cloud.client("stepfunctions")
+    execution = stack.outputs["StateMachineArn"].replace(":stateMachine:", ":execution:")
+    runs = sfn.list_map_runs(executionArn=f"{execution}:{job_id}")["mapRuns"]
+    children = [
+        child["executionArn"]
+        for run in runs
+        for child in sfn.list_executions(mapRunArn=run["mapRunArn"])["executions"]
+    ]
+    events = [
+        event
+        for child in children
+        for event in sfn.get_execution_history(executionArn=child, maxResults=1000)["events"]
+    ]
+    refused = [event.get("taskFailedEventDetails", {}).get("error") for event in events]
+    return refused.count("Lambda.TooManyRequestsException")
