@@ -253,10 +253,17 @@ class ListedWorkflows:
 @dataclass
 class ListedEvents:
     said: list[tuple[str, Status]] = field(default_factory=list)
+    stalled: list[tuple[str, str]] = field(default_factory=list)
+    """The silent jobs that were told, and what was done about them."""
 
     def job_changed(self, job_id: str, status: Status, detail: Mapping[str, object]) -> None:
         assert "prompt" not in detail
         self.said.append((job_id, status))
+
+    def job_stalled(self, job_id: str, status: Status, *, minutes: int, did: str) -> None:
+        assert not status.final
+        assert minutes >= 0
+        self.stalled.append((job_id, did))
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """Starting jobs, and saying what became of them, as AWS takes it."""
 
 import json
+from typing import Any
 
 import boto3
 import pytest
@@ -38,21 +39,48 @@ def test_a_job_is_started_under_its_own_name_and_only_once() -> None:
     assert workflows.state(run) is RunState.ABORTED
 
 
-@pytest.mark.usefixtures("aws")
-def test_a_change_of_a_job_arrives_where_somebody_listens() -> None:
+def listener(detail_type: str) -> str:
+    """Return the URL of a queue that gets our events of one type."""
     events, sqs = boto3.client("events"), boto3.client("sqs")
-    queue = sqs.create_queue(QueueName="listener")["QueueUrl"]
+    queue: str = sqs.create_queue(QueueName="listener")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
-    pattern = {"source": ["batchwright"], "detail-type": ["Job State Change"]}
+    pattern = {"source": ["batchwright"], "detail-type": [detail_type]}
     events.put_rule(Name="jobs", EventPattern=json.dumps(pattern))
     events.put_targets(Rule="jobs", Targets=[{"Id": "queue", "Arn": arn["QueueArn"]}])
+    return queue
 
-    EventBridgeEvents(events, "box").job_changed("j", Status.COMPLETED, {"counts": {"total": 1}})
 
-    (message,) = sqs.receive_message(QueueUrl=queue)["Messages"]
-    assert json.loads(message["Body"])["detail"] == {
+def heard(queue: str) -> Any:
+    (message,) = boto3.client("sqs").receive_message(QueueUrl=queue)["Messages"]
+    return json.loads(message["Body"])["detail"]
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_change_of_a_job_arrives_where_somebody_listens() -> None:
+    queue = listener("Job State Change")
+
+    events = EventBridgeEvents(boto3.client("events"), "box")
+    events.job_changed("j", Status.COMPLETED, {"counts": {"total": 1}})
+
+    assert heard(queue) == {
         "job_id": "j",
         "status": "completed",
         "bucket": "box",
         "counts": {"total": 1},
+    }
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_job_that_stalled_is_told_where_somebody_listens() -> None:
+    queue = listener("Job Stalled")
+
+    events = EventBridgeEvents(boto3.client("events"), "box")
+    events.job_stalled("j", Status.RUNNING, minutes=31, did="restarted")
+
+    assert heard(queue) == {
+        "job_id": "j",
+        "status": "running",
+        "bucket": "box",
+        "minutes": 31,
+        "did": "restarted",
     }

@@ -10,7 +10,11 @@ import functions.close
 import functions.invoke
 import functions.join
 import functions.plan
-from tests.functions.conftest import BUCKET, Context, LastMoment, event
+import functions.sweep
+from batchwright.aws import wiring
+from batchwright.errors import Unforeseen
+from batchwright.job import JobRow, Status
+from tests.functions.conftest import BUCKET, STATE_MACHINE, Context, LastMoment, event
 from tests.laptop import chat_file
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -166,6 +170,72 @@ def test_a_close_whose_time_is_up_goes_on_in_the_next_run(
     assert not {name for name in before if name.startswith("Jobs")}
     assert after["RecordsFailed"] == [2]
     assert after["JobsFailed"] == [1]
+
+
+SWEEP = "sweep.every-five-minutes"
+
+
+def test_a_sweep_that_finds_nothing_measures_zeros(capsys: pytest.CaptureFixture[str]) -> None:
+    functions.admit.handler(event("admit.records-queued"), Context())
+    capsys.readouterr()
+
+    swept = functions.sweep.handler(event(SWEEP), Context())
+
+    assert swept == {"stalled": 0, "restarted": 0, "stuck": 0}
+    (metrics,) = [line for line in logged(capsys) if "_aws" in line]
+    assert [metrics[name] for name in ("JobsStalled", "JobsRestarted", "JobsStuck")] == [[0]] * 3
+
+
+def test_a_sweep_takes_up_a_job_whose_execution_is_not_there(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = silent_job()
+    monkeypatch.setenv("SWEEP_MINUTES", "30")
+
+    swept = functions.sweep.handler(event(SWEEP), Context())
+
+    assert swept == {"stalled": 0, "restarted": 1, "stuck": 0}
+    sfn = boto3.client("stepfunctions")
+    (execution,) = sfn.list_executions(stateMachineArn=STATE_MACHINE)["executions"]
+    assert execution["name"] == job_id
+    (told,) = [vars(record) for record in caplog.records]
+    assert (told["message"], told["job_id"]) == ("job stalled", job_id)
+    assert told["did"] == "restarted"
+    assert told["minutes"] > 1000
+
+
+def test_a_job_that_cannot_be_swept_fails_the_sweep_and_leaves_its_metrics(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    job_id = silent_job()
+    sfn = boto3.client("stepfunctions")
+    sfn.start_execution(stateMachineArn=STATE_MACHINE, name=job_id)
+    boto3.client("s3").put_object(Bucket=BUCKET, Key=f"jobs/{job_id}/job.json", Body=b"canary-4711")
+
+    with pytest.raises(Unforeseen, match="ValidationError"):
+        functions.sweep.handler(event(SWEEP), Context())
+
+    (metrics,) = [line for line in logged(capsys) if "_aws" in line]
+    assert metrics["JobsStuck"] == [0]
+    told = [vars(record) for record in caplog.records]
+    assert [line["message"] for line in told] == ["job not looked at", "handler failed"]
+    assert (told[0]["job_id"], told[0]["error"]) == (job_id, "ValidationError")
+    assert "canary-4711" not in str(told)
+
+
+def silent_job() -> str:
+    """A job that was admitted long ago, whose admission died before it started the workflow."""
+    job_id = "a" * 32
+    long_ago = "2026-01-01T00:00:00.000Z"
+    row = JobRow(
+        job_id=job_id,
+        status=Status.RECEIVED,
+        created_at=long_ago,
+        updated_at=long_ago,
+        contract="default",
+    )
+    assert wiring.jobs().add(row)
+    return job_id
 
 
 def test_no_text_of_a_record_is_ever_logged(

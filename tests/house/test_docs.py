@@ -10,6 +10,8 @@ import yaml
 from batchwright.contract import Contract, Prompt, ResponseFormat, Route, read_contract
 from batchwright.document import Document
 from batchwright.outcome import Ending
+from batchwright.steps.sweep import MOST_RESTARTS, Did, Swept
+from tests.house.cloudformation import Template, of_type
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -79,6 +81,19 @@ def test_the_transcript_of_sam_local_is_of_the_job_that_the_events_tell() -> Non
     page = (ROOT / "docs/sam-local.md").read_text()
 
     assert set(re.findall(r"\b[0-9a-f]{32}\b", page)) == {job_id}
+
+
+def test_every_alarm_and_all_that_the_sweeper_does_is_explained(written: Template) -> None:
+    page = (ROOT / "docs/operations.md").read_text()
+    alarms = of_type(written, "AWS::CloudWatch::Alarm")
+    swept = Swept().counts()
+
+    assert len(alarms) > 3
+    assert all(f"| `{name}` |" in page for name in alarms)
+    assert all(f"| `{did.value}` |" in page for did in Did)
+    assert all(f"`Jobs{name.title()}`" in page for name in swept)
+    assert f"({written['Parameters']['SweepMinutes']['Default']})" in page
+    assert f"{MOST_RESTARTS + 1} executions failed" in page.replace("Four", "4")
 
 
 def test_every_way_to_end_is_in_the_readme() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from batchwright.aws.eventbridge import CHANGED, STALLED
 from tests.house.cloudformation import Template, each, of_type, shown, statements
 
 type Rule = Callable[[Template], Iterator[str]]
@@ -20,10 +21,23 @@ DOORS = {
     "Bucket": ("s3:*", {"${Bucket.Arn}", "${Bucket.Arn}/*"}),
     "JobsQueue": ("sqs:*", {"${JobsQueue.Arn}"}),
     "JobsDeadLetterQueue": ("sqs:*", {"${JobsDeadLetterQueue.Arn}"}),
+    "JobEventsDeadLetterQueue": ("sqs:*", {"${JobEventsDeadLetterQueue.Arn}"}),
     "JobEventsTopic": ("sns:Publish", {"${JobEventsTopic}"}),
 }
 LAYERS = {"Plan": ["Core", "Parquet"]}
 FOURTEEN_DAYS = 1209600
+SWEPT = "rate(5 minutes)"
+STACK = "${AWS::StackName}"
+# What calls an operator: the metric, and whose it is.
+WATCHED = {
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "${JobsDeadLetterQueue.QueueName}"),
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "${JobEventsDeadLetterQueue.QueueName}"),
+    ("AWS/States", "ExecutionsFailed", "${JobStateMachine}"),
+    ("AWS/Lambda", "Errors", "${SweepFunction}"),
+    ("Batchwright", "JobsStuck", STACK),
+    ("Batchwright", "JobsStalled", STACK),
+}
+TOLD = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
 
 # Where a service may act for us without naming the source that it acts for, and why.
 WITHOUT_SOURCE = {
@@ -32,6 +46,7 @@ WITHOUT_SOURCE = {
     ("JoinRole", "lambda.amazonaws.com"): "a role can only be passed inside its account",
     ("InvokeRole", "lambda.amazonaws.com"): "a role can only be passed inside its account",
     ("CloseRole", "lambda.amazonaws.com"): "a role can only be passed inside its account",
+    ("SweepRole", "lambda.amazonaws.com"): "a role can only be passed inside its account",
     (
         "Key",
         "logs.${AWS::Region}.${AWS::URLSuffix}",
@@ -96,6 +111,63 @@ def messages_that_would_be_lost(template: Template) -> Iterator[str]:
         yield "dead letters go before somebody looked"
     if dead["RedriveAllowPolicy"]["redrivePermission"] != "byQueue":
         yield "other queues may send here"
+
+
+def events_that_would_be_lost(template: Template) -> Iterator[str]:
+    letters = template["Resources"]["JobEventsDeadLetterQueue"]["Properties"]
+    rule = template["Resources"]["JobEventsRule"]["Properties"]
+    if rule["EventPattern"]["detail-type"] != [CHANGED, STALLED]:
+        yield "some of our events reach nobody"
+    if rule["EventPattern"]["detail"] != {"bucket": [{"Ref": "Bucket"}]}:
+        yield "other stacks' events come along"
+    for target in rule["Targets"]:
+        if (
+            shown(target.get("DeadLetterConfig", {}).get("Arn"))
+            != "${JobEventsDeadLetterQueue.Arn}"
+        ):
+            yield "undeliverable events are dropped"
+        if "RetryPolicy" not in target:
+            yield "retries are left to chance"
+    if letters["MessageRetentionPeriod"] < FOURTEEN_DAYS:
+        yield "dead letters go before somebody looked"
+    if letters["RedriveAllowPolicy"] != {"redrivePermission": "denyAll"}:
+        yield "queues may send here"
+
+
+def what_nobody_hears_of(template: Template) -> Iterator[str]:
+    watched = set()
+    for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items():
+        (dimension,) = alarm["Dimensions"]
+        watched.add((alarm["Namespace"], alarm["MetricName"], shown(dimension["Value"])))
+        if (alarm["Threshold"], alarm["ComparisonOperator"]) != (0, "GreaterThanThreshold"):
+            yield f"{name} bears with some"
+        if alarm["TreatMissingData"] != "notBreaching":
+            yield f"{name} is never quiet"
+        if alarm.get("AlarmActions") != TOLD or alarm.get("OKActions") != TOLD:
+            yield f"{name} tells nobody"
+        if dimension["Name"] == "service" and of_metrics(template) != {STACK}:
+            yield f"{name} looks at a metric that no function has"
+    yield from map(str, WATCHED ^ watched)
+
+
+def of_metrics(template: Template) -> set[str]:
+    """What our own metrics have as their dimension."""
+    functions = of_type(template, "AWS::Lambda::Function").values()
+    variables = [function["Environment"]["Variables"] for function in functions]
+    return {shown(names.get("POWERTOOLS_SERVICE_NAME")) for names in variables}
+
+
+def jobs_that_nobody_looks_at(template: Template) -> Iterator[str]:
+    rules = of_type(template, "AWS::Events::Rule")
+    sweeps = [rule for rule in rules.values() if rule.get("ScheduleExpression") == SWEPT]
+    swept = [shown(target["Arn"]) for rule in sweeps for target in rule["Targets"]]
+    if swept != ["${SweepFunction.Arn}"]:
+        yield "the sweeper is not called"
+    function = template["Resources"]["SweepFunction"]["Properties"]
+    if function["Timeout"] >= 300:
+        yield "a sweep may last until the next"
+    if template["Parameters"]["SweepMinutes"]["MinValue"] <= 15:
+        yield "a worker may be silent for its whole life"
 
 
 def a_batch_that_fails_as_a_whole(template: Template) -> Iterator[str]:
@@ -256,6 +328,19 @@ BROKEN: list[tuple[Rule, str, object]] = [
     (messages_that_would_be_lost, "JobsQueue.RedrivePolicy.maxReceiveCount", 1),
     (messages_that_would_be_lost, "JobsDeadLetterQueue.MessageRetentionPeriod", 345600),
     (messages_that_would_be_lost, "JobsDeadLetterQueue.RedriveAllowPolicy", {"redrivePermission": "allowAll"}),
+    (events_that_would_be_lost, "JobEventsRule.EventPattern.detail-type", ["Job State Change"]),
+    (events_that_would_be_lost, "JobEventsRule.EventPattern.detail", {}),
+    (events_that_would_be_lost, "JobEventsRule.Targets.0.DeadLetterConfig", {}),
+    (events_that_would_be_lost, "JobEventsDeadLetterQueue.MessageRetentionPeriod", 345600),
+    (events_that_would_be_lost, "JobEventsDeadLetterQueue.RedriveAllowPolicy", {}),
+    (what_nobody_hears_of, "JobsStuckAlarm.MetricName", "JobsStalled"),
+    (what_nobody_hears_of, "JobsStuckAlarm.Threshold", 5),
+    (what_nobody_hears_of, "JobsStalledAlarm.TreatMissingData", "breaching"),
+    (what_nobody_hears_of, "ExecutionsFailedAlarm.AlarmActions", []),
+    (what_nobody_hears_of, "SweepFunction.Environment.Variables.POWERTOOLS_SERVICE_NAME", "batchwright"),
+    (jobs_that_nobody_looks_at, "SweepFunctionEveryFiveMinutes.ScheduleExpression", "rate(1 day)"),
+    (jobs_that_nobody_looks_at, "SweepFunctionEveryFiveMinutes.Targets", []),
+    (jobs_that_nobody_looks_at, "SweepFunction.Timeout", 900),
     (a_batch_that_fails_as_a_whole, "AdmitFunctionJobs.FunctionResponseTypes", []),
     (a_batch_that_fails_as_a_whole, "AdmitFunctionJobs.ScalingConfig", {}),
     (a_batch_that_fails_as_a_whole, "AdmitFunctionJobs.BatchSize", 100),

@@ -178,6 +178,10 @@ class Events(Protocol):
         """Say that a job has another status."""
         ...
 
+    def job_stalled(self, job_id: str, status: Status, *, minutes: int, did: str) -> None:
+        """Say that a job gave no sign of life for so many minutes, and what the sweeper did about it."""
+        ...
+
 
 class Engine(Protocol):
     """A service that answers requests."""

@@ -27,11 +27,12 @@ class Settings(BaseModel):
     model_arns: str
     """The models that may be asked, as ARNs joined by commas."""
     state_machine_arn: str = ""
-    """Only admit has it."""
+    """Only admit and sweep have it."""
     chunk_records: PositiveInt = CHUNK_RECORDS
     max_concurrency: PositiveInt = 10
     in_flight: PositiveInt = 200
-
+    sweep_minutes: PositiveInt = 20
+    """How long a job may give no sign of life; a worker lives 15 minutes."""
     result_retention_days: PositiveInt = 90
     """A job's row lives as long as its results."""
     aws_region: str = ""

@@ -37,12 +37,12 @@ class Unasked:
         self._objects = objects
         self._clock = clock
 
-    def settle(self, chunk: Chunk, log: ChunkLog) -> None:
-        """Settle what ``log`` lacks of ``chunk``."""
+    def settle(self, chunk: Chunk, asked: frozenset[int], log: ChunkLog) -> None:
+        """Settle what ``log`` lacks of the records of ``chunk`` that were to be ``asked``."""
         reader, reason = self._reader(chunk)
         settler = Settler(self._job, reader.dialect)
         now = self._clock.now()
-        rest = reader.items(frozenset(chunk.indexes) - log.settled)
+        rest = reader.items(asked - log.settled)
         log.append([self._settled(settler, item, reason, now) for item in rest])
 
     def _reader(self, chunk: Chunk) -> tuple[ChunkReader | GoneReader, Reason]:

@@ -1,4 +1,4 @@
-"""What a worker did, as CloudWatch metrics in embedded metric format; numbers only."""
+"""What the functions did, as CloudWatch metrics in embedded metric format; numbers only."""
 
 from typing import TYPE_CHECKING
 
@@ -7,14 +7,16 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from batchwright.outcome import Ending, Tally
 
-if TYPE_CHECKING:
-    from batchwright.steps.invoke import Report  # only a worker needs what it brings along
+if TYPE_CHECKING:  # what they bring along is needed by their own functions only
+    from batchwright.steps.invoke import Report
+    from batchwright.steps.sweep import Swept
 
 # An embedded metric holds at most 100 values (docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/
 # CloudWatch_Embedded_Metric_Format_Specification.html).
 MOST_VALUES = 100
 
-metrics = Metrics(namespace="Batchwright", service="batchwright")
+# The dimension "service" is the stack, from POWERTOOLS_SERVICE_NAME: alarms of two stacks must not look at one metric.
+metrics = Metrics(namespace="Batchwright")
 
 
 def measure(report: "Report") -> None:
@@ -42,6 +44,12 @@ def measure_close(status: str | None, late: Tally | None) -> None:
         metrics.add_metric(f"Jobs{status.title()}", MetricUnit.Count, 0 if late is None else 1)
     if late is not None:
         _measure_records(late)
+
+
+def measure_sweep(swept: "Swept") -> None:
+    """Add what a sweep saw, zeros too: an alarm without values would know nothing."""
+    for name, count in swept.counts().items():
+        metrics.add_metric(f"Jobs{name.title()}", MetricUnit.Count, count)
 
 
 def _measure_records(tally: Tally) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import orjson
 
-from batchwright.assembly import first_chunk
 from batchwright.aws.clock import SystemClock
 from batchwright.cli.contracts import local_contract
 from batchwright.cli.faults import Code, Halt
@@ -18,6 +17,7 @@ from batchwright.cli.local import INPUT, LocalObjects, Seen
 from batchwright.contract import Budget, Contract, default_contract
 from batchwright.job import Job, Pin, Reason, job_id_of
 from batchwright.lines import lines
+from batchwright.listing import first_chunk
 from batchwright.places import problems_key
 from batchwright.planning import Progress, Total
 from batchwright.settings import CHUNK_RECORDS, MODEL_ARNS, models_of

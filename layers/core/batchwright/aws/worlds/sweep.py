@@ -1,0 +1,18 @@
+"""What sweeping needs, on AWS."""
+
+from batchwright.aws.clock import SystemClock
+from batchwright.aws.eventbridge import EventBridgeEvents
+from batchwright.aws.stepfunctions import StepFunctionsWorkflows
+from batchwright.aws.wiring import client, jobs, objects, settings
+from batchwright.steps.sweep import World
+
+
+def world() -> World:
+    """Return the world around sweeping."""
+    return World(
+        objects=objects(),
+        jobs=jobs(),
+        workflows=StepFunctionsWorkflows(client("stepfunctions"), settings().state_machine_arn),
+        events=EventBridgeEvents(client("events"), settings().bucket),
+        clock=SystemClock(),
+    )
