@@ -14,12 +14,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from batchwright.aws.clock import SystemClock
 from batchwright.chunk import Chunk
+from batchwright.chunklog import ChunkLog
 from batchwright.job import JobRow
 from batchwright.places import JOBS, plan_key, result_key
 from batchwright.ports import Objects
@@ -104,6 +105,15 @@ class Blows:
         return self.kills + 2 * self.zombies
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Death:
+    """A worker of a chunk was killed: when, and how many calls the chunk's log then knew of."""
+
+    chunk: Chunk
+    at: float
+    counted: int
+
+
 @dataclass
 class Supervisor:
     """Keeps one chunk's worker running, and strikes it."""
@@ -112,6 +122,8 @@ class Supervisor:
     log: Path
     chance: random.Random
     blows: Blows = field(default_factory=Blows)
+    deaths: list[Death] = field(default_factory=list)
+    """Those before a worker was frozen: until then only one worker at a time adds to the log."""
     _living: list[Worker] = field(default_factory=list)
 
     def settle(self, chunk: Chunk, *, kills: int, zombies: int) -> None:
@@ -143,6 +155,10 @@ class Supervisor:
         worker.kill()
         self._living.remove(worker)
         self.blows.kills += 1
+        if not self.blows.zombies:
+            log = ChunkLog(self.bed.objects, chunk.job_id, chunk.chunk, writer="watcher")
+            log.catch_up()
+            self.deaths.append(Death(chunk=chunk, at=time.time(), counted=log.tally.calls))
         return self._start(chunk)
 
     def _freeze(self, worker: Worker, chunk: Chunk) -> Worker:
@@ -173,6 +189,8 @@ class Account:
     host_calls: int
     counted_calls: int
     blows: Blows
+    hidden_by_a_death: tuple[int, ...] = ()
+    """Calls that went with a worker, for each death that can be told apart."""
 
     @property
     def paid_again(self) -> int:
@@ -208,7 +226,26 @@ def run(bed: Bed, content: bytes, *, kills: int, zombies: int, seed: int, log: P
         kills=sum(each.blows.kills for each in supervisors),
         zombies=sum(each.blows.zombies for each in supervisors),
     )
-    return account(bed.objects, bed.host, closed(bed, job_id), blows)
+    found = account(bed.objects, bed.host, closed(bed, job_id), blows)
+    told = [_hidden(bed, supervisor.deaths) for supervisor in supervisors]
+    return replace(found, hidden_by_a_death=tuple(itertools.chain(*told)))
+
+
+def _hidden(bed: Bed, deaths: list[Death]) -> Iterator[int]:
+    """Yield how many calls each death of one chunk's workers hid: made until then, and in no segment."""
+    before = 0
+    for death in deaths:
+        outcomes = map(
+            json.loads,
+            _lines(bed.objects, result_key(death.chunk.job_id, "outcomes.jsonl")),
+        )
+        keys = {
+            told["idempotency_key"] for told in outcomes if told["index"] in death.chunk.indexes
+        }
+        made = [call for call in bed.host.calls() if call["at"] <= death.at]
+        hidden = sum(call["metadata"]["idempotency_key"] in keys for call in made) - death.counted
+        yield hidden - before
+        before = hidden
 
 
 def planned(bed: Bed, content: bytes, key: str) -> str:

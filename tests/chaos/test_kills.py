@@ -55,5 +55,8 @@ def figures(accounts: list[Account]) -> Iterator[Figure]:
     yield at_most(
         "calls paid again for each blow", round(paid_again / (blows.lives or 1)), PER_KILL
     )
+    deaths = [lost for each in accounts for lost in each.hidden_by_a_death]
+    yield at_most("most calls that went with one worker", max(deaths, default=0), PER_KILL)
+    yield at_least("calls that went with one worker, at least", min(deaths, default=0), 0)
     yield at_most("calls that the job does not count", hidden, blows.kills * PER_KILL)
-    yield at_least("calls counted and never made", -max(0, -hidden), 0)
+    yield at_least("calls that the job does not count, at least", hidden, 0)
