@@ -21,6 +21,7 @@ from batchwright.aws.dynamodb import DynamoDBJobs
 from batchwright.completion import Completion
 from batchwright.errors import Missing, ServiceFault
 from batchwright.job import JobRow, Reason, Status
+from batchwright.logwriter import FLUSH_OUTCOMES
 from batchwright.outcome import Tally
 from batchwright.request import Request
 from batchwright.steps.admit import Admitted, World, admit
@@ -133,6 +134,7 @@ FAULTS: Mapping[str, list[tuple[str, str]]] = {
     "20 a zombie that succeeds": [
         KILLED,
         (LOG, "test_a_zombie_that_was_overtaken_twice_adds_only_what_is_still_open"),
+        (HERE, "test_a_zombie_stops_asking_when_it_sees_what_is_settled"),
         (CLOSE, "test_a_worker_that_is_late_after_the_close_changes_nothing"),
     ],
     "21 a zombie that fails": [(HERE, "test_a_zombie_that_fails_changes_nothing_that_stands")],
@@ -481,6 +483,36 @@ async def test_a_zombie_that_fails_changes_nothing_that_stands() -> None:
     row = laptop.row(job_id)
     assert row.counts()["succeeded"] == 10
     assert row.tally.calls == 10 + len(frozen.calls)
+
+
+class Slept(ScriptedEngine):
+    """Answers nobody until it is woken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.woken = asyncio.Event(), asyncio.Event()
+
+    async def ask(self, request: Request, **rest: Any) -> Completion:
+        self.asked.set()
+        await self.woken.wait()
+        await asyncio.sleep(0.01)
+        return await super().ask(request, **rest)
+
+
+async def test_a_zombie_stops_asking_when_it_sees_what_is_settled() -> None:
+    asleep = Slept()
+    laptop = Laptop(engine=asleep, chunk_records=1000)
+    job_id = planned(laptop, chat_file(1000))
+    (chunk,) = laptop.chunks(job_id)
+    zombie = asyncio.create_task(laptop.invoke(chunk, in_flight=10))
+    await asleep.asked.wait()
+    laptop.engine = ScriptedEngine()
+    assert await laptop.invoke(chunk) == {"state": "done"}
+
+    asleep.woken.set()
+    assert await zombie == {"state": "done"}
+
+    assert len(asleep.calls) <= 2 * FLUSH_OUTCOMES, "until its first write it cannot know"
 
 
 async def test_workers_whose_clocks_differ_by_minutes_settle_every_record_once() -> None:

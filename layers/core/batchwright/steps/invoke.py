@@ -257,6 +257,8 @@ class Worker:
         for item in items:
             if self._pace.stopping.is_set():
                 return
+            if item.index in self._log.settled:  # another worker was faster: this one is late
+                continue
             try:
                 settled = await self._settle(item)
             except LeftForLater:
