@@ -75,6 +75,9 @@ def plan(
     reserve = min(RESERVE[0] * time_left(), RESERVE[1])
     late = partial(_late, time_left, reserve)
     if row.status is not Status.RUNNING:
+        # At every run, so that the sweeper sees that planning gets on.
+        row = replace(row, status=Status.VALIDATING, updated_at=timestamp(world.clock.now()))
+        world.jobs.change(row)
         answer = _redriven(row, world, late) if redrive else _first(row, world, chunk_records, late)
         if answer is not None:
             return answer
@@ -101,9 +104,6 @@ def _first(
     """Plan a job; return the answer where that does not come to a plan."""
     job = Job.model_validate_json(world.objects.read(job_key(row.job_id)))
     run = Run(job, world.objects, chunk_records, late=late)
-    if run.first:
-        row = replace(row, status=Status.VALIDATING, updated_at=timestamp(world.clock.now()))
-        world.jobs.change(row)
     if not run.go_on():
         return {"state": "more"}
     progress = run.progress
@@ -169,7 +169,6 @@ class Run:
         self._sinks: Sinks | None = None
         self._dialect = job.dialect
         self._checkpoint = self._found()
-        self.first = self._checkpoint == Checkpoint()
 
     def go_on(self) -> bool:
         """Plan on; return whether planning has come to its end, good or bad."""
