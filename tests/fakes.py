@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
@@ -13,6 +13,7 @@ from batchwright.completion import Completion
 from batchwright.digest import digest
 from batchwright.errors import AlreadyExists, Missing, UploadGone
 from batchwright.job import JobRow, Pin, Reason, Status, may_become
+from batchwright.money import Money
 from batchwright.outcome import Ending, Outcome, Tally, tally_of
 from batchwright.request import Request, estimated_tokens
 from batchwright.run import Run, RunState
@@ -192,6 +193,44 @@ class MemoryJobs:
     def recent(self, limit: int) -> list[JobRow]:
         rows = sorted(self.rows.values(), key=lambda row: row.created_at, reverse=True)
         return rows[:limit]
+
+
+class MemoryBudgets:
+    """What jobs may spend."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, Money] = {}
+        self._taken: dict[tuple[str, str, str], tuple[int, ...]] = {}
+        """What came with each token: the same must come again."""
+        self._lock = Lock()
+
+    def reserve(self, job_id: str, amount: int, *, limit: int, token: str) -> bool:
+        wish = ("reserve", job_id, token)
+        with self._lock:
+            money = self.money(job_id)
+            if self._again(wish, (amount, limit)):
+                return True
+            if money.spent + money.reserved + amount > limit:
+                return False
+            self._taken[wish] = (amount, limit)
+            self.held[job_id] = replace(money, reserved=money.reserved + amount)
+            return True
+
+    def settle(self, job_id: str, *, reserved: int, spent: int, token: str) -> None:
+        wish = ("settle", job_id, token)
+        with self._lock:
+            money = self.money(job_id)
+            if self._again(wish, (reserved, spent)):
+                return
+            self._taken[wish] = (reserved, spent)
+            self.held[job_id] = Money(spent=money.spent + spent, reserved=money.reserved - reserved)
+
+    def money(self, job_id: str) -> Money:
+        return self.held.get(job_id, Money())
+
+    def _again(self, wish: tuple[str, str, str], words: tuple[int, ...]) -> bool:
+        assert self._taken.get(wish, words) == words, "a token stands for one wish"
+        return wish in self._taken
 
 
 @dataclass

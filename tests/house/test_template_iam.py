@@ -52,7 +52,7 @@ GRANTS = {
         s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/* ${Bucket.Arn}/jobs/*
         s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/*
         s3:PutObject  ${Bucket.Arn}/jobs/*/chunks/*
-        dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn}
+        dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem  ${JobsTable.Arn}
         kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
         logs:CreateLogStream logs:PutLogEvents  ${InvokeLogGroup.Arn}
         xray:PutTraceSegments xray:PutTelemetryRecords  *
@@ -94,7 +94,11 @@ PLACES = {
     "${OurRuns}": "states:${AWS::Region}:${AWS::AccountId}:execution:${JobStateMachine.Name}",
 }
 CORE = ROOT / "layers/core/batchwright"
-CALLED_AS = {"s3:GetObjectVersion": "VersionId", "bedrock:InvokeModel": "/converse"}
+CALLED_AS = {
+    "s3:GetObjectVersion": "VersionId",
+    "bedrock:InvokeModel": "/converse",
+    "dynamodb:UpdateItem": "transact_write_items",
+}
 CALLED_BY_AWS = {  # for us: polling, encrypting, tracing, logging, mapping; and telling 404 from 403
     "s3:ListBucket",
     "s3:ListMultipartUploadParts",

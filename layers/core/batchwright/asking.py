@@ -2,86 +2,54 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
 
-from batchwright.completion import fault_of
+from batchwright.completion import Completion, fault_of
 from batchwright.contract import Route
-from batchwright.errors import AskAgain, RecordInvalid, ServiceFault, TimedOut, Truncated
+from batchwright.errors import (
+    AskAgain,
+    JobStops,
+    RecordInvalid,
+    ServiceFault,
+    Throttled,
+    TimedOut,
+    Truncated,
+    Unavailable,
+)
+from batchwright.pace import Pace
 from batchwright.ports import Engine
+from batchwright.purse import Payer
 from batchwright.request import Request
 from batchwright.settling import Asked
 
-# AWS advises six calls at most (docs.aws.amazon.com/bedrock/latest/userguide/scaling-throughput-best-practices.html).
-# Only calls that got no answer and may be this record's own fault count, over all workers that tried. Throttles and an
-# overloaded service say nothing about the record: they are waited out.
-MOST_CALLS = 6
+# What the service refused, it does not bill.
+NOT_BILLED = (Throttled, Unavailable, ServiceFault, RecordInvalid, JobStops)
 BACKOFF_BASE = 0.5
 BACKOFF_CAP = 5.0
-# Asked to wait longer than this, a worker hands the waiting to the workflow, where it is free.
-LONGEST_WAIT = 5.0
-# A worker that had no answer at all for so long, against throttles, rests.
-PATIENCE = 10.0
-REST = 60.0
 # An answer that was cut is asked for once more with twice the limit, up to this many tokens.
 LARGEST_RETRY = 8192
 
 
-class LeftForLater(Exception):
-    """The worker stops; the record has no outcome and waits for the next worker."""
-
-
-@dataclass(slots=True)
-class Pace:
-    """What the records of one worker share: whether to go on, and since when nothing worked."""
-
-    now: Callable[[], float]
-    """Seconds of a clock that never jumps."""
-    chance: Callable[[], float]
-    """A random number from 0 to 1."""
-    answered_at: float
-    """When the last answer came, by the same clock; at first, when the worker began."""
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    rest: float | None = None
-    """Seconds that the workflow should wait, once somebody asked for it."""
-    calls: int = 0
-    ambiguous_calls: int = 0
-
-    async def wait(self, seconds: float, *, for_all: bool) -> None:
-        """Wait, but not past the worker's stop; raises :class:`LeftForLater`.
-
-        ``for_all`` means that other records would fare no better: then a long wait is the workflow's.
-        """
-        if for_all and (seconds > LONGEST_WAIT or self.now() - self.answered_at > PATIENCE):
-            self.rest_for(max(seconds, REST * (0.5 + self.chance() / 2)))
-        await self.sleep(seconds)
-        if self.stopping.is_set():
-            raise LeftForLater
-
-    async def sleep(self, seconds: float) -> None:
-        """Let time pass, or the worker's stop come."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self.stopping.wait(), seconds)
-
-    def take_calls(self) -> tuple[int, int]:
-        """Return the calls, and those of them that are ambiguous, since this was last asked."""
-        taken = self.calls, self.ambiguous_calls
-        self.calls = self.ambiguous_calls = 0
-        return taken
-
-    def rest_for(self, seconds: float) -> None:
-        """Stop the worker and have the workflow wait."""
-        self.rest = max(self.rest or 0, seconds)
-        self.stopping.set()
-
-
 class Asker:
-    """Asks an engine for records, again where that may help, and counts every call."""
+    """Asks an engine for records, again where that may help, and counts every call.
 
-    def __init__(self, engine: Engine, pace: Pace, time_left: Callable[[], float]) -> None:
+    Calls that got no answer and may be the record's own fault are bounded, over all workers that tried. Throttles and
+    an overloaded service say nothing about the record: they are waited out.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        pace: Pace,
+        payer: Payer,
+        *,
+        max_attempts: int,
+        time_left: Callable[[], float],
+    ) -> None:
         """``time_left`` is how many seconds the worker can still wait for an answer."""
         self._engine = engine
         self._pace = pace
+        self._payer = payer
+        self._max_attempts = max_attempts
         self._time_left = time_left
 
     async def ask(self, request: Request, route: Route, asked: Asked, job_id: str) -> None:
@@ -93,7 +61,7 @@ class Asker:
         metadata = {"job_id": job_id, "idempotency_key": asked.key}
         delays = 0
         enlarged = False
-        if asked.counted_calls >= MOST_CALLS:
+        if asked.counted_calls >= self._max_attempts:
             raise TimedOut(f"{asked.counted_calls} calls ended without a whole answer")
         while True:
             try:
@@ -101,7 +69,7 @@ class Asker:
             except AskAgain as fault:
                 own = isinstance(fault, TimedOut | ServiceFault)
                 asked.counted_calls += own
-                if asked.counted_calls >= MOST_CALLS:
+                if asked.counted_calls >= self._max_attempts:
                     raise
                 await self._pace.wait(self._backoff(delays, fault.retry_after), for_all=not own)
                 delays += 1
@@ -124,12 +92,30 @@ class Asker:
     async def _call(
         self, request: Request, route: Route, asked: Asked, metadata: dict[str, str]
     ) -> None:
-        if self._pace.stopping.is_set():
-            raise LeftForLater
+        most = self._payer.most_for(request, route.model)
+        await self._payer.reserve(most)
+        spent = 0
+        try:
+            await self._pace.may_call()
+            spent = most  # until it is known better: what got no whole answer may have been billed
+            completion = await self._answer(request, route, asked, metadata)
+            cost = self._payer.cost_of(route.model, completion.usage)
+            spent = most if cost is None else cost
+        except NOT_BILLED:
+            spent = 0
+            raise
+        finally:
+            self._payer.settle(most, spent)
+        if fault := fault_of(completion):
+            raise fault
+
+    async def _answer(
+        self, request: Request, route: Route, asked: Asked, metadata: dict[str, str]
+    ) -> Completion:
         asked.calls += 1
         self._pace.calls += 1
         try:
-            asked.completion = await self._engine.ask(
+            completion = await self._engine.ask(
                 request,
                 model=route.model,
                 timeout=min(route.timeout, self._time_left()),
@@ -143,9 +129,9 @@ class Asker:
             asked.counted_calls += 1
             raise
         self._pace.answered_at = self._pace.now()
-        asked.usage += asked.completion.usage
-        if fault := fault_of(asked.completion):
-            raise fault
+        asked.completion = completion
+        asked.usage += completion.usage
+        return completion
 
     def _count_ambiguous(self, asked: Asked) -> None:
         asked.ambiguous_calls += 1

@@ -24,12 +24,11 @@ from batchwright.readahead import read_ahead
 from batchwright.receipt import ResultFile
 from batchwright.results import ResultWriter
 from batchwright.segment import Entry
+from batchwright.standing import CLOSER
 from batchwright.unasked import Unasked
 
 OUTPUT, ERRORS, OUTCOMES = "output.jsonl", "errors.jsonl", "outcomes.jsonl"
 STEP = "close"
-# The name under which closing writes into chunk logs.
-CLOSER = "close"
 LONGEST_PLAN_LINE = 4096
 # A guess: an outcome's facts, and a short answer.
 EXPECTED_OUTCOME = 1_500

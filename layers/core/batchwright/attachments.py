@@ -11,11 +11,11 @@ from typing import Any
 import orjson
 
 from batchwright.addresses import keys_of, named
-from batchwright.asking import REST, LeftForLater, Pace
 from batchwright.digest import digest
 from batchwright.errors import AccessDenied, Missing, RecordInvalid, Unavailable
 from batchwright.job import Pin
 from batchwright.media import LARGEST, located, with_sources
+from batchwright.pace import SHORTEST_REST, LeftForLater, Pace
 from batchwright.ports import Objects
 from batchwright.record import Record
 from batchwright.request import Request
@@ -72,7 +72,7 @@ class Attachments:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._readers, read_on)
         except Unavailable:
-            self._pace.rest_for(REST)
+            self._pace.rest_for(SHORTEST_REST)
             raise LeftForLater from None
 
     def _pinned(self, record: Record, request: Request) -> list[Pin]:

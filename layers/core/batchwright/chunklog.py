@@ -11,7 +11,16 @@ from batchwright.errors import AlreadyExists, LogBroken, Missing
 from batchwright.outcome import Counted, Outcome, Tally
 from batchwright.places import chunk_prefix
 from batchwright.ports import Objects
-from batchwright.segment import Effort, Entry, Settled, read_segment, write_segment
+from batchwright.segment import (
+    Claim,
+    Effort,
+    Entry,
+    Header,
+    Note,
+    Settled,
+    read_segment,
+    write_segment,
+)
 
 
 class ChunkLog:
@@ -33,10 +42,14 @@ class ChunkLog:
         self.tally = Tally()
         self.own = Tally()
         """What of it was settled under this writer's name; calls are not told apart."""
+        self.own_indexes: set[int] = set()
+        """The indexes that were settled under this writer's name."""
         self.size = 0
         """Bytes of the segments that were read."""
         self.efforts: dict[int, Effort] = {}
         """What earlier workers spent on records that they left open."""
+        self.claims: dict[str, Claim] = {}
+        """What those writers work on, or worked on when they died, that never said that they left."""
 
     def read(self) -> Iterator[Entry]:
         """Read every segment that was not seen yet; yield its entries, each once."""
@@ -59,22 +72,26 @@ class ChunkLog:
         calls: int = 0,
         ambiguous_calls: int = 0,
         efforts: Mapping[int, Effort] | None = None,
+        claim: Claim | None = None,
+        left: bool = False,
     ) -> list[Settled]:
         """Append the outcomes that are not settled yet; return those that were.
 
         ``calls`` are the model calls made since this writer's last segment. They are kept even where every outcome was
-        settled by somebody else: calls are counted (law 3). ``efforts`` is what was spent on records left open.
+        settled by somebody else: calls are counted (law 3). ``efforts`` is what was spent on records left open; for
+        ``claim`` and ``left`` see :class:`Note`.
         """
-        fresh, efforts = self._fresh(settled), efforts or {}
-        while fresh or calls or efforts:
-            content = write_segment(
-                fresh,
-                place=(self._job_id, self._chunk, self.segments),
-                writer=self._writer,
-                calls=calls,
-                ambiguous_calls=ambiguous_calls,
-                efforts=efforts,
-            )
+        note = Note(
+            calls=calls,
+            ambiguous_calls=ambiguous_calls,
+            efforts=efforts or {},
+            claim=claim,
+            left=left,
+        )
+        fresh = self._fresh(settled)
+        while fresh or not note.empty:
+            place = (self._job_id, self._chunk, self.segments)
+            content = write_segment(fresh, place=place, writer=self._writer, note=note)
             try:
                 self._objects.create(self._key(self.segments), content)
             except AlreadyExists:
@@ -84,8 +101,7 @@ class ChunkLog:
                     return fresh  # our own, whose reply was lost
                 fresh = self._fresh(fresh)
             else:
-                outcomes = [outcome for outcome, _ in fresh]
-                self._count(outcomes, calls, ambiguous_calls, self._writer)
+                self._count([outcome for outcome, _ in fresh], note, self._writer)
                 return fresh
         return fresh
 
@@ -98,21 +114,26 @@ class ChunkLog:
         counted = [entry.counted for entry in entries]
         if twice := self.settled.intersection(each.index for each in counted):
             raise LogBroken(f"segment {place} settles record {min(twice)} a second time")
-        self._count(counted, header.calls, header.ambiguous_calls, header.writer)
+        self._count(counted, header, header.writer)
         self.efforts.update(header.efforts)
         self.size += len(content)
         return entries
 
     def _count(
-        self, outcomes: Iterable[Outcome | Counted], calls: int, ambiguous_calls: int, writer: str
+        self, outcomes: Iterable[Outcome | Counted], told: Header | Note, writer: str
     ) -> None:
         for outcome in outcomes:
             self.settled.add(outcome.index)
             self.tally.add(outcome)
             if writer == self._writer:
                 self.own.add(outcome)
-        self.tally.calls += calls
-        self.tally.ambiguous_calls += ambiguous_calls
+                self.own_indexes.add(outcome.index)
+        self.tally.calls += told.calls
+        self.tally.ambiguous_calls += told.ambiguous_calls
+        if told.claim is not None:
+            self.claims[writer] = told.claim
+        if told.left:
+            self.claims.pop(writer, None)
         self.segments += 1
 
     def _key(self, segment: int) -> str:

@@ -12,7 +12,8 @@
     │   ├── ContentFiltered    the model's service withheld the answer
     │   ├── ContextOverflow    the prompt is longer than the model can read
     │   ├── MalformedCompletion  the answer is no answer
-    │   └── Truncated          the answer was cut at max_tokens
+    │   ├── Truncated          the answer was cut at max_tokens
+    │   └── WorkerKilled       workers died at it
     ├── JobStops               nobody's record would fare better
     │   ├── AccessDenied
     │   ├── ModelUnknown
@@ -116,6 +117,12 @@ class Truncated(RecordEnds):
     """The answer was cut at ``max_tokens``."""
 
     code = "truncated"
+
+
+class WorkerKilled(RecordEnds):
+    """Every worker that worked on this record alone has died."""
+
+    code = "worker_killed"
 
 
 class JobStops(BatchwrightError):

@@ -1,6 +1,6 @@
 """The records of one chunk, read as the plan saw them."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 import orjson
@@ -39,19 +39,32 @@ class ChunkReader:
         self._content = self._bytes(chunk.span)
         self._problems = self._found()
 
-    def items(self) -> Iterator[Item]:
-        """Yield every record of the chunk, in order."""
+    def items(self, wanted: Container[int] | None = None) -> Iterator[Item]:
+        """Yield every record of the chunk in order, or those ``wanted``; what else is there is not looked into."""
+        wanted = self._chunk.indexes if wanted is None else wanted
         span = self._chunk.span
         if span.start == span.end:
-            yield self._unread()
+            if self._chunk.first_index in wanted:
+                yield self._unread()
             return
         lines = self.dialect.framing(
             [self._content], number=self._chunk.first_line, start=self._chunk.span.start
         )
         indexes = iter(self._chunk.indexes)
         for line in lines:
-            if not line.blank:
-                yield self._item(next(indexes), line, self._problems.get(line.number))
+            if not line.blank and (index := next(indexes)) in wanted:
+                yield self._item(index, line, self._problems.get(line.number))
+
+    def unread(self, wanted: Container[int]) -> Iterator[Item]:
+        """Yield records of the chunk by their places only."""
+        span = self._chunk.span
+        lines = self.dialect.framing(
+            [self._content], number=self._chunk.first_line, start=span.start
+        )
+        indexes = iter(self._chunk.indexes)
+        for line in lines:
+            if not line.blank and (index := next(indexes)) in wanted:
+                yield Item(index=index, line=line.number, record=None, problem=None)
 
     def _unread(self) -> Item:
         """Return the one record of a chunk whose line is too long to be fetched."""

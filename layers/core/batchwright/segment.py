@@ -39,9 +39,35 @@ class Effort:
     usage: Usage = field(default_factory=Usage)
 
 
+type Claim = tuple[tuple[int, int], ...]
+"""Records that a worker works on, as the first and the last index of every run of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """What a writer tells besides outcomes, all of it since its last segment."""
+
+    calls: int = 0
+    ambiguous_calls: int = 0
+    efforts: Mapping[int, Effort] = field(default_factory=dict)
+    """What was spent on records that the writer leaves open, by index."""
+    claim: Claim | None = None
+    """What it works on from now on, instead of what it claimed before."""
+    left: bool = False
+    """That this is its last segment. A writer that claimed and never left has died, or may still be at it."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to tell."""
+        return self == NOTHING
+
+
+NOTHING = Note()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """Who wrote a segment, where it belongs, what it holds, and which calls were made since the writer's last one."""
+    """Who wrote a segment, where it belongs, what it holds, and what the writer tells besides: see :class:`Note`."""
 
     job_id: str
     chunk: int
@@ -51,9 +77,10 @@ class Header:
     calls: int
     ambiguous_calls: int
     efforts: Mapping[int, Effort]
-    """What was spent on records that the writer left open, by index."""
     digest: str
     """SHA-256 of everything after the header line."""
+    claim: Claim | None = None
+    left: bool = False
 
 
 HEADER = Decoder(Header)
@@ -65,9 +92,7 @@ def write_segment(
     *,
     place: tuple[str, int, int],
     writer: str,
-    calls: int,
-    ambiguous_calls: int,
-    efforts: Mapping[int, Effort],
+    note: Note,
 ) -> bytes:
     """Return the segment's bytes; ``place`` is job, chunk and segment number."""
     body = b"".join(
@@ -80,10 +105,12 @@ def write_segment(
         segment=segment,
         writer=writer,
         outcomes=len(settled),
-        calls=calls,
-        ambiguous_calls=ambiguous_calls,
-        efforts=efforts,
+        calls=note.calls,
+        ambiguous_calls=note.ambiguous_calls,
+        efforts=note.efforts,
         digest=digest(body),
+        claim=note.claim,
+        left=note.left,
     )
     return orjson.dumps(header, option=orjson.OPT_NON_STR_KEYS) + b"\n" + body
 

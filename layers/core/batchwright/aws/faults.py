@@ -38,6 +38,8 @@ KINDS: dict[str, type[BatchwrightError]] = {
     "SlowDown": Unavailable,
     "ThrottlingException": Unavailable,
     "ProvisionedThroughputExceededException": Unavailable,
+    "TransactionConflictException": Unavailable,
+    "TransactionInProgressException": Unavailable,
     "RequestLimitExceeded": Unavailable,
     "ConditionalRequestConflict": Unavailable,
 }

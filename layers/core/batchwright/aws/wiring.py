@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from batchwright.aws.budgets import DynamoDBBudgets
 from batchwright.aws.dynamodb import DynamoDBJobs
 from batchwright.aws.s3 import S3Objects
 from batchwright.settings import Settings, read_settings
@@ -48,8 +49,17 @@ def objects() -> S3Objects:
 @cache
 def jobs() -> DynamoDBJobs:
     """Return the table of jobs."""
-    life = timedelta(days=settings().result_retention_days)
-    return DynamoDBJobs(client("dynamodb"), settings().jobs_table, life=life)
+    return DynamoDBJobs(client("dynamodb"), settings().jobs_table, life=_life())
+
+
+@cache
+def budgets() -> DynamoDBBudgets:
+    """Return the money of jobs, which is kept in the same table."""
+    return DynamoDBBudgets(client("dynamodb"), settings().jobs_table, life=_life())
+
+
+def _life() -> timedelta:
+    return timedelta(days=settings().result_retention_days)
 
 
 def armed[**Ports, World](world: Callable[Ports, World]) -> Callable[Ports, World]:

@@ -4,35 +4,50 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from batchwright.asking import Asker, LeftForLater, Pace
+from batchwright.asking import Asker
 from batchwright.attachments import Attachments
 from batchwright.chunk import Chunk
 from batchwright.chunklog import ChunkLog
 from batchwright.contract import Route
 from batchwright.digest import digest_of_request, idempotency_key
-from batchwright.errors import AskAgain, JobStops, RecordEnds
+from batchwright.errors import (
+    AskAgain,
+    BudgetExceeded,
+    JobStops,
+    RecordEnds,
+    Unavailable,
+    WorkerKilled,
+)
 from batchwright.job import Job, Reason
-from batchwright.outcome import Tally
+from batchwright.logwriter import LogWriter
+from batchwright.outcome import Ending, Tally
+from batchwright.pace import SHORTEST_REST, LeftForLater, Pace
 from batchwright.places import job_key
-from batchwright.ports import Clock, Engine, Jobs, Objects
+from batchwright.ports import Budgets, Clock, Engine, Jobs, Objects
+from batchwright.purse import Payer, Purse, Unlimited
 from batchwright.reader import ChunkReader, Item
 from batchwright.request import Request
-from batchwright.segment import Effort, Settled
+from batchwright.segment import Settled
 from batchwright.settling import Asked, Settler
+from batchwright.standing import open_in
+from batchwright.suspicion import CONDEMNED, Group, groups_of
 
-# At the going price of a call and of a PUT, and one worker lost in a day, about the cheapest interval (design §2).
-FLUSH_OUTCOMES = 200
-FLUSH_SECONDS = 5.0
-# Progress is for people who watch: segments that fill up faster than this are not reported one by one.
-REPORT_SECONDS = 5.0
+# Progress is for people who watch: segments that fill up faster than this are not reported one by one. As often a
+# worker looks whether it must stop.
+REPORT_SECONDS = 4.0
 # A worker takes no new record in the last quarter of its time, at most 90 s, and gives up what is in flight in the
 # last tenth, at most 10 s: that is for the last segment.
 DRAIN = (0.25, 90.0)
 SURRENDER = (0.1, 10.0)
-DEADLINE = timedelta(hours=24)
+# When the job stops, calls in flight have so many seconds to end. Only where money ends they have all the time there
+# is: what they answer is paid for.
+GRACE = 10.0
+# A chunk that only ever rests makes nine events a round in its execution's history, which ends at 25,000
+# (docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
+MOST_RESTS = 1_500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +56,7 @@ class World:
 
     objects: Objects
     jobs: Jobs
+    budgets: Budgets
     engine: Engine
     clock: Clock
     seconds: Callable[[], float]
@@ -88,22 +104,36 @@ class Worker:
         whole = time_left()
         self._drain = min(DRAIN[0] * whole, DRAIN[1])
         self._surrender = min(SURRENDER[0] * whole, SURRENDER[1])
-        self._log = ChunkLog(world.objects, chunk.job_id, chunk.chunk, writer=world.new_id())
+        self._log = ChunkLog(
+            world.objects,
+            chunk.job_id,
+            chunk.chunk,
+            writer=world.new_id(),
+            redrive=chunk.redrives,
+        )
         self._pace = Pace(now=world.seconds, chance=world.chance, answered_at=world.seconds())
-        self._asker = Asker(world.engine, self._pace, self._time_for_a_call)
+        self._writer = LogWriter(self._log, self._pace, flushed=self._flushed, time_left=time_left)
         self._attachments = Attachments(world.objects, self._pace)
         self._asking: dict[int, Asked] = {}
-        self._unwritten: list[Settled] = []
-        self._full = asyncio.Event()
-        self._finished = False
+        self._stop_reason: Reason | None = None
+        self._limit: asyncio.Timeout | None = None
         self._reported_at = world.seconds()
 
     async def run(self) -> dict[str, Any]:
         """Settle what is open of the chunk."""
         began = self._world.seconds()
         await asyncio.to_thread(self._open)
-        if self._stop_reason is None and not self._settled:
-            await self._ask_all()
+        self._payer = self._purse()
+        self._asker = Asker(
+            self._world.engine,
+            self._pace,
+            self._payer,
+            max_attempts=self._contract.max_attempts,
+            time_left=self._time_for_a_call,
+        )
+        if self._stop_reason is None and self._open_records:
+            await self._work_in_groups()
+        self.report.tally = self._writer.tally
         self.report.seconds = self._world.seconds() - began
         return self._answer()
 
@@ -111,46 +141,117 @@ class Worker:
         world, chunk = self._world, self._chunk
         self._job = Job.model_validate_json(world.objects.read(job_key(chunk.job_id)))
         self._reader = ChunkReader(world.objects, self._job, chunk)
+        self._contract = self._reader.contract
         self._settler = Settler(self._job, self._reader.dialect)
+        self._wanted = open_in(world.objects, chunk)
         self._log.catch_up()
-        self._stop_reason = world.jobs.stop_reason(chunk.job_id) or self._too_late()
+        self._dead = [*self._log.claims.values()]
+        self._ends_at = self._job.ends_at(chunk.redrive)
+        rest = self._contract.lifetime.total_seconds() / MOST_RESTS
+        self._pace.shortest_rest = max(SHORTEST_REST, rest)
+        self._stop_reason = self._reason_to_stop()
 
-    def _too_late(self) -> Reason | None:
-        if self._world.clock.now() < self._job.created_at + DEADLINE:
-            return None
-        reason = Reason(code="deadline", message="the job's deadline of 24 hours has passed")
-        self._world.jobs.stop(self._chunk.job_id, reason)
-        return reason
+    def _purse(self) -> Payer:
+        budget, world = self._contract.budget, self._world
+        if budget is None:
+            return Unlimited()
+        limit, job_id = budget.billionths, self._chunk.job_id
+        return Purse(world.budgets, job_id, limit, self._pace, new_token=world.new_id)
 
     @property
-    def _settled(self) -> bool:
-        return self._log.settled.issuperset(self._chunk.indexes)
+    def _open_records(self) -> frozenset[int]:
+        return self._wanted - self._log.settled
 
-    async def _ask_all(self) -> None:
-        items = self._open_items()
+    async def _work_in_groups(self) -> None:
         working = self._time_left() - self._drain
         if working <= 0:
             return
         drained = asyncio.get_running_loop().call_later(working, self._pace.stopping.set)
-        writer = asyncio.create_task(self._keep_writing())
-        writer.add_done_callback(lambda _: self._pace.stopping.set())
+        writing = asyncio.create_task(self._writer.keep_writing())
+        writing.add_done_callback(lambda _: self._pace.stopping.set())
         try:
-            async with (
-                asyncio.timeout(max(self._time_left() - self._surrender, 0)),
-                asyncio.TaskGroup() as group,
-            ):
-                for _ in range(min(self._in_flight, self._chunk.records)):
-                    group.create_task(self._work(items))
+            for group in groups_of(self._open_records, self._dead):
+                if not self._pace.stopping.is_set():
+                    await self._writer.write(claim=group.claim)
+                    await self._work_on(group)
+        finally:
+            drained.cancel()
+            self._writer.finish()
+            await writing
+        await self._leave()
+
+    async def _work_on(self, group: Group) -> None:
+        if group.deaths:
+            self._give_up(group)
+            return
+        items = self._reader.items(group.indexes - self._log.settled)
+        self._limit = asyncio.timeout(max(self._time_left() - self._surrender, 0))
+        try:
+            async with self._limit, asyncio.TaskGroup() as tasks:
+                for _ in range(min(self._in_flight, len(group.indexes))):
+                    tasks.create_task(self._work(items))
         except TimeoutError:
             pass  # what was in flight is asked again by the next worker; its calls are counted
         finally:
-            drained.cancel()
-            self._finished = True
-            self._full.set()
-            await writer
+            self._limit = None
 
-    def _open_items(self) -> Iterator[Item]:
-        return (item for item in self._reader.items() if item.index not in self._log.settled)
+    def _give_up(self, group: Group) -> None:
+        """Settle a record that kills its workers; if another died at this, it is not even read any more."""
+        read = self._reader.items if group.deaths <= CONDEMNED else self._reader.unread
+        fault = WorkerKilled(
+            f"{group.deaths} workers died while they worked on this record and no other"
+        )
+        for item in read(group.indexes):
+            reason = Reason(code=fault.code, message=str(fault))
+            self._writer.add(self._settler.never_asked(item, Ending.FAILED, reason, self._now()))
+
+    async def _leave(self) -> None:
+        """Write what is left to write, and tell that the worker left of its own will."""
+        efforts = {index: asked.effort() for index, asked in self._asking.items() if asked.calls}
+        await self._writer.write(efforts=efforts, left=True)
+        await self._payer.close()
+        with suppress(Unavailable):
+            await asyncio.to_thread(self._report)
+
+    async def _flushed(self) -> None:
+        await self._payer.book()
+        with suppress(Unavailable):  # the log is what counts; the table is looked at again soon
+            await asyncio.to_thread(self._look_around)
+        if self._stop_reason is not None:
+            self._halt(self._stop_reason)
+
+    def _look_around(self) -> None:
+        if self._world.seconds() - self._reported_at >= REPORT_SECONDS:
+            self._stop_reason = self._stop_reason or self._reason_to_stop()
+            self._report()
+
+    def _report(self) -> None:
+        self._reported_at = self._world.seconds()
+        self._world.jobs.report_chunk(
+            self._chunk.job_id,
+            self._chunk.chunk,
+            self._log.segments,
+            self._log.tally,
+            redrive=self._chunk.redrives,
+        )
+
+    def _reason_to_stop(self) -> Reason | None:
+        jobs, chunk = self._world.jobs, self._chunk
+        if reason := jobs.stop_reason(chunk.job_id, redrive=chunk.redrives):
+            return reason
+        if self._now() < self._ends_at:
+            return None
+        deadline = self._contract.deadline
+        reason = Reason(code="deadline", message=f"the job's deadline of {deadline} has passed")
+        jobs.stop(chunk.job_id, reason, redrive=chunk.redrives)
+        return reason
+
+    def _halt(self, reason: Reason) -> None:
+        """Take no new record, and give up soon what is in flight."""
+        self._pace.stopping.set()
+        if self._limit is not None and reason.code != BudgetExceeded.code:
+            soon = asyncio.get_running_loop().time() + GRACE
+            self._limit.reschedule(min(self._limit.when() or soon, soon))
 
     async def _work(self, items: Iterator[Item]) -> None:
         for item in items:
@@ -163,16 +264,14 @@ class Worker:
             except Exception as fault:  # noqa: BLE001 - whatever is odd about one record, the others go on
                 settled = self._settler.unforeseen(item, fault, self._now())
             self._asking.pop(item.index, None)  # a line at fault was never asked
-            self._unwritten.append(settled)
-            if len(self._unwritten) >= FLUSH_OUTCOMES:
-                self._full.set()
+            self._writer.add(settled)
 
     async def _settle(self, item: Item) -> Settled:
         if item.record is None or item.problem is not None:
             return self._settler.at_fault(item, self._now())
         # The plan went through the same contract: what cannot be prepared is a problem already.
         request = self._reader.dialect.request(item.record)
-        route, request = self._reader.contract.prepared(item.record, request, self._job.models)
+        route, request = self._contract.prepared(item.record, request, self._job.models)
         asked = self._to_ask(item, route, request)
         self._asking[item.index] = asked
         try:
@@ -206,57 +305,18 @@ class Worker:
         return asked
 
     async def _stop(self, fault: JobStops) -> None:
-        self._pace.stopping.set()
         if self._stop_reason is None:
             self._stop_reason = Reason(code=fault.code, message=str(fault))
-            await asyncio.to_thread(self._world.jobs.stop, self._chunk.job_id, self._stop_reason)
-
-    async def _keep_writing(self) -> None:
-        """Append segments as they fall due, and the last one when the asking has ended; nobody else appends."""
-        last = False
-        while not last:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._full.wait(), FLUSH_SECONDS)
-            self._full.clear()
-            # Taken here and not in the thread, where an outcome could slip in between.
-            last = self._finished
-            settled, self._unwritten = self._unwritten, []
-            efforts = self._left_open() if last else {}
+            self._halt(self._stop_reason)
             await asyncio.to_thread(
-                self._write, settled, self._pace.take_calls(), efforts, last=last
+                self._world.jobs.stop,
+                self._chunk.job_id,
+                self._stop_reason,
+                redrive=self._chunk.redrives,
             )
-            if self._stop_reason is not None:
-                self._pace.stopping.set()
-
-    def _left_open(self) -> dict[int, Effort]:
-        return {index: asked.effort() for index, asked in self._asking.items() if asked.calls}
-
-    def _write(
-        self,
-        settled: list[Settled],
-        made: tuple[int, int],
-        efforts: dict[int, Effort],
-        *,
-        last: bool,
-    ) -> None:
-        calls, ambiguous = made
-        if settled or calls or efforts:
-            written = self._log.append(
-                settled, calls=calls, ambiguous_calls=ambiguous, efforts=efforts
-            )
-            for outcome, _ in written:
-                self.report.tally.add(outcome)
-            self.report.tally.calls += calls
-            self.report.tally.ambiguous_calls += ambiguous
-        now = self._world.seconds()
-        if last or now - self._reported_at >= REPORT_SECONDS:
-            self._reported_at = now
-            jobs, job_id = self._world.jobs, self._chunk.job_id
-            jobs.report_chunk(job_id, self._chunk.chunk, self._log.segments, self._log.tally)
-            self._stop_reason = self._stop_reason or (None if last else jobs.stop_reason(job_id))
 
     def _answer(self) -> dict[str, Any]:
-        if self._settled:
+        if not self._open_records:
             return {"state": "done"}
         if self._stop_reason is not None:
             return {"state": "stopped", "reason": self._stop_reason.code}

@@ -1,0 +1,139 @@
+"""The money of jobs, in the table of jobs: one item a job that all its workers add to and take from.
+
+A reply may be lost, and botocore then sends the call again; so every change is a transaction with a token, which
+DynamoDB takes once in ten minutes
+(docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
+"""
+
+import random
+import time
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from batchwright.aws.clock import SystemClock
+from batchwright.aws.dynamodb import ROW_LIFE
+from batchwright.aws.faults import told
+from batchwright.digest import digest_of_envelope
+from batchwright.errors import Unavailable
+from batchwright.money import Money
+from batchwright.ports import Clock
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+MONEY = "money"
+# A condition cannot add, so what is spent and reserved is kept as one number, too.
+FITS = "attribute_not_exists(committed) OR committed <= :most"
+LONGEST_TOKEN = 36
+# Transactions on one item that meet are cancelled, all but one; with full jitter a crowd is through in a second or two.
+ATTEMPTS = 10
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
+PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+WHAT = "write to the money of a job"
+
+
+class DynamoDBBudgets:
+    """What jobs may spend, in DynamoDB."""
+
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        table: str,
+        *,
+        life: timedelta = ROW_LIFE,
+        clock: Clock | None = None,
+    ) -> None:
+        """``table`` has the keys ``job_id`` and ``sk``."""
+        self._dynamodb = client
+        self._table = table
+        self._life = life
+        self._clock = clock or SystemClock()
+
+    def reserve(self, job_id: str, amount: int, *, limit: int, token: str) -> bool:
+        """Set money aside, if it is there."""
+        if amount > limit:
+            return False
+        added = {"committed": amount, "reserved": amount}
+        return self._write(job_id, added, _token("reserve", job_id, token), most=limit - amount)
+
+    def settle(self, job_id: str, *, reserved: int, spent: int, token: str) -> None:
+        """Give back what was reserved, and book what was spent."""
+        added = {"committed": spent - reserved, "reserved": -reserved, "spent": spent}
+        self._write(job_id, added, _token("settle", job_id, token))
+
+    def money(self, job_id: str) -> Money:
+        """Return what a job has spent and reserved."""
+        with told("read of the money of a job"):
+            found = self._dynamodb.get_item(
+                TableName=self._table, Key=_key(job_id), ConsistentRead=True
+            )
+        item = found.get("Item", {})
+        numbers = {name: int(item[name]["N"]) for name in ("spent", "reserved") if name in item}
+        return Money(**numbers)
+
+    def _write(
+        self, job_id: str, added: dict[str, int], token: str, most: int | None = None
+    ) -> bool:
+        today = self._clock.now().astimezone(UTC).date()
+        try:
+            return self._written(self._update(job_id, added, today, most), token)
+        except self._dynamodb.exceptions.IdempotentParameterMismatchException:
+            # The same token must come with the same words, and before midnight they named the day before.
+            yesterday = today - timedelta(days=1)
+            return self._written(self._update(job_id, added, yesterday, most), token)
+
+    def _update(
+        self, job_id: str, added: dict[str, int], day: date, most: int | None
+    ) -> dict[str, Any]:
+        values = {f":{name}": number for name, number in added.items()}
+        start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        values[":expires_at"] = int((start + self._life).timestamp())
+        condition: dict[str, Any] = {}
+        if most is not None:
+            values[":most"] = most
+            condition = {"ConditionExpression": FITS}
+        adds = ", ".join(f"{name} :{name}" for name in added)
+        return {
+            "TableName": self._table,
+            "Key": _key(job_id),
+            "UpdateExpression": f"SET expires_at = :expires_at ADD {adds}",
+            "ExpressionAttributeValues": {
+                name: {"N": str(number)} for name, number in values.items()
+            },
+            **condition,
+        }
+
+    def _written(self, update: Any, token: str) -> bool:
+        """Return whether the update's condition held; raises :class:`Unavailable`."""
+        for attempt in range(ATTEMPTS):
+            time.sleep(_pause(attempt))
+            try:
+                with told(WHAT):
+                    self._dynamodb.transact_write_items(
+                        TransactItems=[{"Update": update}], ClientRequestToken=token
+                    )
+            except self._dynamodb.exceptions.TransactionCanceledException as fault:
+                (reason,) = fault.response["CancellationReasons"]
+                code = reason.get("Code")
+                if code == "ConditionalCheckFailed":
+                    return False
+                if code not in PASSING:
+                    raise
+            else:
+                return True
+        raise Unavailable(f"{WHAT}: {ATTEMPTS} transactions met others")
+
+
+def _pause(attempt: int) -> float:
+    """Return how long to wait before an attempt: full jitter, and nothing before the first."""
+    longest = min(FIRST_PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE) if attempt else 0.0
+    return random.uniform(0, longest)  # noqa: S311 - jitter is no secret
+
+
+def _key(job_id: str) -> Any:
+    return {"job_id": {"S": job_id}, "sk": {"S": MONEY}}
+
+
+def _token(verb: str, job_id: str, token: str) -> str:
+    """Return a token of our own length that only the same wish for the same job has."""
+    return digest_of_envelope({"wish": verb, "job": job_id, "token": token})[:LONGEST_TOKEN]

@@ -1,0 +1,81 @@
+"""What the records of one worker share: whether to go on, whether to wait, and how many calls were made."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+# Asked to wait longer than this, a worker hands the waiting to the workflow, where it is free.
+LONGEST_WAIT = 5.0
+# A worker that had no answer at all for so long, against throttles, rests.
+PATIENCE = 10.0
+SHORTEST_REST = 60.0
+
+
+class LeftForLater(Exception):
+    """The worker stops; the record has no outcome and waits for the next worker."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """What the records of one worker share: whether to go on, and since when nothing worked."""
+
+    now: Callable[[], float]
+    """Seconds of a clock that never jumps."""
+    chance: Callable[[], float]
+    """A random number from 0 to 1."""
+    answered_at: float
+    """When the last answer came, by the same clock; at first, when the worker began."""
+    shortest_rest: float = SHORTEST_REST
+    """Seconds that the workflow waits at least, on average, once somebody asked for it."""
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    rest: float | None = None
+    """Seconds that the workflow should wait, once somebody asked for it."""
+    calls: int = 0
+    ambiguous_calls: int = 0
+    _may_call: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        """Calls may be made until somebody holds them."""
+        self._may_call.set()
+
+    def hold(self) -> None:
+        """Let no new call be made until :meth:`go_on`."""
+        self._may_call.clear()
+
+    def go_on(self) -> None:
+        """Let calls be made again."""
+        self._may_call.set()
+
+    async def may_call(self) -> None:
+        """Wait while calls are held; raises :class:`LeftForLater` where the worker stops."""
+        await self._may_call.wait()
+        if self.stopping.is_set():
+            raise LeftForLater
+
+    async def wait(self, seconds: float, *, for_all: bool) -> None:
+        """Wait, but not past the worker's stop; raises :class:`LeftForLater`.
+
+        ``for_all`` means that other records would fare no better: then a long wait is the workflow's.
+        """
+        if for_all and (seconds > LONGEST_WAIT or self.now() - self.answered_at > PATIENCE):
+            self.rest_for(max(seconds, self.shortest_rest * (0.5 + self.chance() / 2)))
+        await self.sleep(seconds)
+        if self.stopping.is_set():
+            raise LeftForLater
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass, or the worker's stop come."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.stopping.wait(), seconds)
+
+    def take_calls(self) -> tuple[int, int]:
+        """Return the calls, and those of them that are ambiguous, since this was last asked."""
+        taken = self.calls, self.ambiguous_calls
+        self.calls = self.ambiguous_calls = 0
+        return taken
+
+    def rest_for(self, seconds: float) -> None:
+        """Stop the worker and have the workflow wait."""
+        self.rest = max(self.rest or 0, seconds)
+        self.stopping.set()

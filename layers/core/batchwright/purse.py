@@ -1,0 +1,181 @@
+"""A worker's part of the job's budget: money is set aside before a call, and booked when its cost is known.
+
+It is fetched in slices, so that a call costs a fraction of a table write, and what was not needed is given back. What a
+worker had set aside when it was killed stays set aside: the calls that it had in flight may have been billed.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from batchwright.errors import BudgetExceeded, RecordInvalid, Unavailable
+from batchwright.money import BILLIONTHS, most_billionths, spent_billionths
+from batchwright.pace import Pace
+from batchwright.ports import Budgets
+from batchwright.request import Request
+from batchwright.usage import Usage
+
+# A slice is so many times what the call at hand may cost, and no more than a part of what is left: so the last of it
+# does not lie with workers that no longer need it.
+SLICE = 64
+PART = 20
+# Others may give back what they have set aside; so long is waited for it, looked at so often.
+PATIENCE = 15.0
+BETWEEN_LOOKS = 1.0
+
+
+class Payer(Protocol):
+    """Who pays for calls. Amounts are billionths of a dollar."""
+
+    def most_for(self, request: Request, model: str) -> int:
+        """Return what a call may cost at most; raises :class:`RecordInvalid` where nobody knows the price."""
+        ...
+
+    def cost_of(self, model: str, usage: Usage) -> int | None:
+        """Return what a call has cost, ``None`` where that is not known."""
+        ...
+
+    async def reserve(self, amount: int) -> None:
+        """Set aside what a call may cost; raises :class:`BudgetExceeded`."""
+        ...
+
+    def settle(self, amount: int, spent: int) -> None:
+        """Book what was spent of an amount that was set aside; the rest is free for other calls."""
+        ...
+
+    async def book(self) -> None:
+        """Tell what was spent."""
+        ...
+
+    async def close(self) -> None:
+        """Tell what was spent, and give back what was not needed."""
+        ...
+
+
+class Unlimited:
+    """Pays for everything: the contract sets no budget."""
+
+    def most_for(self, request: Request, model: str) -> int:  # noqa: ARG002 - a Payer's
+        """Return nothing: it is not counted."""
+        return 0
+
+    def cost_of(self, model: str, usage: Usage) -> int | None:  # noqa: ARG002 - a Payer's
+        """Return nothing: it is not counted."""
+        return 0
+
+    async def reserve(self, amount: int) -> None:
+        """Set nothing aside."""
+
+    def settle(self, amount: int, spent: int) -> None:
+        """Book nothing."""
+
+    async def book(self) -> None:
+        """Tell nothing."""
+
+    async def close(self) -> None:
+        """Give nothing back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """What is to be told to the table, under a name of its own: told twice, it counts once."""
+
+    reserved: int
+    spent: int
+    token: str
+
+
+class Purse:
+    """What one worker has of its job's budget."""
+
+    def __init__(
+        self, budgets: Budgets, job_id: str, limit: int, pace: Pace, *, new_token: Callable[[], str]
+    ) -> None:
+        """``new_token`` gives a text that nobody else has."""
+        self._budgets = budgets
+        self._job_id = job_id
+        self._limit = limit
+        self._pace = pace
+        self._new_token = new_token
+        self._turn = asyncio.Lock()
+        self._free = 0
+        self._assigned = 0
+        self._spent = 0
+        self._untold: list[Booking] = []
+
+    def most_for(self, request: Request, model: str) -> int:
+        """Return what a call may cost at most."""
+        most = most_billionths(request, model)
+        if most is None:
+            raise RecordInvalid("price_unknown", f"a budget needs a price, and {model} has none")
+        return most
+
+    def cost_of(self, model: str, usage: Usage) -> int | None:
+        """Return what a call has cost."""
+        return spent_billionths(model, usage)
+
+    async def reserve(self, amount: int) -> None:
+        """Set aside what a call may cost, waiting for what may come back."""
+        async with self._turn:
+            waited = 0.0
+            while self._free < amount and not await self._fetch(amount):
+                if waited >= PATIENCE or await self._hopeless(amount):
+                    limit = self._limit / BILLIONTHS
+                    raise BudgetExceeded(
+                        f"the budget of ${limit:,.2f} has no room for another call"
+                    )
+                await self._pace.wait(BETWEEN_LOOKS, for_all=False)
+                waited += 0 if self._assigned else BETWEEN_LOOKS
+            self._free -= amount
+            self._assigned += amount
+
+    def settle(self, amount: int, spent: int) -> None:
+        """Book what a call has cost."""
+        self._assigned -= amount
+        self._free += amount - spent
+        self._spent += spent
+
+    async def book(self) -> None:
+        """Tell the table what was spent since the last time."""
+        await self._tell(give_back=0)
+
+    async def close(self) -> None:
+        """Tell the rest, and give back what was not needed."""
+        give_back, self._free = self._free, 0
+        await self._tell(give_back=give_back)
+
+    async def _fetch(self, amount: int) -> bool:
+        money = await asyncio.to_thread(self._budgets.money, self._job_id)
+        lacking = amount - self._free
+        left = self._limit - money.spent - money.reserved
+        wanted = max(lacking, min(SLICE * amount, left // PART))
+        fetched = wanted <= left and await asyncio.to_thread(
+            self._budgets.reserve, self._job_id, wanted, limit=self._limit, token=self._new_token()
+        )
+        self._free += wanted if fetched else 0
+        return fetched and self._free >= amount
+
+    async def _hopeless(self, amount: int) -> bool:
+        """Whether not even all that is set aside would do: what is spent never comes back."""
+        money = await asyncio.to_thread(self._budgets.money, self._job_id)
+        unbooked = self._spent + sum(booking.spent for booking in self._untold)
+        return money.spent + unbooked + amount > self._limit
+
+    async def _tell(self, *, give_back: int) -> None:
+        spent, self._spent = self._spent, 0
+        if spent or give_back:
+            self._untold.append(Booking(spent + give_back, spent, self._new_token()))
+        try:
+            while self._untold:
+                first = self._untold[0]
+                await asyncio.to_thread(
+                    self._budgets.settle,
+                    self._job_id,
+                    reserved=first.reserved,
+                    spent=first.spent,
+                    token=first.token,
+                )
+                del self._untold[0]
+        except Unavailable:
+            pass  # told again the next time; what is never told stays set aside
