@@ -20,6 +20,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         event["job_id"],
         event.get("failure"),
         world(),
+        redrive=event.get("redrive", 0),
         time_left=lambda: context.get_remaining_time_in_millis() / 1000,
     )
     measure_close(answer.get("status"), late)

@@ -27,6 +27,7 @@ from tests.fakes import (
     MODEL,
     ListedEvents,
     ListedWorkflows,
+    MemoryBudgets,
     MemoryJobs,
     MemoryObjects,
     ScriptedEngine,
@@ -42,6 +43,7 @@ class Laptop:
     objects: MemoryObjects = field(default_factory=MemoryObjects)
     jobs: MemoryJobs = field(default_factory=MemoryJobs)
     workflows: ListedWorkflows = field(default_factory=ListedWorkflows)
+    budgets: MemoryBudgets = field(default_factory=MemoryBudgets)
     events: ListedEvents = field(default_factory=ListedEvents)
     clock: StoppedClock = field(default_factory=StoppedClock)
     models: tuple[str, ...] = (MODEL, "amazon.nova-lite-v1:0")
@@ -83,20 +85,40 @@ class Laptop:
         )
         return admit(body, message_id, world)
 
-    def plan(self, job_id: str, time_left: Callable[[], float] = lambda: 900) -> dict[str, Any]:
+    def redrive(
+        self, job_id: str, *, number: int | None = None, only: Sequence[str] = ()
+    ) -> Admitted:
+        """Wish for a redrive, the next one if no number is said."""
+        wish = {
+            "job": job_id,
+            "number": self.row(job_id).redrives + 1 if number is None else number,
+            "only": [*only],
+        }
+        (admitted,) = self.admit({"redrive": wish}, "message-redrive")
+        return admitted
+
+    def cancel(self, job_id: str, *, redrive: int = 0) -> Admitted:
+        (admitted,) = self.admit({"cancel": {"job": job_id, "redrive": redrive}}, "message-cancel")
+        return admitted
+
+    def plan(
+        self, job_id: str, time_left: Callable[[], float] = lambda: 900, *, redrive: int = 0
+    ) -> dict[str, Any]:
         world = PlanWorld(
             objects=self.objects, jobs=self.jobs, events=self.events, clock=self.clock
         )
         return plan(
             job_id,
             world,
+            redrive=redrive,
             chunk_records=self.chunk_records,
             max_concurrency=4,
             time_left=time_left,
         )
 
-    def chunks(self, job_id: str) -> list[Chunk]:
-        return [Chunk.model_validate_json(line) for line in self.objects.lines(plan_key(job_id))]
+    def chunks(self, job_id: str, redrive: int = 0) -> list[Chunk]:
+        lines = self.objects.lines(plan_key(job_id, redrive))
+        return [Chunk.model_validate_json(line) for line in lines]
 
     async def invoke(
         self, chunk: Chunk, *, seconds: float = 900, in_flight: int = 8
@@ -114,6 +136,7 @@ class Laptop:
         return InvokeWorld(
             objects=self.objects,
             jobs=self.jobs,
+            budgets=self.budgets,
             engine=self.engine,
             clock=self.clock,
             seconds=time.monotonic,
@@ -126,11 +149,13 @@ class Laptop:
         job_id: str,
         failure: dict[str, Any] | None = None,
         time_left: Callable[[], float] = lambda: 900.0,
+        *,
+        redrive: int = 0,
     ) -> dict[str, Any]:
         world = CloseWorld(
             objects=self.objects, jobs=self.jobs, events=self.events, clock=self.clock
         )
-        answer, late = close(job_id, failure, world, time_left=time_left)
+        answer, late = close(job_id, failure, world, redrive=redrive, time_left=time_left)
         if late is not None:
             self.late.add_all(late)
         return answer
@@ -139,12 +164,17 @@ class Laptop:
         """Drop a file and take its job to the end."""
         return self.finish(self.drop(content, key))
 
-    def finish(self, job_id: str) -> JobRow:
-        planned = self.plan(job_id)
+    def finish(self, job_id: str, redrive: int = 0) -> JobRow:
+        planned = self.plan(job_id, redrive=redrive)
         while planned["state"] == "done" and self._settled(planned) and planned["join"]:
             planned = self.join(job_id, planned["join"])
-        self.close(job_id)
+        self.close(job_id, redrive=redrive)
         return self.row(job_id)
+
+    def run_again(self, job_id: str, *only: str) -> JobRow:
+        """Redrive a job and take it to the end."""
+        assert self.redrive(job_id, only=only).new
+        return self.finish(job_id, self.row(job_id).redrives)
 
     def _settled(self, planned: dict[str, Any]) -> bool:
         """Run the chunks of a plan; say whether none was stopped."""
@@ -168,8 +198,9 @@ class Laptop:
     def put_contract(self, name: str, text: str) -> None:
         self.objects.write(contract_key(name), text.encode())
 
-    def results(self, job_id: str, name: str) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.objects.lines(result_key(job_id, name))]
+    def results(self, job_id: str, name: str, redrive: int = 0) -> list[dict[str, Any]]:
+        key = result_key(job_id, name, redrive)
+        return [json.loads(line) for line in self.objects.lines(key)]
 
     def problems(self, job_id: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.objects.lines(problems_key(job_id))]

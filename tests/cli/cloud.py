@@ -17,7 +17,7 @@ from batchwright.job import JobRow
 from batchwright.places import INBOX, plan_key
 from batchwright.steps import admit, close, invoke, plan
 from tests.cli.cloudformation import CloudFormation
-from tests.fakes import MODEL, ListedEvents, ListedWorkflows, ScriptedEngine
+from tests.fakes import MODEL, ListedEvents, ListedWorkflows, MemoryBudgets, ScriptedEngine
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -87,6 +87,7 @@ class Cloud:
         world = invoke.World(
             objects=self.objects,
             jobs=self.jobs,
+            budgets=MemoryBudgets(),
             engine=self.engine,
             clock=SystemClock(),
             seconds=time.monotonic,

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 SERVED = ("--model", MODEL, "--model", "amazon.nova-lite-v1:0")
 TITAN = "amazon.titan-text-lite-v1"
 FACTS = {
-    "file", "bytes", "dialect", "contract", "refused", "records", "chunks", "problems", "models",
+    "file", "bytes", "dialect", "contract", "budget", "refused", "records", "chunks", "problems", "models",
     "total", "lanes", "quotas",
 }  # fmt: skip
 OF_A_MODEL = {
@@ -403,3 +403,34 @@ def test_it_needs_no_aws_and_does_not_even_load_it(mails: Path) -> None:
 
     assert (ran.returncode, ran.stderr) == (0, "")
     assert json.loads(ran.stdout)["records"] == 5
+
+
+@pytest.mark.parametrize(
+    ("usd", "model", "fits", "told"),
+    [
+        (5, MODEL, True, "$5.00: all records fit in it"),
+        (0.000001, MODEL, False, "$0.000001: not all records may fit in it"),
+        (5, "amazon.nova-next-v1:0", None, "$5.00: not known whether"),
+    ],
+)
+def test_it_says_whether_the_file_fits_in_the_budget(
+    batchwright: Command, laid: Path, usd: float, model: str, fits: bool | None, told: str
+) -> None:
+    (laid / "mails.jsonl").write_bytes(chat_file(3))
+    contract = f"name: frugal\nroutes: [{{model: '{model}'}}]\nmodels: {{'*': '{model}'}}\n"
+    (laid / "frugal.yaml").write_text(contract + f"budget: {{usd: {usd:f}}}\n")
+
+    facts = batchwright("estimate", "mails.jsonl", "--contract", "frugal", "--json").json
+    said = batchwright("estimate", "mails.jsonl", "--contract", "frugal")
+
+    assert facts["budget"] == {"usd": usd, "fits": fits}
+    assert told in said.out
+    if fits is None:
+        assert facts["refused"]["code"] == "price_unknown"
+
+
+def test_without_a_budget_nothing_is_said_of_one(batchwright: Command, laid: Path) -> None:
+    (laid / "mails.jsonl").write_bytes(chat_file(3))
+
+    assert batchwright("estimate", "mails.jsonl", "--json").json["budget"] is None
+    assert "budget" not in batchwright("estimate", "mails.jsonl").out

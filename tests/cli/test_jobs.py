@@ -16,7 +16,7 @@ from tests.laptop import chat_file
 
 FACTS = {
     "job_id", "status", "contract", "input", "counts", "usage", "cost_usd", "calls", "problems",
-    "reason", "results",
+    "reason", "incomplete_reason", "results",
 }  # fmt: skip
 COUNTS = {
     "total", "succeeded", "failed", "blocked", "review", "expired", "cancelled", "pending",

@@ -26,7 +26,8 @@ GRANTS = {
         sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes  ${JobsQueue.Arn}
         s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/*
         s3:GetObject  ${Bucket.Arn}/contracts/* ${Bucket.Arn}/jobs/*/input.jsonl
-        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* contracts/*
+        s3:GetObject  ${Bucket.Arn}/jobs/*/job.json ${Bucket.Arn}/jobs/*/plan.jsonl
+        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* contracts/* jobs/*
         s3:PutObject  ${Bucket.Arn}/jobs/*/job.json ${Bucket.Arn}/jobs/*/input.jsonl
         dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn}
         states:StartExecution  ${JobStateMachine}

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from batchwright.asking import MOST_CALLS, Asker, LeftForLater, Pace
+from batchwright.asking import Asker
 from batchwright.completion import Completion
 from batchwright.contract import Route
 from batchwright.errors import (
@@ -20,12 +20,15 @@ from batchwright.errors import (
     Truncated,
     Unavailable,
 )
+from batchwright.pace import LeftForLater, Pace
+from batchwright.purse import Payer, Unlimited
 from batchwright.request import Request
 from batchwright.settling import Asked
 from batchwright.usage import Usage
 from tests.fakes import MODEL, ScriptedEngine, echo
 
 ROUTE = Route(model=MODEL)
+MOST_CALLS = 6
 
 
 @dataclass
@@ -69,13 +72,19 @@ def failing(*faults: BatchwrightError | None) -> Callable[[Request, int], Comple
     return script
 
 
+def asker(engine: ScriptedEngine, pace: Pace, payer: Payer | None = None) -> Asker:
+    return Asker(
+        engine, pace, payer or Unlimited(), max_attempts=MOST_CALLS, time_left=lambda: 100.0
+    )
+
+
 async def ask(
     engine: ScriptedEngine, pace: Pace | None = None, what: Request | None = None
 ) -> Asked:
     pace = pace or QuickPace()
     result = asked()
     try:
-        await Asker(engine, pace, lambda: 100.0).ask(what or request(), ROUTE, result, "j")
+        await asker(engine, pace).ask(what or request(), ROUTE, result, "j")
     except BatchwrightError as fault:
         fault.add_note(str(result.calls))
         raise
@@ -125,7 +134,7 @@ async def test_a_model_that_takes_no_larger_limit_leaves_the_cut_answer() -> Non
 
     result = asked()
     with pytest.raises(Truncated):
-        await Asker(ScriptedEngine(script), QuickPace(), lambda: 100.0).ask(
+        await asker(ScriptedEngine(script), QuickPace()).ask(
             request("x" * 700, max_tokens=100), ROUTE, result, "j"
         )
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from batchwright.chunklog import ChunkLog
 from batchwright.completion import Completion
 from batchwright.errors import ContentFiltered, LogBroken, Unavailable
-from batchwright.job import Pin, Status
-from batchwright.outcome import Tally
+from batchwright.job import Pin, Reason, Status
+from batchwright.outcome import Ending, Tally
 from batchwright.places import checkpoint_key, chunk_prefix
 from batchwright.request import Request
 from tests.fakes import MemoryObjects, ScriptedEngine, echo, settled
@@ -109,6 +109,39 @@ def test_a_job_whose_workflow_failed_closes_with_what_it_has(laptop: Laptop) -> 
     assert codes == {"workflow_failed"}
 
 
+@pytest.mark.parametrize(
+    ("code", "ending"),
+    [
+        ("budget:usd", Ending.CANCELLED),
+        ("cancelled", Ending.CANCELLED),
+        ("deadline", Ending.EXPIRED),
+        ("access_denied", Ending.FAILED),
+    ],
+)
+def test_the_receipt_of_an_incomplete_job_says_why_it_is(
+    laptop: Laptop, code: str, ending: Ending
+) -> None:
+    job_id = laptop.drop(chat_file(25))
+    laptop.plan(job_id)
+    asyncio.run(laptop.invoke(laptop.chunks(job_id)[0]))
+    laptop.jobs.stop(job_id, Reason(code=code, message="enough"))
+
+    laptop.close(job_id)
+
+    row = laptop.row(job_id)
+    assert row.status is Status.INCOMPLETE
+    assert row.counts()[ending.value] == 15
+    assert receipt(laptop, job_id)["incomplete_reason"] == row.incomplete_reason == code
+
+
+def test_a_job_that_is_not_incomplete_has_no_reason_to_be(laptop: Laptop) -> None:
+    assert receipt(laptop, laptop.run(chat_file(2)).job_id)["incomplete_reason"] is None
+
+    refused = laptop.run(b"{broken")
+    assert refused.reason is not None
+    assert receipt(laptop, refused.job_id)["incomplete_reason"] is None
+
+
 def test_a_bedrock_file_comes_back_with_bedrocks_manifest(laptop: Laptop) -> None:
     lines = [converse_line("a", "four"), converse_line("b", "five"), {"recordId": "c"}]
 
@@ -182,7 +215,7 @@ def test_a_damaged_log_does_not_close(laptop: Laptop) -> None:
     job_id = laptop.drop(chat_file(5))
     laptop.plan(job_id)
     asyncio.run(laptop.invoke(laptop.chunks(job_id)[0]))
-    key = f"{chunk_prefix(job_id, 0)}000000.jsonl"
+    key = f"{chunk_prefix(job_id, 0)}000001.jsonl"  # the first is the worker's claim
     laptop.objects.write(key, laptop.objects.read(key).replace(b"say 1", b"say 9"))
 
     with pytest.raises(LogBroken):

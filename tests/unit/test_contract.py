@@ -1,3 +1,4 @@
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -91,6 +92,19 @@ def test_a_changed_prompt_changes_the_digest() -> None:
         ("just text", "the file: Input should be"),
         (TRIAGE + "strict: 2001-13-45", "is not YAML"),
         (TRIAGE + "response: {schema: {properties: {1: {minimum: 0}}}}", "response.schema"),
+        (TRIAGE + "deadline: 15d", "deadline: Value error, at most 14d"),
+        (TRIAGE + "deadline: 337h", "deadline: Value error, at most 14d"),
+        (TRIAGE + "deadline: 0h", "deadline: String should match"),
+        (TRIAGE + "deadline: 1.5h", "deadline: String should match"),
+        (TRIAGE + "deadline: 24", "deadline: Input should be a valid string"),
+        (TRIAGE + "budget: {usd: 0}", "budget.usd: Input should be greater than 0"),
+        (TRIAGE + "budget: {usd: .inf}", "budget.usd: Input should be"),
+        (TRIAGE + "budget: {usd: .nan}", "budget.usd: Input should be"),
+        (TRIAGE + "budget: {usd: 1000001}", "budget.usd: Input should be less than or equal to"),
+        (TRIAGE + "budget: {eur: 5}", "budget.usd: Field required"),
+        (TRIAGE + "budget: 5", "budget: Input should be"),
+        (TRIAGE + "max_attempts: 0", "max_attempts: Input should be greater than or equal to 1"),
+        (TRIAGE + "max_attempts: 21", "max_attempts: Input should be less than or equal to 20"),
     ],
 )
 def test_a_fault_is_told_with_its_path(text: str, told: str) -> None:
@@ -190,6 +204,34 @@ def test_a_contract_comes_back_from_a_job_as_it_was_admitted() -> None:
 
     assert again == contract
     assert again.digest() == contract.digest()
+
+
+@pytest.mark.parametrize(
+    ("deadline", "lifetime"),
+    [
+        ("90m", timedelta(minutes=90)),
+        ("36h", timedelta(hours=36)),
+        ("14d", timedelta(days=14)),
+        ("336h", timedelta(days=14)),
+    ],
+)
+def test_a_contract_says_how_long_a_job_may_take(deadline: str, lifetime: timedelta) -> None:
+    assert triage(f"deadline: {deadline}").lifetime == lifetime
+
+
+def test_a_contract_says_what_a_job_may_cost_and_how_often_a_record_is_asked() -> None:
+    said = triage("budget: {usd: 0.25}\nmax_attempts: 3")
+
+    assert said.budget is not None
+    assert said.budget.billionths == 250_000_000
+    assert said.max_attempts == 3
+    assert Contract.model_validate(said.to_json()) == said
+
+
+def test_where_a_contract_is_silent_a_job_has_a_day_six_attempts_a_record_and_no_budget() -> None:
+    silent = triage()
+
+    assert (silent.lifetime, silent.max_attempts, silent.budget) == (timedelta(days=1), 6, None)
 
 
 TITAN, COHERE = "amazon.titan-embed-text-v2:0", "eu.cohere.embed-v4:0"

@@ -8,7 +8,7 @@ from backports import zstd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchwright.job import Status
+from batchwright.job import JobRow, Status
 from batchwright.lines import LONGEST_LINE
 from batchwright.places import checkpoint_key, plan_key, problems_key
 from tests.fakes import MODEL
@@ -129,6 +129,48 @@ def test_a_file_that_may_not_run_is_refused_before_any_call(
     assert row.results is not None
     assert set(row.results) == {"problems", "receipt"}
     assert json.loads(laptop.objects.read(row.results["receipt"]))["reason"]["code"] == code
+
+
+PRICELESS = "amazon.nova-next-v1:0"
+
+
+def under_a_budget(laptop: Laptop, *models: str, budget: str = "budget: {usd: 5}\n") -> JobRow:
+    """Run a file that asks each of the models once."""
+    laptop.models = (MODEL, PRICELESS)
+    named = ", ".join(f"'{model}': '{model}'" for model in models)
+    contract = f"name: frugal\nroutes: [{{model: '{MODEL}'}}]\nmodels: {{{named}}}\n{budget}"
+    laptop.put_contract("frugal", contract)
+    lines = [chat_line(model, "hello", model=model) for model in models]
+    laptop.drop(jsonl(lines), "inbox/frugal/file.jsonl")
+    (job_id,) = laptop.jobs.rows
+    if laptop.plan(job_id)["state"] == "refused":
+        laptop.close(job_id)
+    return laptop.row(job_id)
+
+
+def test_a_budget_over_a_model_without_a_price_refuses_the_file(laptop: Laptop) -> None:
+    row = under_a_budget(laptop, MODEL, PRICELESS)
+
+    assert row.status is Status.FAILED
+    assert row.reason is not None
+    assert row.reason.code == "price_unknown"
+    assert PRICELESS in row.reason.message
+    assert "take the budget out" in row.reason.message
+    assert laptop.problems(row.job_id)[-1]["code"] == "price_unknown"
+    assert plan_key(row.job_id) not in set(laptop.objects.keys(""))
+    assert laptop.engine.calls == []  # type: ignore[attr-defined]
+
+
+def test_a_budget_over_models_with_prices_runs(laptop: Laptop) -> None:
+    assert under_a_budget(laptop, MODEL).status is Status.RUNNING
+
+
+def test_without_a_budget_nobody_needs_to_know_the_price(laptop: Laptop) -> None:
+    row = under_a_budget(laptop, PRICELESS, budget="")
+
+    assert row.status is Status.RUNNING
+    assert row.estimate is not None
+    assert row.estimate["max_cost_usd"] is None
 
 
 def test_a_refused_plan_leaves_no_plan(laptop: Laptop) -> None:

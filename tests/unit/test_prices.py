@@ -22,12 +22,13 @@ def test_the_table_names_its_source_and_its_day() -> None:
 
 def test_every_price_is_a_pair_and_more_than_nothing() -> None:
     for model, price in price_table().items():
-        assert set(price) == {"input", "output"}, model
+        assert set(price) - {"context"} == {"input", "output"}, model
         assert price["input"] > 0, model
         if embeds(model):
             assert price["output"] == 0, model
         else:
             assert price["input"] <= price["output"], model
+            assert price["context"] >= 4096, model
 
 
 def test_vectors_cost_what_is_read_for_them() -> None:

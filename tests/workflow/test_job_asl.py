@@ -14,6 +14,8 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from batchwright import errors
+from batchwright.run import Run
+from batchwright.steps.invoke import REPORT_SECONDS
 
 type Definition = dict[str, Any]
 type State = dict[str, Any]
@@ -32,18 +34,22 @@ INFRASTRUCTURE = {
     "States.Timeout",
 }
 OURS = {name for name, thing in vars(errors).items() if isinstance(thing, type)}
+GRACE_SECONDS = 10.0  # what a worker gives to what is in flight when it is told to stop
 LAMBDA_LIFE = 900  # no task may be given up before its function is
 ANSWERS = {
-    "Planned?": {"done", "more", "refused"},
+    "Only close?": {"close"},
+    "Planned?": {"done", "more", "refused", "settled", "stopped"},
     "Chunk settled?": {"done", "more", "paused", "stopped"},
     "Another round?": {None},  # it looks at a number: which round comes next, if one does
-    "Joined?": {"done"},
+    "Joined?": {"done", "stopped"},
     "Closed?": {"done", "more"},
 }
 # All that the workflow reads of its state: ids, places, counts and reasons, and nothing that was asked or answered.
 POINTERS = {
     "$",
     "$.job_id",
+    "$.redrive",
+    "$.begin",
     "$.failure",
     "$.planned",
     "$.planned.state",
@@ -221,6 +227,22 @@ def substitutions_that_do_not_match(definition: Definition) -> Iterator[str]:
     yield from used ^ machine["Properties"]["DefinitionSubstitutions"].keys()
 
 
+def runs_that_are_not_named(definition: Definition) -> Iterator[str]:
+    """The execution takes what starts a run, and its steps are told which run it is."""
+    told = Run(job_id="j").to_json().keys()
+    named = set(words(definition["States"]["Begin"]["Parameters"]))
+    yield from (f"Begin and {word}" for word in named ^ {f"$.{name}" for name in told})
+    for name in ("Plan", "Close"):
+        if definition["States"][name]["Parameters"].get("redrive.$") != "$.redrive":
+            yield f"{name} does not know which run it is"
+
+
+def graces_that_workers_outlast(definition: Definition) -> Iterator[str]:
+    """Closing waits until the workers have seen the stop, and what was in flight has ended or was given up."""
+    if definition["States"]["Grace"]["Seconds"] < REPORT_SECONDS + GRACE_SECONDS:
+        yield "Grace"
+
+
 CHUNK = "Run chunks.ItemProcessor.States"
 BROKEN: list[tuple[Rule, str, object]] = [
     (ways_to_nowhere, "Begin.Next", "Pln"),
@@ -229,6 +251,7 @@ BROKEN: list[tuple[Rule, str, object]] = [
     (ways_to_nowhere, f"{CHUNK}.Chunk settled?.Choices.1.Next", "Close"),
     (states_that_nothing_leads_to, "Closed?.Choices.0.Next", "Unknown answer of close"),
     (states_that_nothing_leads_to, f"{CHUNK}.Chunk settled?.Choices.2.Next", "Invoke"),
+    (states_that_nothing_leads_to, "Only close?.Choices.0.Next", "Plan"),
     (states_that_lead_nowhere, "Close.Next", ""),
     (states_that_lead_nowhere, f"{CHUNK}.Wait.End", True),
     (states_without_a_word, f"{CHUNK}.Wait.Comment", ""),
@@ -257,6 +280,10 @@ BROKEN: list[tuple[Rule, str, object]] = [
     (a_map_that_is_not_ours, "Run chunks.ToleratedFailurePercentage", 5),
     (a_map_that_is_not_ours, "Run chunks.ResultWriter", ...),
     (a_map_that_is_not_ours, "Run chunks.Label", "Pieces"),
+    (runs_that_are_not_named, "Begin.Parameters.begin.$", ...),
+    (runs_that_are_not_named, "Begin.Parameters.text.$", "$.text"),
+    (runs_that_are_not_named, "Close.Parameters.redrive.$", ...),
+    (graces_that_workers_outlast, "Grace.Seconds", 10),
     (substitutions_that_do_not_match, "Plan.Resource", "${CloseFunction}"),
     (substitutions_that_do_not_match, f"{CHUNK}.Invoke.Resource", "${InvokFunction}"),
 ]
@@ -273,7 +300,7 @@ def definition() -> Definition:
 def with_change(definition: Definition, place: str, value: object) -> Definition:
     """A copy that is different in one place; ``...`` takes the place away."""
     changed = copy.deepcopy(definition)
-    *way, last = place.split(".")
+    *way, last = re.split(r"\.(?!\$)", place)
     part: Any = changed["States"]
     for step in way:
         part = part[int(step) if isinstance(part, list) else step]

@@ -22,7 +22,7 @@ from batchwright.request import Request
 from batchwright.settling import Asked
 
 # What the service refused, it does not bill.
-NOT_BILLED = (Throttled, Unavailable, ServiceFault, RecordInvalid, JobStops)
+NOT_BILLED = (Throttled, Unavailable, RecordInvalid, JobStops)
 BACKOFF_BASE = 0.5
 BACKOFF_CAP = 5.0
 # An answer that was cut is asked for once more with twice the limit, up to this many tokens.

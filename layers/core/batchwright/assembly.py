@@ -1,59 +1,51 @@
 """Assembly: the outcomes of all chunks, in input order, as the files of the results; in one run or in several.
 
-The lines are copied as the logs hold them. A run whose time is up leaves a checkpoint, and the next goes on from it.
-A run that died is done again from the checkpoint that it began with: the logs have not changed, so neither have the
-files.
+The lines are copied as the logs hold them, of each record the newest. A run whose time is up leaves a checkpoint, and
+the next goes on from it. A run that died is done again from the checkpoint that it began with: the logs have not
+changed, so neither have the files.
 """
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from typing import Any, NamedTuple
 
 import orjson
 
-from batchwright.chunk import Chunk
 from batchwright.chunklog import ChunkLog
 from batchwright.dialects import errors_inline
 from batchwright.errors import BatchwrightError, LogBroken, Missing, UploadGone
 from batchwright.job import Job, JobRow
-from batchwright.lines import lines
+from batchwright.listing import Listed, expected_size, listed_chunks
 from batchwright.outcome import Ending, Tally
-from batchwright.places import checkpoint_key, plan_key, result_key
+from batchwright.places import checkpoint_key, result_key
 from batchwright.ports import Clock, Objects
 from batchwright.readahead import read_ahead
 from batchwright.receipt import ResultFile
 from batchwright.results import ResultWriter
-from batchwright.segment import Entry
-from batchwright.standing import CLOSER
+from batchwright.standing import Standing, log_of, standing_before
 from batchwright.unasked import Unasked
 
 OUTPUT, ERRORS, OUTCOMES = "output.jsonl", "errors.jsonl", "outcomes.jsonl"
 STEP = "close"
-LONGEST_PLAN_LINE = 4096
-# A guess: an outcome's facts, and a short answer.
-EXPECTED_OUTCOME = 1_500
-
-
-class Listed(NamedTuple):
-    """A chunk, and where its line of the plan ends."""
-
-    chunk: Chunk
-    end: int
 
 
 class Found(NamedTuple):
-    """A chunk with its whole log."""
+    """A chunk with all that its logs hold."""
 
     listed: Listed
+    open: frozenset[int]
+    """The records that this run of the job was to ask."""
     log: ChunkLog
-    entries: list[Entry]
+    """What it settled."""
+    standing: Standing
+    """How the records stand with it."""
 
 
 def assemble(
     job: Job, row: JobRow, objects: Objects, clock: Clock, enough_time: Callable[[], bool]
 ) -> "Assembly":
     """Go on with a job's files until they are finished, or the time does not suffice."""
-    assembly = Assembly(job, row, objects, clock, _kept(objects, job.job_id))
+    assembly = Assembly(job, row, objects, clock, _kept(objects, row))
     try:
         assembly.run(enough_time)
     except UploadGone:
@@ -64,15 +56,10 @@ def assemble(
     return assembly
 
 
-def first_chunk(job_id: str, objects: Objects) -> Chunk:
-    """Return the first chunk of a job's plan, without reading the others."""
-    line, _, _ = objects.read(plan_key(job_id), span=(0, LONGEST_PLAN_LINE)).partition(b"\n")
-    return Chunk.model_validate_json(line)
-
-
-def _kept(objects: Objects, job_id: str) -> dict[str, Any] | None:
+def _kept(objects: Objects, row: JobRow) -> dict[str, Any] | None:
     try:
-        kept: dict[str, Any] = orjson.loads(objects.read(checkpoint_key(job_id, STEP)))
+        key = checkpoint_key(row.job_id, STEP, row.redrives)
+        kept: dict[str, Any] = orjson.loads(objects.read(key))
     except Missing:
         return None
     return kept
@@ -97,7 +84,7 @@ class Assembly:
         self.late = Tally.from_json(kept["late"])
         """The records that only closing settled, in this run or in an earlier one."""
         self._writers = {
-            name: ResultWriter(objects, result_key(job.job_id, name), kept.get(name))
+            name: ResultWriter(objects, result_key(job.job_id, name, row.redrives), kept.get(name))
             for name in (OUTPUT, ERRORS, OUTCOMES)
         }
         self.files: dict[str, ResultFile] | None = None
@@ -147,36 +134,35 @@ class Assembly:
             "late": self.late.to_json(),
             **{name: writer.pause() for name, writer in self._writers.items()},
         }
-        key = checkpoint_key(self._job.job_id, STEP)
+        key = checkpoint_key(self._job.job_id, STEP, self._row.redrives)
         self._objects.write(key, orjson.dumps(checkpoint))
 
     def _found(self) -> Generator[Found]:
-        return read_ahead(self._listed(), self._read, expected=_expected, weight=_weight)
-
-    def _listed(self) -> Iterator[Listed]:
-        pin = self._objects.pin(plan_key(self._job.job_id))
-        for line in lines(self._objects.blocks(pin)):
-            if line.start >= self._place:
-                yield Listed(Chunk.model_validate_json(line.content or b""), line.end)
+        listed = listed_chunks(self._objects, self._job.job_id, place=self._place)
+        return read_ahead(listed, self._read, expected=expected_size, weight=_weight)
 
     def _read(self, listed: Listed) -> Found:
         found = self._logged(listed)
-        if not found.log.settled.issuperset(listed.chunk.indexes):
-            self._unasked.settle(listed.chunk, found.log)
+        if not found.log.settled.issuperset(found.open):
+            self._unasked.settle(listed.chunk, found.open, found.log)
             found = self._logged(listed)
         return found
 
     def _logged(self, listed: Listed) -> Found:
-        chunk = listed.chunk
-        log = ChunkLog(self._objects, chunk.job_id, chunk.chunk, writer=CLOSER)
-        return Found(listed, log, sorted(log.read(), key=lambda entry: entry.counted.index))
+        chunk, redrive = listed.chunk, self._row.redrives
+        standing = standing_before(self._objects, chunk, redrive)
+        open_ = standing.open_to(self._row.redrive)
+        log = log_of(self._objects, chunk, redrive)
+        standing.add(log)
+        return Found(listed, open_, log, standing)
 
     def _copy(self, found: Found) -> None:
-        (chunk, end), log, entries = found
-        if [entry.counted.index for entry in entries] != [*chunk.indexes]:
+        (chunk, end), open_, log, standing = found
+        if log.settled != open_ or standing.entries.keys() != {*chunk.indexes}:
             raise LogBroken(
                 f"chunk {chunk.chunk} of job {chunk.job_id} holds records that are not its own"
             )
+        entries = [standing.entries[index] for index in chunk.indexes]
         answers: list[bytes] = []
         failures: list[bytes] = []
         for entry in entries:
@@ -187,15 +173,10 @@ class Assembly:
         self._writers[OUTPUT].write(answers)
         self._writers[ERRORS].write(failures)
         self._writers[OUTCOMES].write([entry.facts for entry in entries])
-        self.tally.add_all(log.tally)
+        self.tally.add_all(standing.tally())
         self.late.add_all(log.own)
         self._place = end
 
 
-def _expected(listed: Listed) -> int:
-    span = listed.chunk.span
-    return span.end - span.start + listed.chunk.records * EXPECTED_OUTCOME
-
-
 def _weight(found: Found) -> int:
-    return found.log.size
+    return found.standing.size

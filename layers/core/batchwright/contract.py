@@ -8,7 +8,15 @@ from typing import Annotated, Any, Literal, Self
 
 import rfc8785
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from batchwright.digest import digest_of_envelope
 from batchwright.document import COLUMNS, JOINED, Document
@@ -28,6 +36,9 @@ LARGEST_CONTRACT = 256 * 1024
 # Bedrock reserves max_tokens of the minute's quota before it answers, and the model's own maximum where nothing is
 # said: the largest cause of throttling. Every text model that Bedrock serves takes this many.
 DEFAULT_MAX_TOKENS = 2048
+# Working files are kept for 30 days, and a run of the workflow has 25,000 events, which waiting uses up
+# (docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
+LONGEST_DEADLINE = timedelta(days=14)
 # Bedrock's own ids are <maker>.<model>, perhaps behind a geography; gpt-4.1-mini or claude-3.5-sonnet are not.
 BEDROCK_ID = re.compile(r"^(arn:|([a-z]{2,6}(-[a-z]{3})?\.)?[a-z][a-z0-9]*\.[a-z])")
 
@@ -104,6 +115,13 @@ class Contract(BaseModel):
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 6
     """Calls for one record that may end without a whole answer, each of which may be billed."""
 
+    @field_validator("deadline")
+    @classmethod
+    def _check_deadline(cls, deadline: str) -> str:
+        if _span(deadline) > LONGEST_DEADLINE:
+            raise ValueError(f"at most {LONGEST_DEADLINE.days}d; split what takes longer")
+        return deadline
+
     @model_validator(mode="after")
     def _check_documents(self) -> Self:
         if self.document is not None and self.prompt is None:
@@ -113,8 +131,7 @@ class Contract(BaseModel):
     @property
     def lifetime(self) -> timedelta:
         """The deadline as a time span."""
-        unit = {"m": "minutes", "h": "hours", "d": "days"}[self.deadline[-1]]
-        return timedelta(**{unit: int(self.deadline[:-1])})
+        return _span(self.deadline)
 
     def digest(self) -> str:
         """Return the digest of what the author wrote, whatever the order and the layout."""
@@ -195,6 +212,11 @@ class Contract(BaseModel):
             param="model",
             record_id=record.record_id,
         )
+
+
+def _span(deadline: str) -> timedelta:
+    unit = {"m": "minutes", "h": "hours", "d": "days"}[deadline[-1]]
+    return timedelta(**{unit: int(deadline[:-1])})
 
 
 def _defaults(route: Route) -> dict[str, Any]:

@@ -168,6 +168,13 @@ class JobRow:
         """How often the job was redriven."""
         return self.redrive.number if self.redrive else 0
 
+    @property
+    def incomplete_reason(self) -> str | None:
+        """The code of the reason why an incomplete job was stopped."""
+        if self.status is not Status.INCOMPLETE or self.reason is None:
+            return None
+        return self.reason.code
+
     def counts(self) -> dict[str, int]:
         """Return the counts of law 1, what is pending included."""
         ended = {ending.value: count for ending, count in self.tally.counts.items()}

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote_plus
 
 import orjson
@@ -33,6 +33,37 @@ class Wish(BaseModel):
     """What the file is, where its first line should not tell."""
 
 
+class Redriving(BaseModel):
+    """A wish to run a job that has ended once more, over the records that are to be asked again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    job: Annotated[str, Field(min_length=1, max_length=64)]
+    number: Annotated[int, Field(ge=1, strict=True)]
+    """Which redrive of the job it is, counted from 1: the same wish twice is one."""
+    only: tuple[Literal["failed", "expired", "blocked", "cancelled", "review"], ...] = ()
+    """The endings that are asked again, besides the records that nobody was asked for."""
+
+
+class Cancelling(BaseModel):
+    """A wish to stop a job."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    job: Annotated[str, Field(min_length=1, max_length=64)]
+    redrive: Annotated[int, Field(ge=0, strict=True)] = 0
+    """Which run of it: 0 for the first, else the number of the redrive."""
+
+
+class Command(BaseModel):
+    """A message about a job that stands."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    redrive: Redriving | None = None
+    cancel: Cancelling | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """What a wish names, wherever it came from."""
@@ -55,16 +86,18 @@ class Inline:
     dialect: str | None
 
 
-def wishes_of(body: str, message_id: str) -> list[Source | Inline]:
-    """Read a message: what it wishes to be run, which may be nothing.
+def wishes_of(body: str, message_id: str) -> list[Source | Inline | Redriving | Cancelling]:
+    """Read a message: what it wishes to be run, redriven or cancelled, which may be nothing.
 
-    Raises :class:`Refused` ``invalid_message`` for what can never be a job.
+    Raises :class:`Refused` ``invalid_message`` for what can never be done.
     """
     fields = _fields(body)
     if fields.get("Event") == "s3:TestEvent":
         return []
     if "detail-type" in fields or "Records" in fields:
         return [*_dropped(fields)]
+    if "redrive" in fields or "cancel" in fields:
+        return [_command(fields)]
     wish = _wish(fields)
     again = _again(wish.again, message_id)
     if wish.records is not None:
@@ -91,16 +124,28 @@ def _fields(body: str) -> dict[str, Any]:
     return fields
 
 
+def _command(fields: dict[str, Any]) -> Redriving | Cancelling:
+    command = _validated(Command, fields)
+    wish = command.redrive or command.cancel
+    if wish is None or (command.redrive and command.cancel):
+        raise Refused("invalid_message", "a message holds either redrive or cancel")
+    return wish
+
+
 def _wish(fields: dict[str, Any]) -> Wish:
+    wish = _validated(Wish, fields)
+    if (wish.input is None) == (wish.records is None):
+        raise Refused("invalid_message", "a message holds either input or records")
+    return wish
+
+
+def _validated[Model: BaseModel](model: type[Model], fields: dict[str, Any]) -> Model:
     try:
-        wish = Wish.model_validate(fields)
+        return model.model_validate(fields)
     except ValidationError as fault:
         first = fault.errors(include_url=False, include_input=False, include_context=False)[0]
         place = ".".join(str(step)[:64] for step in first["loc"][:2])
         raise Refused("invalid_message", f"{place}: {first['msg']}") from None
-    if (wish.input is None) == (wish.records is None):
-        raise Refused("invalid_message", "a message holds either input or records")
-    return wish
 
 
 def _again(again: bool | str, message_id: str) -> str | None:

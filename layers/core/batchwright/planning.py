@@ -24,7 +24,7 @@ from batchwright.job import Job, Pin
 from batchwright.lines import Line, lines
 from batchwright.places import ids_key
 from batchwright.ports import Objects, Upload
-from batchwright.prices import cost_usd
+from batchwright.prices import cost_usd, price_of
 from batchwright.reader import problem_of
 from batchwright.record import Problem, Record
 from batchwright.usage import Usage
@@ -152,6 +152,17 @@ class Planner:
             raise Refused(
                 "strict",
                 f"{progress.found} of {progress.records} records may not run, and contract {contract.name!r} is strict",
+            )
+        self._check_prices()
+
+    def _check_prices(self) -> None:
+        """Refuse to keep a budget blindly."""
+        unknown = [model for model in self.progress.totals if price_of(model) is None]
+        if self._contract.budget is not None and unknown:
+            raise Refused(
+                "price_unknown",
+                f"contract {self._contract.name!r} has a budget, and the price of {unknown[0]!r} is not known:"
+                " take the budget out, or ask a model whose price is in prices.json",
             )
 
     def repeated(self, most: int) -> list[int]:

@@ -20,7 +20,7 @@ def _table() -> dict[str, Any]:
 
 
 def price_table() -> dict[str, dict[str, float]]:
-    """Return USD for a million input and output tokens, by model id."""
+    """Return USD for a million input and output tokens by model id, and the context that has these prices."""
     models: dict[str, dict[str, float]] = _table()["models"]
     return models
 

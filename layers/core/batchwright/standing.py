@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from batchwright.chunk import Chunk
 from batchwright.chunklog import ChunkLog
+from batchwright.errors import LogBroken
 from batchwright.job import Redrive
 from batchwright.outcome import Ending, Tally
 from batchwright.ports import Objects
@@ -59,15 +60,18 @@ class Standing:
         self.size += log.size
 
     def open_to(self, redrive: Redrive | None) -> frozenset[int]:
-        """Return the records that a redrive asks again, and those that have no outcome at all.
+        """Return the records that a run is to ask; ``None`` is the first run, which asks all.
 
-        ``None`` is the first run.
+        Raises :class:`LogBroken` where a redrive finds a record without outcome: no job ends with such, so a log is
+        gone, and nobody can tell what was asked and paid for.
         """
-        only = redrive.only if redrive else ()
-        again = {i for i, entry in self.entries.items() if entry.counted.status in only}
-        return frozenset(
-            self.never_asked | again | (set(self._chunk.indexes) - self.entries.keys())
-        )
+        if redrive is None:
+            return frozenset(self._chunk.indexes)
+        if missing := set(self._chunk.indexes) - self.entries.keys():
+            place = f"chunk {self._chunk.chunk} of job {self._chunk.job_id}"
+            raise LogBroken(f"the logs of {place} lack the outcome of record {min(missing)}")
+        again = {i for i, entry in self.entries.items() if entry.counted.status in redrive.only}
+        return frozenset(self.never_asked | again)
 
     def tally(self, without: frozenset[int] = frozenset()) -> Tally:
         """Count how the records stand but for some of them; tokens, money and calls are those of all runs."""

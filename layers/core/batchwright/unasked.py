@@ -12,7 +12,11 @@ from batchwright.segment import Settled
 from batchwright.settling import Settler
 
 # How such a record ends, by the reason why the job stopped; any other reason is a failure.
-ENDINGS = {"deadline": Ending.EXPIRED, "cancelled": Ending.CANCELLED}
+ENDINGS = {
+    "deadline": Ending.EXPIRED,
+    "cancelled": Ending.CANCELLED,
+    "budget:usd": Ending.CANCELLED,
+}
 NO_REASON = Reason(code="never_asked", message="no worker asked for this record")
 
 
@@ -29,12 +33,12 @@ class Unasked:
         self._objects = objects
         self._clock = clock
 
-    def settle(self, chunk: Chunk, log: ChunkLog) -> None:
-        """Settle what ``log`` lacks of ``chunk``."""
+    def settle(self, chunk: Chunk, asked: frozenset[int], log: ChunkLog) -> None:
+        """Settle what ``log`` lacks of the records of ``chunk`` that were to be ``asked``."""
         reader = ChunkReader(self._objects, self._job, chunk)
         settler = Settler(self._job, reader.dialect)
         now = self._clock.now()
-        rest = (item for item in reader.items() if item.index not in log.settled)
+        rest = reader.items(asked - log.settled)
         log.append([self._settled(settler, item, now) for item in rest])
 
     def _settled(self, settler: Settler, item: Item, now: datetime) -> Settled:

@@ -10,15 +10,20 @@ from batchwright.prices import lane_cost_usd, lane_table
 from batchwright.quotas import Quota, output_burndown, quota_of, quota_table, reserved_tokens
 from batchwright.usage import Usage
 
+LANE = "on_demand"
+"""The lane in which jobs run."""
+
 
 def facts_of(file: Path, found: Estimate, given: Quota) -> dict[str, Any]:
     """Return an estimate as ``--json`` tells it; what ``given`` says stands before AWS's default quotas."""
     models = [_model(model, total, given) for model, total in found.totals.items()]
+    total = _total(models)
     return {
         "file": str(file),
         "bytes": found.size,
         "dialect": found.dialect,
         "contract": found.contract,
+        "budget": _budget(found, total["cost_usd"][LANE]),
         "refused": found.refusal.model_dump() if found.refusal else None,
         "records": found.records,
         "chunks": found.chunks,
@@ -28,13 +33,22 @@ def facts_of(file: Path, found: Estimate, given: Quota) -> dict[str, Any]:
             "first": found.problems.first,
         },
         "models": models,
-        "total": _total(models),
+        "total": total,
         "lanes": {
             name: {"factor": lane["factor"], "source": lane["source"]}
             for name, lane in lane_table().items()
         },
         "quotas": {name: quota_table()[name] for name in ("source", "as_of", "region")},
     }
+
+
+def _budget(found: Estimate, cost: dict[str, float] | None) -> dict[str, Any] | None:
+    """Say whether the most that the file may cost fits in the contract's budget; of a refused file nobody knows."""
+    if found.budget is None:
+        return None
+    known = cost is not None and found.refusal is None
+    fits = cost["most"] <= found.budget.usd if cost and known else None
+    return {"usd": found.budget.usd, "fits": fits}
 
 
 def _model(model: str, total: Total, given: Quota) -> dict[str, Any]:

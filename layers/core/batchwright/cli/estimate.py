@@ -10,14 +10,14 @@ from typing import Any
 
 import orjson
 
-from batchwright.assembly import first_chunk
 from batchwright.aws.clock import SystemClock
 from batchwright.cli.contracts import local_contract
 from batchwright.cli.faults import Code, Halt
 from batchwright.cli.local import INPUT, LocalObjects, Seen
-from batchwright.contract import Contract, default_contract
+from batchwright.contract import Budget, Contract, default_contract
 from batchwright.job import Job, Pin, Reason, job_id_of
 from batchwright.lines import lines
+from batchwright.listing import first_chunk
 from batchwright.places import problems_key
 from batchwright.planning import Progress, Total
 from batchwright.settings import CHUNK_RECORDS, MODEL_ARNS, models_of
@@ -51,6 +51,7 @@ class Estimate:
 
     size: int
     contract: str
+    budget: Budget | None
     dialect: str | None
     refusal: Reason | None
     records: int
@@ -113,6 +114,7 @@ def _found(job: Job, objects: LocalObjects, progress: Progress, refusal: Reason 
     return Estimate(
         size=job.pinned().size,
         contract=job.contract_name,
+        budget=job.terms().budget,
         dialect=None if refusal else first_chunk(job.job_id, objects).dialect,
         refusal=refusal,
         records=progress.records,

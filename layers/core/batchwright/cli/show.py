@@ -45,6 +45,7 @@ def facts_of(row: JobRow, bucket: str) -> dict[str, Any]:
         "calls": row.tally.calls,
         "problems": row.problems,
         "reason": row.reason.model_dump() if row.reason else None,
+        "incomplete_reason": row.incomplete_reason,
         "results": {
             name: f"s3://{bucket}/{places[name]}" if name in places else None for name in RESULTS
         },
@@ -54,7 +55,8 @@ def facts_of(row: JobRow, bucket: str) -> dict[str, Any]:
 def lines_of(facts: dict[str, Any]) -> Iterable[tuple[str, str]]:
     """Yield a job's facts as people read them."""
     yield "job", facts["job_id"]
-    yield "status", facts["status"]
+    cause = facts["incomplete_reason"]
+    yield "status", f"{facts['status']} ({cause})" if cause else facts["status"]
     if reason := facts["reason"]:
         line = f" (line {reason['line']})" if reason["line"] else ""
         yield "reason", f"{reason['code']}: {reason['message']}{line}"

@@ -12,6 +12,11 @@ from batchwright.cli.show import money, write_lines
 
 MOST_SHOWN = 20
 NOT_KNOWN = "not known"
+FITS = {
+    True: "all records fit in it, by the estimate",
+    False: "not all records may fit in it: when it is spent, the job stops",
+    None: NOT_KNOWN + " whether the records fit in it",
+}
 HOUR = 60.0
 
 
@@ -67,6 +72,8 @@ def _file(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "file", f"{facts['file']}, {facts['bytes']:,} bytes"
     yield "dialect", facts["dialect"] or NOT_KNOWN
     yield "contract", facts["contract"]
+    if budget := facts["budget"]:
+        yield "budget", f"{money(budget['usd'])}: {FITS[budget['fits']]}"
     if refused := facts["refused"]:
         line = f" (line {refused['line']})" if refused["line"] else ""
         yield "refused", f"{refused['code']}: {refused['message']}{line}"

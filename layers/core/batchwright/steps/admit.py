@@ -10,42 +10,46 @@ from batchwright.contract import DEFAULT, NAME, Contract, default_contract, read
 from batchwright.digest import digest, digest_of_envelope
 from batchwright.errors import AlreadyExists, Missing, Refused
 from batchwright.job import Job, JobRow, Pin, Reason, Status, job_id_of, timestamp
-from batchwright.message import Inline, Source, wishes_of
+from batchwright.message import Cancelling, Inline, Redriving, Source, wishes_of
 from batchwright.places import INBOX, contract_key, inline_key, job_key
-from batchwright.ports import Clock, Events, Jobs, Objects, Workflows
+from batchwright.ports import Objects
 from batchwright.run import Run
+from batchwright.steps import commands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class World(commands.World):
     """What admission needs of the world. ``models`` are the ids that the stack may ask."""
 
-    objects: Objects
-    jobs: Jobs
-    workflows: Workflows
-    events: Events
-    clock: Clock
     models: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
-    """What became of one wish: the job that stands for it, and whether this message made it."""
+    """What became of one wish: the job that stands for it, and whether this message made it, or redrove it."""
 
     job_id: str
     new: bool
     refusal: str | None
+    wish: str = "job"
+    """``job``, ``redrive`` or ``cancel``."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it for the log."""
-        return {"job_id": self.job_id, "new": self.new, "refusal": self.refusal}
+        return {
+            "job_id": self.job_id,
+            "wish": self.wish,
+            "new": self.new,
+            "refusal": self.refusal,
+        }
 
 
 def admit(body: str, message_id: str, world: World) -> list[Admitted]:
-    """Make the jobs that one message wishes for; tell those that stand already.
+    """Make the jobs that one message wishes for, or redrive or cancel one; tell those that stand already.
 
-    A message that cannot be a job becomes a refused one, which ends with a receipt like any other. Only what AWS
-    itself fails to do is raised: then the message comes back.
+    A message that cannot be a job becomes a refused one, which ends with a receipt like any other. A command that
+    comes too late, too early, or for no job of ours is told and changes nothing. Only what AWS itself fails to do is
+    raised: then the message comes back.
     """
     door = Door(world)
     try:
@@ -78,11 +82,27 @@ class Door:
         """Nothing happens yet."""
         self._world = world
 
-    def admit(self, wish: Source | Inline, body: str) -> Admitted:
+    def admit(self, wish: Source | Inline | Redriving | Cancelling, body: str) -> Admitted:
         """Admit one wish of a message."""
-        return (
-            self._admit_object(wish, body) if isinstance(wish, Source) else self._admit_inline(wish)
-        )
+        match wish:
+            case Source():
+                return self._admit_object(wish, body)
+            case Inline():
+                return self._admit_inline(wish)
+            case _:
+                return self._obey(wish)
+
+    def _obey(self, wish: Redriving | Cancelling) -> Admitted:
+        new, refusal = False, None
+        try:
+            if isinstance(wish, Redriving):
+                new = commands.redrive(wish, self._world)
+            else:
+                commands.cancel(wish, self._world)
+        except Refused as refused:
+            refusal = refused.code
+        name = "redrive" if isinstance(wish, Redriving) else "cancel"
+        return Admitted(job_id=wish.job, new=new, refusal=refusal, wish=name)
 
     def _admit_object(self, source: Source, body: str) -> Admitted:
         """Admit an object; one that may not run, or is not there, becomes a refused job."""
@@ -154,7 +174,7 @@ class Door:
         new = world.jobs.add(_row(job))
         row = None if new else world.jobs.get(job_id)
         if row is None or not row.status.final:
-            world.workflows.start(Run(job_id=job_id))
+            world.workflows.start(Run(job_id=job_id, redrive=row.redrives if row else 0))
         if new:
             world.events.job_changed(job_id, Status.RECEIVED, {"contract": terms.name})
         return Admitted(job_id=job_id, new=new, refusal=refusal.code if refusal else None)

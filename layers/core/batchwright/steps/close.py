@@ -7,15 +7,18 @@ from typing import Any
 import orjson
 
 from batchwright import __version__
-from batchwright.assembly import assemble, first_chunk
+from batchwright.assembly import assemble
 from batchwright.errors import Missing
 from batchwright.job import Job, JobRow, Reason, Status, timestamp
+from batchwright.listing import first_chunk
 from batchwright.outcome import Ending, Tally
 from batchwright.places import job_key, problems_key, result_key
 from batchwright.ports import Clock, Events, Jobs, Objects
 from batchwright.receipt import ResultFile, manifest_of, receipt_of
 
 RECEIPT = "receipt.json"
+# Here nobody knows yet what the job's chunks are, or which of them are run again.
+UNPLANNED = {Status.RECEIVED, Status.VALIDATING}
 # What Bedrock's batch inference puts beside its output.
 MANIFEST = "manifest.json.out"
 BEDROCK = {"bedrock_converse", "bedrock_invoke"}
@@ -35,18 +38,26 @@ class World:
 
 
 def close(
-    job_id: str, failure: dict[str, Any] | None, world: World, *, time_left: Callable[[], float]
+    job_id: str,
+    failure: dict[str, Any] | None,
+    world: World,
+    *,
+    redrive: int = 0,
+    time_left: Callable[[], float],
 ) -> tuple[dict[str, Any], Tally | None]:
-    """Close a job, whatever became of it; closing a closed job says how it ended.
+    """Close a run of a job, whatever became of it; closing a closed one says how it ended.
 
     ``failure`` is what the workflow caught, ``Error`` and ``Cause``, or ``None``. ``time_left`` is in seconds, until
     this run is killed. Return the answer for the workflow, whose ``state`` is ``done`` or ``more`` (call again), and
-    the tally of the records that only closing settled: empty before the end, ``None`` where the job was closed before.
+    the tally of the records that only closing settled: empty before the end, ``None`` where this closed nothing. A job
+    that is not planned yet, or was redriven since, is left alone: its own workflow closes it.
     """
     row = world.jobs.get(job_id)
     if row is None:
         raise Missing(f"job {job_id} has no row")
     late = None
+    if row.redrives != redrive or (failure is None and row.status in UNPLANNED):
+        return {"state": "done"}, None
     if not row.status.final:
         reserve = min(RESERVE[0] * time_left(), RESERVE[1])
         job = Job.model_validate_json(world.objects.read(job_key(job_id)))
@@ -55,25 +66,29 @@ def close(
         if closed is None:
             return {"state": "more"}, Tally()
         row, late = closed
-    world.events.job_changed(job_id, row.status, {"counts": row.counts(), "contract": row.contract})
+    if row.redrives != redrive:
+        return {"state": "done"}, None
+    detail = {"counts": row.counts(), "contract": row.contract, "redrive": redrive}
+    world.events.job_changed(job_id, row.status, detail)
     return {"state": "done", "status": row.status.value}, late
 
 
 def _closing(job: Job, row: JobRow, failure: dict[str, Any] | None, world: World) -> JobRow:
-    reason = row.reason or world.jobs.stop_reason(job.job_id) or _reason_of(failure)
+    stopped = world.jobs.stop_reason(job.job_id, redrive=row.redrives)
+    reason = row.reason or stopped or _reason_of(failure)
     row = replace(
         row, status=Status.CLOSING, reason=reason, updated_at=timestamp(world.clock.now())
     )
     world.jobs.change(row)
     if reason is not None and row.chunks:
         # A worker may outlive the workflow that called it: it looks here every few seconds.
-        world.jobs.stop(job.job_id, reason)
+        world.jobs.stop(job.job_id, reason, redrive=row.redrives)
     return row
 
 
 def _closed(
     job: Job, row: JobRow, world: World, enough_time: Callable[[], bool]
-) -> tuple[JobRow, Tally] | None:
+) -> tuple[JobRow, Tally | None] | None:
     files, tally, late = {}, Tally(), Tally()
     if row.chunks:
         assembly = assemble(job, row, world.objects, world.clock, enough_time)
@@ -87,14 +102,28 @@ def _closed(
         updated_at=timestamp(world.clock.now()),
         results=_places(row, files),
     )
+    if ended := _ended(row, world):
+        return ended, None
     if row.chunks and first_chunk(job.job_id, world.objects).dialect in BEDROCK:
-        manifest = result_key(job.job_id, MANIFEST)
+        manifest = result_key(job.job_id, MANIFEST, row.redrives)
         world.objects.write(manifest, orjson.dumps(manifest_of(row)))
         row = replace(row, results={**(row.results or {}), "manifest": manifest})
     receipt = receipt_of(job, row, files, version=__version__)
-    world.objects.write(result_key(job.job_id, RECEIPT), _pretty(receipt))
-    world.jobs.change(row)
+    world.objects.write(result_key(job.job_id, RECEIPT, row.redrives), _pretty(receipt))
+    if not world.jobs.change(row):
+        return _ended(row, world) or row, None
     return row, late
+
+
+def _ended(row: JobRow, world: World) -> JobRow | None:
+    """Return the job's row where another execution closed it meanwhile: a cancelled job is closed from two sides.
+
+    Its files are the same, byte for byte; the receipt tells the time, and stands as it was written.
+    """
+    standing = world.jobs.get(row.job_id)
+    if standing and (standing.status.final or standing.redrives != row.redrives):
+        return standing
+    return None
 
 
 def _status(reason: Reason | None, tally: Tally) -> Status:
@@ -117,7 +146,7 @@ def _places(row: JobRow, files: dict[str, ResultFile]) -> dict[str, str]:
     places = {name.partition(".")[0]: file.key for name, file in files.items()}
     if row.problems or not row.chunks:
         places["problems"] = problems_key(row.job_id)
-    return places | {"receipt": result_key(row.job_id, RECEIPT)}
+    return places | {"receipt": result_key(row.job_id, RECEIPT, row.redrives)}
 
 
 def _pretty(receipt: dict[str, Any]) -> bytes:

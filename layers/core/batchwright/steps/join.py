@@ -17,7 +17,7 @@ from batchwright.chunklog import ChunkLog
 from batchwright.cutting import Cut, Cutter, Mark
 from batchwright.errors import Missing
 from batchwright.job import Job, timestamp
-from batchwright.lines import lines
+from batchwright.listing import listed_chunks
 from batchwright.outcome import Ending
 from batchwright.places import file_name, job_key, joined_key, plan_key, round_plan_key
 from batchwright.ports import Clock, Jobs, Objects
@@ -55,37 +55,44 @@ def join(
 ) -> dict[str, Any]:
     """Plan round ``number`` of a job, counted from 1; return the answer for the workflow, pointers only.
 
-    ``join`` in the answer is the number of the round after, 0 where this one is the last.
+    ``state`` is ``done`` with the round's plan, or ``stopped`` where nobody should ask. ``join`` is the number of the
+    round after, 0 where this one is the last. A round that was planned is never planned otherwise.
     """
     row = world.jobs.get(job_id)
     if row is None:
         raise Missing(f"job {job_id} has no row")
-    objects = world.objects
-    before = [chunk for chunk in _planned(job_id, objects) if chunk.round < number]
+    if world.jobs.stop_reason(job_id) is not None:
+        return {"state": "stopped"}
+    chunks = [chunk for chunk, _ in listed_chunks(world.objects, job_id)]
+    if not any(chunk.round == number for chunk in chunks):
+        chunks = _planned(job_id, number, chunks, world.objects, chunk_records)
+    row = replace(
+        row,
+        total=chunks[-1].first_index + chunks[-1].records,
+        chunks=len(chunks),
+        updated_at=timestamp(world.clock.now()),
+    )
+    if not world.jobs.change(row):
+        return {"state": "stopped"}
+    joins = sum(chunk.records for chunk in chunks if chunk.round == number)
+    return {
+        "state": "done",
+        "plan": {"bucket": world.objects.bucket, "key": round_plan_key(job_id, number)},
+        "max_concurrency": max_concurrency,
+        "join": number + 1 if joins > 1 else 0,
+    }
+
+
+def _planned(
+    job_id: str, number: int, before: list[Chunk], objects: Objects, chunk_records: int
+) -> list[Chunk]:
+    """Plan a round; return the chunks of the job with it. The plan of the job names them last, when all is there."""
     job = Job.model_validate_json(objects.read(job_key(job_id)))
     sizes = _write_records(job, before, number, objects)
     chunks = _chunks(job_id, number, before, sizes, chunk_records)
     _list(round_plan_key(job_id, number), chunks, objects)
     _list(plan_key(job_id), [*before, *chunks], objects)
-    world.jobs.change(
-        replace(
-            row,
-            total=chunks[-1].first_index + chunks[-1].records,
-            chunks=len(before) + len(chunks),
-            updated_at=timestamp(world.clock.now()),
-        )
-    )
-    return {
-        "state": "done",
-        "plan": {"bucket": objects.bucket, "key": round_plan_key(job_id, number)},
-        "max_concurrency": max_concurrency,
-        "join": number + 1 if len(sizes) > 1 else 0,
-    }
-
-
-def _planned(job_id: str, objects: Objects) -> Iterator[Chunk]:
-    for line in lines(objects.blocks(objects.pin(plan_key(job_id)))):
-        yield Chunk.model_validate_json(line.content or b"")
+    return before + chunks
 
 
 def _list(key: str, chunks: list[Chunk], objects: Objects) -> None:

@@ -6,6 +6,7 @@ A run that is out of time leaves a checkpoint, and the next goes on from it: no 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,10 +14,12 @@ from msgspec import Struct
 
 from batchwright.errors import AccessDenied, Missing, Refused, UploadGone
 from batchwright.job import Job, JobRow, Pin, Reason, Status, timestamp
+from batchwright.listing import is_joined
 from batchwright.outcome import add_costs
 from batchwright.places import checkpoint_key, job_key, plan_key, problems_key, unfolded_key
 from batchwright.planning import Planner, Progress, Sinks, Source, Total, problem_line
 from batchwright.ports import Clock, Events, Jobs, Objects, Upload
+from batchwright.redriving import Redriving
 from batchwright.unfolding.choose import Unfolding, unfolding_of
 
 STEP = "plan"
@@ -53,21 +56,51 @@ def plan(
     job_id: str,
     world: World,
     *,
+    redrive: int = 0,
     chunk_records: int,
     max_concurrency: int,
     time_left: Callable[[], float],
 ) -> dict[str, Any]:
-    """Plan a job, or refuse it, or come as far as the time allows; return the answer for the workflow, pointers only.
+    """Plan a run of a job, or refuse it, or come as far as the time allows; return the answer for the workflow.
 
-    ``state`` is ``done`` with the plan's place, ``more`` (call again), or ``refused``; the problems are in
-    ``problems.jsonl`` in the end. ``time_left`` is in seconds, until the run is killed.
+    ``state`` is ``done`` with the plan's place, ``more`` (call again), ``refused``, ``stopped`` (nobody should ask), or
+    ``settled`` (there is nothing to ask); the problems are in ``problems.jsonl`` in the end. What was planned is never
+    planned otherwise: records may be settled by its cuts. ``time_left`` is in seconds, until the run is killed.
     """
-    reserve = min(RESERVE[0] * time_left(), RESERVE[1])
-    job = Job.model_validate_json(world.objects.read(job_key(job_id)))
     row = world.jobs.get(job_id)
     if row is None:
         raise Missing(f"job {job_id} has no row")
-    run = Run(job, world.objects, chunk_records, late=lambda: time_left() < reserve)
+    if row.redrives != redrive or row.status.final or row.status is Status.CLOSING:
+        return {"state": "settled"}
+    reserve = min(RESERVE[0] * time_left(), RESERVE[1])
+    late = partial(_late, time_left, reserve)
+    if row.status is not Status.RUNNING:
+        answer = _redriven(row, world, late) if redrive else _first(row, world, chunk_records, late)
+        if answer is not None:
+            return answer
+    if world.jobs.stop_reason(job_id, redrive=redrive) is not None:
+        return {"state": "stopped"}
+    pin = world.objects.pin(plan_key(job_id, redrive))
+    if not pin.size:
+        return {"state": "settled"}
+    return {
+        "state": "done",
+        "plan": {"bucket": pin.bucket, "key": pin.key},
+        "max_concurrency": max_concurrency,
+        "join": 0 if redrive else int(is_joined(job_id, world.objects)),
+    }
+
+
+def _late(time_left: Callable[[], float], reserve: float) -> bool:
+    return time_left() < reserve
+
+
+def _first(
+    row: JobRow, world: World, chunk_records: int, late: Callable[[], bool]
+) -> dict[str, Any] | None:
+    """Plan a job; return the answer where that does not come to a plan."""
+    job = Job.model_validate_json(world.objects.read(job_key(row.job_id)))
+    run = Run(job, world.objects, chunk_records, late=late)
     if run.first:
         row = replace(row, status=Status.VALIDATING, updated_at=timestamp(world.clock.now()))
         world.jobs.change(row)
@@ -78,24 +111,34 @@ def plan(
     if run.refusal is not None:
         world.jobs.change(replace(row, status=Status.CLOSING, reason=run.refusal))
         return {"state": "refused", "reason": run.refusal.code}
-    world.jobs.change(_running(row, progress))
-    world.events.job_changed(job_id, Status.RUNNING, {"total": progress.records})
-    return {
-        "state": "done",
-        "plan": {"bucket": world.objects.bucket, "key": plan_key(job_id)},
-        "max_concurrency": max_concurrency,
-        "join": int(run.joins),
-    }
-
-
-def _running(row: JobRow, progress: Progress) -> JobRow:
-    return replace(
+    running = replace(
         row,
         status=Status.RUNNING,
         total=progress.records,
         chunks=progress.cut.chunks,
         estimate=estimate_of(progress.totals),
     )
+    return _begun(running, world)
+
+
+def _redriven(row: JobRow, world: World, late: Callable[[], bool]) -> dict[str, Any] | None:
+    """List the chunks in which a redrive asks; return the answer where the time does not suffice."""
+    assert row.redrive is not None  # noqa: S101 - the row's number is that of a redrive
+    redriving = Redriving(row.job_id, row.redrive, world.objects)
+    if not redriving.go_on(lambda: not late()):
+        return {"state": "more"}
+    now = timestamp(world.clock.now())
+    running = replace(row, status=Status.RUNNING, updated_at=now, tally=redriving.tally)
+    return _begun(running, world)
+
+
+def _begun(row: JobRow, world: World) -> dict[str, Any] | None:
+    """Let a job run, unless it was closed or redriven meanwhile."""
+    if not world.jobs.change(row):
+        return {"state": "settled"}
+    detail = {"total": row.total, "redrive": row.redrives}
+    world.events.job_changed(row.job_id, Status.RUNNING, detail)
+    return None
 
 
 def estimate_of(totals: dict[str, Total]) -> dict[str, Any]:
@@ -127,13 +170,6 @@ class Run:
         self._dialect = job.dialect
         self._checkpoint = self._found()
         self.first = self._checkpoint == Checkpoint()
-
-    @property
-    def joins(self) -> bool:
-        """Whether the answers to several pieces of a document are joined in a further round."""
-        document = self._job.terms().document
-        several = self.progress.records > 1
-        return several and self._dialect == "document" and bool(document and document.join)
 
     def go_on(self) -> bool:
         """Plan on; return whether planning has come to its end, good or bad."""

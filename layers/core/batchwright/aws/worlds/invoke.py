@@ -10,7 +10,7 @@ import boto3
 
 from batchwright.aws.bedrock import BedrockEngine
 from batchwright.aws.clock import SystemClock
-from batchwright.aws.wiring import armed, client, jobs, objects, settings
+from batchwright.aws.wiring import armed, budgets, client, jobs, objects, settings
 from batchwright.steps.invoke import World
 
 
@@ -21,6 +21,7 @@ async def world() -> AsyncIterator[World]:
         yield armed(World)(
             objects=objects(),
             jobs=jobs(),
+            budgets=budgets(),
             engine=engine,
             clock=SystemClock(),
             seconds=time.monotonic,
