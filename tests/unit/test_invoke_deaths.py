@@ -135,5 +135,3 @@ async def test_a_zombie_that_wakes_up_and_leaves_is_no_longer_counted_as_dead() 
     reader.catch_up()
 
     assert reader.claims == {}
-
-
