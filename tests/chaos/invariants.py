@@ -111,7 +111,8 @@ def check_counts(row: JobRow, segments: list[Logged]) -> None:
     assert {ending: counts[ending] for ending in Ending if counts[ending]} == dict(endings)
     indexes = sorted(each["index"] for segment in segments for each in segment.outcomes)
     assert indexes == [*range(row.total)]
-    assert row.tally.calls == sum(segment.header.calls for segment in segments)
+    # A worker that is late may count its calls in a log that was read already; nobody counts any that were not made.
+    assert row.tally.calls <= sum(segment.header.calls for segment in segments)
 
 
 def check_files(laptop: Laptop, row: JobRow, segments: list[Logged]) -> None:

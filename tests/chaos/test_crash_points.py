@@ -14,7 +14,7 @@ from batchwright.job import Status
 from batchwright.outcome import Ending
 from batchwright.request import Request
 from tests.chaos.crashing import Workflow, kill, noted_laptop, nothing
-from tests.chaos.invariants import check_invariants, check_money
+from tests.chaos.invariants import check_invariants, check_money, segments_of
 from tests.fakes import ScriptedEngine, echo, texts_of
 from tests.laptop import chat_line, jsonl
 
@@ -103,9 +103,16 @@ def test_a_kill_at_any_effect_breaks_no_law(
         plotted = workflow(Watch(point, occurrence, when, kill), hurried=hurried, denies=denies)
         job_id = plotted.job(file(), KEY)
         check_end(plotted, job_id, denies=denies)
+        check_all_calls_on_the_row(plotted, job_id)
         if plotted.plot.seen[point] < occurrence:
             return
         occurrence += 1
+
+
+def check_all_calls_on_the_row(plotted: Workflow, job_id: str) -> None:
+    """Nobody is late here."""
+    counted = sum(segment.header.calls for segment in segments_of(plotted.laptop, job_id))
+    assert plotted.laptop.row(job_id).tally.calls == counted
 
 
 def check_end(plotted: Workflow, job_id: str, *, denies: bool) -> None:
