@@ -71,6 +71,29 @@ def test_the_events_of_a_document_tell_how_its_answers_are_joined() -> None:
     assert [answer["part"] for answer in answers] == [1, 2, None]
 
 
+def test_the_events_of_a_redrive_tell_how_a_job_that_was_cancelled_goes_on() -> None:
+    functions.admit.handler(event("admit.records-queued"), Context())
+    job_id = event("plan.job")["job_id"]
+    functions.plan.handler(event("plan.job"), Context())
+    functions.admit.handler(event("admit.cancel-queued"), Context())
+    stopped = functions.invoke.handler(event("invoke.chunk"), Context())
+    assert stopped == {"state": "stopped", "reason": "cancelled"}
+    functions.close.handler(event("close.job"), Context())
+
+    functions.admit.handler(event("admit.redrive-queued"), Context())
+
+    planned = functions.plan.handler(event("plan.redrive"), Context())
+    (chunk,) = read(planned["plan"]["key"]).splitlines()
+    assert functions.invoke.handler(json.loads(chunk), Context()) == {"state": "done"}
+    closed = functions.close.handler(event("close.redrive"), Context())
+    assert closed == {"state": "done", "status": "completed"}
+    output = read(f"results/{job_id}/redrives/01/output.jsonl").splitlines()
+    assert [json.loads(line)["custom_id"] for line in output] == ["mail-1", "mail-2"]
+    workflows = boto3.client("stepfunctions")
+    runs = workflows.list_executions(stateMachineArn=STATE_MACHINE)["executions"]
+    assert {run["name"] for run in runs} == {job_id, f"{job_id}-close", f"{job_id}-redrive-1"}
+
+
 def test_a_failed_workflow_closes_with_its_reason() -> None:
     functions.admit.handler(event("admit.records-queued"), Context())
     functions.plan.handler(event("plan.job"), Context())
