@@ -135,6 +135,7 @@ FAULTS: Mapping[str, list[tuple[str, str]]] = {
         KILLED,
         (LOG, "test_a_zombie_that_was_overtaken_twice_adds_only_what_is_still_open"),
         (HERE, "test_a_zombie_stops_asking_when_it_sees_what_is_settled"),
+        (HERE, "test_a_zombie_leaves_the_chunk_to_its_successor"),
         (CLOSE, "test_a_worker_that_is_late_after_the_close_changes_nothing"),
     ],
     "21 a zombie that fails": [(HERE, "test_a_zombie_that_fails_changes_nothing_that_stands")],
@@ -513,6 +514,28 @@ async def test_a_zombie_stops_asking_when_it_sees_what_is_settled() -> None:
     assert await zombie == {"state": "done"}
 
     assert len(asleep.calls) <= 2 * FLUSH_OUTCOMES, "until its first write it cannot know"
+
+
+async def test_a_zombie_leaves_the_chunk_to_its_successor() -> None:
+    asleep, awake = Slept(), Slept()
+    awake.woken.set()
+    laptop = Laptop(engine=asleep, chunk_records=1000)
+    job_id = planned(laptop, chat_file(1000))
+    (chunk,) = laptop.chunks(job_id)
+    zombie = asyncio.create_task(laptop.invoke(chunk, in_flight=10))
+    await asleep.asked.wait()
+    laptop.engine = awake
+    successor = asyncio.create_task(laptop.invoke(chunk, in_flight=10))
+    await awake.asked.wait()
+
+    asleep.woken.set()  # from here on both work on the same records, one as fast as the other
+
+    assert await zombie == {"state": "more"}
+    assert await successor == {"state": "done"}
+    assert len(asleep.calls) <= 2 * FLUSH_OUTCOMES
+    laptop.close(job_id)
+    assert laptop.row(job_id).counts()["succeeded"] == 1000
+    assert laptop.row(job_id).tally.calls == len(asleep.calls) + len(awake.calls)
 
 
 async def test_workers_whose_clocks_differ_by_minutes_settle_every_record_once() -> None:

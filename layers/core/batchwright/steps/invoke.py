@@ -219,6 +219,8 @@ class Worker:
             await asyncio.to_thread(self._look_around)
         if self._stop_reason is not None:
             self._halt(self._stop_reason)
+        if self._log.overtaken:  # side by side with its successor it would pay for everything twice
+            self._pace.stopping.set()
 
     def _look_around(self) -> None:
         if self._world.seconds() - self._reported_at >= REPORT_SECONDS:
