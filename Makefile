@@ -28,7 +28,7 @@ test: setup ## run all tests
 	@$(PYTHON) -m pytest
 
 soak: setup ## search for hours, by killing workers among others, what the tests search for seconds
-	@SOAK=1 $(PYTHON) -m pytest -s tests/chaos
+	@SOAK=1 $(PYTHON) -m pytest -s --timeout=7200 tests/chaos
 
 check: setup ## look at the code without running it: format, lint, layers, types, template
 	@.venv/bin/ruff format --check

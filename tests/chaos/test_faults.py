@@ -57,7 +57,13 @@ KILLS, REPLIES, HERE = (
     "chaos/test_lost_replies.py",
     "chaos/test_faults.py",
 )
+CRASHES, REDRIVE, CANCEL = (
+    "chaos/test_crash_points.py",
+    "system/test_redrive.py",
+    "system/test_cancel.py",
+)
 KILLED = (KILLS, "test_whenever_workers_are_killed_every_record_has_one_outcome")
+CRASHED = (CRASHES, "test_a_kill_at_any_effect_breaks_no_law")
 
 # By the number in the list: file and test. 32 to 34, 40 and 42 to 44 come with what they are about: fallback routes,
 # filters, the governor, the batch lanes, the ledger.
@@ -120,19 +126,23 @@ FAULTS: Mapping[str, list[tuple[str, str]]] = {
         (ADMIT, "test_other_bytes_at_the_same_key_are_another_job_and_both_run"),
         (HERE, "test_one_message_id_with_other_words_is_another_job"),
     ],
-    "15 killed before the claim": [KILLED],
-    "16 killed after the claim, before the model": [KILLED],
+    "15 killed before the claim": [KILLED, CRASHED],
+    "16 killed after the claim, before the model": [KILLED, CRASHED],
     "17 killed after the model, before the write": [
         KILLED,
+        CRASHED,
         (DEATHS, "test_what_others_had_answered_is_not_asked_again_but_for_what_was_in_flight"),
     ],
     "18 killed after the write, before its reply": [
         KILLED,
+        CRASHED,
         (REPLIES, "test_a_connection_that_breaks_after_the_write_doubles_nothing"),
     ],
-    "19 killed after the commit": [KILLED, (INVOKE, "test_a_settled_chunk_is_not_asked_again")],
+    "19 killed after the commit": [KILLED, CRASHED, (INVOKE, "test_a_settled_chunk_is_not_asked_again")],
     "20 a zombie that succeeds": [
         KILLED,
+        (CRASHES, "test_a_second_process_at_any_effect_of_the_first_breaks_no_law"),
+        ("chaos/test_chunk_log_model.py", "test_no_schedule_loses_doubles_or_changes_an_outcome"),
         (LOG, "test_a_zombie_that_was_overtaken_twice_adds_only_what_is_still_open"),
         (HERE, "test_a_zombie_stops_asking_when_it_sees_what_is_settled"),
         (HERE, "test_a_zombie_leaves_the_chunk_to_its_successor"),
@@ -154,6 +164,8 @@ FAULTS: Mapping[str, list[tuple[str, str]]] = {
     "25 finished messages come back from the dead-letter queue": [
         (ADMIT, "test_a_job_that_has_ended_is_not_started_again"),
         (HERE, "test_messages_of_jobs_that_have_ended_make_no_call"),
+        (REDRIVE, "test_a_dead_letter_that_is_moved_back_after_its_job_ended_asks_nothing"),
+        (REDRIVE, "test_a_redrive_whose_message_comes_again_asks_nothing"),
     ],
     "26 throttles": [
         (ASKING, "test_throttles_are_waited_out_however_many"),
@@ -216,7 +228,19 @@ FAULTS: Mapping[str, list[tuple[str, str]]] = {
     "41 the workflow fails, or runs again": [
         (CLOSE, "test_a_job_whose_workflow_failed_closes_with_what_it_has"),
         (HERE, "test_a_workflow_that_runs_again_calls_nobody"),
+        ("unit/test_sweep.py", "test_a_workflow_that_ended_without_closing_is_taken_up_three_times"),
         (LOST, "test_a_job_whose_workers_are_killed_again_and_again_completes_by_the_workflows_retries"),
+    ],
+    "a job that is cancelled midway": [
+        (CANCEL, "test_a_job_that_is_cancelled_midway_stops_its_calls_and_publishes"),
+        (CANCEL, "test_a_cancelled_job_is_redriven_and_asks_no_success_again"),
+    ],
+    "a budget that ends midway": [
+        ("unit/test_purse.py", "test_a_job_stops_before_its_budget_is_passed_and_keeps_what_it_paid_for"),
+        ("unit/test_purse.py", "test_many_workers_never_spend_more_than_the_budget_and_give_all_of_it_back"),
+    ],
+    "everything at once": [
+        ("chaos/test_everything_at_once.py", "test_the_laws_hold_whatever_happens_in_whatever_order"),
     ],
     "two jobs with the same ids": [(HERE, "test_two_jobs_with_the_same_ids_do_not_meet")],
     "a contract that changes midway": [
