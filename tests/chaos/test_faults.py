@@ -246,6 +246,9 @@ FAULTS: Mapping[str, list[tuple[str, str]]] = {
     "a contract that changes midway": [
         (ADMIT, "test_a_changed_contract_does_not_change_a_job_that_was_admitted"),
     ],
+    "new code is deployed midway": [
+        (HERE, "test_code_that_is_deployed_midway_and_cuts_otherwise_keeps_the_plan_that_stands"),
+    ],
     "a record that would write into a log": [
         ("functions/test_handlers.py", "test_no_text_of_a_record_is_ever_logged"),
     ],
@@ -625,6 +628,23 @@ def test_a_workflow_that_runs_again_calls_nobody() -> None:
     assert len(engine.calls) == 30
     assert laptop.row(job_id) == closed
     assert laptop.results(job_id, "outcomes.jsonl") == receipt
+
+
+def test_code_that_is_deployed_midway_and_cuts_otherwise_keeps_the_plan_that_stands() -> None:
+    engine = ScriptedEngine()
+    laptop = Laptop(engine=engine, chunk_records=10)
+    job_id = planned(laptop, chat_file(30))
+    first, *rest = before = laptop.chunks(job_id)
+    assert asyncio.run(laptop.invoke(first)) == {"state": "done"}
+
+    laptop.chunk_records = 7
+    laptop.plan(job_id)
+
+    assert laptop.chunks(job_id) == before
+    for chunk in rest:
+        assert asyncio.run(laptop.invoke(chunk)) == {"state": "done"}
+    laptop.close(job_id)
+    assert laptop.row(job_id).counts()["succeeded"] == len(engine.calls) == 30
 
 
 def test_a_row_whose_time_is_over_is_as_good_as_gone_though_it_is_still_there(bed: Bed) -> None:
