@@ -13,6 +13,7 @@ from typing import Any
 from batchwright.chunk import Chunk
 from batchwright.completion import Completion
 from batchwright.crashpoints import Point, Watch, When, watched
+from batchwright.errors import UploadGone
 from batchwright.ports import Engine
 from batchwright.request import Request
 from tests.fakes import NOON, MemoryObjects, StoppedClock, texts_of
@@ -59,8 +60,8 @@ def nothing() -> Watch:
 
 
 def tried[Answer](plot: Watch, laptop: Laptop, step: Callable[[Laptop], Answer]) -> Answer | None:
-    """Let a process take a step; ``None`` where it was killed over it."""
-    with suppress(Crash):
+    """Let a process take a step; ``None`` where it was killed over it, or failed as the workflow knows how to mend."""
+    with suppress(Crash, UploadGone):
         return step(watched(laptop, Process(plot)))
     return None
 

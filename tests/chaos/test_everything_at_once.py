@@ -13,6 +13,7 @@ from itertools import chain, repeat
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -277,6 +278,7 @@ class EverythingAtOnce(RuleBasedStateMachine):
         return [chunks[place % len(chunks)]]
 
 
+@pytest.mark.timeout(3600 if SOAK else 300)
 def test_the_laws_hold_whatever_happens_in_whatever_order() -> None:
     run_state_machine_as_test(
         EverythingAtOnce,

@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import functions.plan
 import functions.sweep
 from batchwright.aws import wiring
 from batchwright.errors import Unforeseen
-from batchwright.job import JobRow, Status
+from batchwright.job import JobRow, Status, timestamp
 from tests.functions.conftest import BUCKET, STATE_MACHINE, Context, LastMoment, event
 from tests.laptop import chat_file
 
@@ -249,7 +250,7 @@ def test_a_job_that_cannot_be_swept_fails_the_sweep_and_leaves_its_metrics(
 def silent_job() -> str:
     """A job that was admitted long ago, whose admission died before it started the workflow."""
     job_id = "a" * 32
-    long_ago = "2026-01-01T00:00:00.000Z"
+    long_ago = timestamp(datetime.now(UTC) - timedelta(days=1))
     row = JobRow(
         job_id=job_id,
         status=Status.RECEIVED,

@@ -402,3 +402,19 @@ def test_a_closing_that_goes_on_where_another_died_tells_what_the_receipt_tells(
     assert (row.status.value, row.updated_at) == (told["status"], told["closed_at"])
     assert row.reason is None
     assert row.counts() == told["counts"]
+
+
+def test_a_file_dropped_again_after_its_row_was_swept_away_has_a_receipt_of_its_own(
+    laptop: Laptop,
+) -> None:
+    first = laptop.run(chat_file(2))
+    before = receipt(laptop, first.job_id)
+    del laptop.jobs.rows[first.job_id]
+    for key in [*laptop.objects.keys("jobs/")]:
+        laptop.objects.delete(key)
+    laptop.clock.time += timedelta(days=91)
+
+    again = laptop.finish(laptop.say(laptop.event("inbox/file.jsonl")))
+
+    assert again.job_id == first.job_id
+    assert receipt(laptop, again.job_id)["created_at"] == again.created_at > before["created_at"]

@@ -63,6 +63,7 @@ BY_METHOD = {
     "reserve": Point.MONEY,
     "settle": Point.MONEY,
     "job_changed": Point.PUBLISH,
+    "job_stalled": Point.PUBLISH,
 }
 # How an object appears: created, written, or uploaded to its end. The first pattern that is found tells which it is.
 APPEARS = {"create", "write", "finish"}

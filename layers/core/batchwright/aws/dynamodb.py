@@ -141,7 +141,7 @@ class DynamoDBJobs:
                 yield from filter(_stands, map(_plain, page["Items"]))
 
     def _item(self, row: JobRow) -> dict[str, Any]:
-        return {**_item(row), **self._expiry(datetime.fromisoformat(row.created_at))}
+        return {**_item(row), **self._expiry(datetime.fromisoformat(row.updated_at))}
 
     def _expiry(self, start: datetime) -> dict[str, int]:
         return {"expires_at": _seconds(start + self._life)}

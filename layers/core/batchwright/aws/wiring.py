@@ -20,6 +20,8 @@ from batchwright.settings import Settings, read_settings
 if TYPE_CHECKING:
     from batchwright.crashpoints import Watch
 
+# Longer than any deadline may be.
+LONGEST_JOB = timedelta(days=16)
 # Calls to our own plumbing are safe to repeat; the model's call is never made here.
 PLUMBING = Config(
     retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=5, read_timeout=60
@@ -59,7 +61,8 @@ def budgets() -> DynamoDBBudgets:
 
 
 def _life() -> timedelta:
-    return timedelta(days=settings().result_retention_days)
+    """Rows live as long as results, counted from their last change; no job may lose its own while it runs."""
+    return max(timedelta(days=settings().result_retention_days), LONGEST_JOB)
 
 
 def armed[**Ports, World](world: Callable[Ports, World]) -> Callable[Ports, World]:
