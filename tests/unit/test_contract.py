@@ -127,6 +127,15 @@ def test_a_changed_prompt_changes_the_digest() -> None:
             TWO.replace(SONNET, "somebody.new-model") + "fallback: [denied]\nbudget: {usd: 5}",
             "budget: the price of 'somebody.new-model' is not known, so it cannot be a fallback",
         ),
+        (TRIAGE.replace("300", "300, tier: reserved"), "routes.0.tier: Input should be 'flex'"),
+        (
+            TRIAGE.replace("300", "300, tier: priority") + "budget: {usd: 5}",
+            "budget: it needs a price, and that of tier: priority is not known",
+        ),
+        (
+            TWO.replace(f"'{SONNET}'", f"'{LITE}', tier: flex") + "models: {a: x.y}",
+            "routes.1: nothing leads to it",
+        ),
         (TRIAGE + "max_attempts: 21", "max_attempts: Input should be less than or equal to 20"),
     ],
 )
@@ -464,3 +473,34 @@ def test_a_model_that_only_a_name_in_the_file_leads_to_has_no_fallbacks() -> Non
 
     assert only.model == "amazon.nova-micro-v1:0"
     assert contract.place_of(only) is None
+
+
+def test_the_same_model_in_another_tier_is_another_route() -> None:
+    routes = (Route(model=LITE, tier="flex"), Route(model=LITE, tier="default"))
+    contract = Contract(name="patient", routes=routes, fallback=("throttled",))
+
+    found = contract.routes_for(record(), SERVED)
+
+    asked = [contract.prepared(route, record(), request()) for route in found]
+    assert [each.tier for each in asked] == ["flex", "default"]
+    assert asked[0].body == asked[1].body
+
+
+@pytest.mark.parametrize(
+    ("asked", "what"),
+    [
+        (llama(), Request({"prompt": "x"}, "llama")),
+        (llama(max_tokens=7), Request({"prompt": "x", "max_gen_len": 7}, "llama")),
+        (vectors(texts=1), Request({"texts": ["a"]}, "embedding")),
+        (record(), request()),
+    ],
+)
+def test_every_kind_of_request_carries_its_routes_tier(asked: Record, what: Request) -> None:
+    model = TITAN if asked.embeds else LLAMA
+    route = Route(model=model, tier="priority")
+
+    sent = Contract(name="quick", routes=(route,)).prepared(route, asked, what)
+
+    assert sent.tier == "priority"
+    if not asked.embeds:
+        assert sent.with_max_tokens(99).tier == "priority"

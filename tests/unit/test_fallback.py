@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -330,3 +330,53 @@ async def test_a_native_body_falls_back_to_no_other_family() -> None:
 
     assert answer["state"] == "paused"
     assert {model for model, _ in engine.calls} == {SONNET}
+
+
+def tiered(*tiers: str, **said: Any) -> str:
+    routes = [{"model": MODEL, "tier": tier} for tier in tiers]
+    return json.dumps({"name": "triage", "routes": routes, "models": {"*": MODEL}, **said})
+
+
+def serves(tier: str | None) -> Script:
+    return lambda request: replace(echo(request), tier=tier)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "served", "priced"),
+    [
+        ("default", "default", True),
+        ("flex", "default", True),
+        ("flex", "flex", False),
+        ("priority", "priority", False),
+        ("priority", None, False),
+    ],
+)
+def test_the_tier_that_was_served_is_recorded_and_costs_what_the_table_states(
+    wanted: str, served: str | None, priced: bool
+) -> None:
+    engine = ModelsEngine({MODEL: serves(served)})
+
+    row, outcomes = run(laptop_with(engine, tiered(wanted)))
+
+    assert {request.tier for request in engine.asked(MODEL)} == {wanted}
+    for outcome in outcomes:
+        listed = cost_usd(MODEL, Usage(**outcome["usage"]))
+        assert outcome["tier"] == served
+        assert outcome["cost_usd"] == (listed if priced else None)
+    assert (row.tally.cost_usd is not None) is priced
+    assert row.estimate is not None
+    assert (row.estimate["max_cost_usd"] is None) is (wanted == "priority")
+
+
+def test_a_tier_that_is_at_its_limit_gives_way_to_the_same_model_in_another() -> None:
+    def flex_is_full(request: Request) -> Completion:
+        if request.tier == "flex":
+            raise Unavailable("503")
+        return replace(echo(request), tier=request.tier)
+
+    engine = ModelsEngine({MODEL: flex_is_full})
+    said = tiered("flex", "default", fallback=["unavailable"])
+
+    _, outcomes = run(laptop_with(engine, said))
+
+    assert [(each["route"], each["tier"]) for each in outcomes] == [(1, "default")] * 3

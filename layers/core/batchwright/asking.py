@@ -20,7 +20,7 @@ from batchwright.errors import (
 from batchwright.outcome import add_costs
 from batchwright.pace import Pace
 from batchwright.ports import Engine
-from batchwright.prices import cost_usd
+from batchwright.prices import tier_cost_usd
 from batchwright.purse import Payer
 from batchwright.request import Request
 from batchwright.settling import Asked
@@ -58,7 +58,7 @@ class Asker:
         self._payer = payer
         self._max_attempts = max_attempts
         self._time_left = time_left
-        self._breakers: dict[tuple[str, str], Breaker] = {}
+        self._breakers: dict[tuple[str, str, str | None], Breaker] = {}
 
     async def ask(
         self,
@@ -153,7 +153,7 @@ class Asker:
         self._pace.answered_at = self._pace.now()
         asked.completion = completion
         asked.usage += completion.usage
-        cost = cost_usd(route.model, completion.usage)
+        cost = tier_cost_usd(completion.tier or route.tier, route.model, completion.usage)
         asked.cost_usd = add_costs(asked.cost_usd, cost)
         return completion
 
@@ -162,11 +162,10 @@ class Asker:
         return self._breaker(route).open or self._pace.too_long(seconds)
 
     def _breaker(self, route: Route) -> Breaker:
-        asked = route.engine, route.model
-        if asked not in self._breakers:
+        if route.asks not in self._breakers:
             breaker = Breaker(route.model, now=self._pace.now, chance=self._pace.chance)
-            self._breakers[asked] = breaker
-        return self._breakers[asked]
+            self._breakers[route.asks] = breaker
+        return self._breakers[route.asks]
 
     def _count_ambiguous(self, asked: Asked) -> None:
         asked.ambiguous_calls += 1

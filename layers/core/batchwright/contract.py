@@ -1,6 +1,7 @@
 """Prompt and policy in one file: which models may be asked, with what limits, and for tables with what prompt."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -79,8 +80,15 @@ class Route(BaseModel):
     max_tokens: PositiveInt | None = None
     temperature: Annotated[float, Field(ge=0, le=1)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    tier: Literal["flex", "default", "priority"] | None = None
+    """Bedrock's service tier (docs.aws.amazon.com/bedrock/latest/userguide/service-tiers-inference.html)."""
     timeout: PositiveInt = 300
     """Seconds that one call may take; less where the worker has less left."""
+
+    @property
+    def asks(self) -> tuple[str, str, str | None]:
+        """What is asked by it: routes that differ in this have nothing to do with each other's failures."""
+        return self.engine, self.model, self.tier
 
 
 class Prompt(BaseModel):
@@ -156,13 +164,16 @@ class Contract(BaseModel):
 
     @model_validator(mode="after")
     def _check_routes(self) -> Self:
-        if len({(route.engine, route.model) for route in self.routes}) < len(self.routes):
+        if len({route.asks for route in self.routes}) < len(self.routes):
             raise ValueError("routes: one stands there twice")
+        if self.budget is not None and any(route.tier == "priority" for route in self.routes):
+            raise ValueError("budget: it needs a price, and that of tier: priority is not known")
         if self.fallback:
             self._check_fallbacks()
             return self
+        led_to = {self.routes[0].model, *self.models.values()}
         for number, route in enumerate(self.routes):
-            if number and route.model not in self.models.values():
+            if route.model not in led_to or route is not self.named(route.model):
                 raise ValueError(
                     f"routes.{number}: nothing leads to it: name its model under models:, or say when it"
                     " is asked instead of the one before, as fallback: [unavailable]"
@@ -218,7 +229,11 @@ class Contract(BaseModel):
             check_offered(record, target)
         if self.response is not None and (record.native or record.embeds):
             raise without_schema(self.name, record)
-        return next((route for route in self.routes if route.model == target), Route(model=target))
+        return self.named(target) or Route(model=target)
+
+    def named(self, model: str) -> Route | None:
+        """Return the first route to a model."""
+        return next((route for route in self.routes if route.model == model), None)
 
     def place_of(self, route: Route) -> int | None:
         """Return where a route stands, ``None`` where only a name in the file led to its model."""
@@ -256,8 +271,9 @@ class Contract(BaseModel):
         """Return a request as a route is asked it: with what the contract adds where the record is silent."""
         if request.family == NEUTRAL:
             family, body = native_body(request.body, route.model)
-            return Request(body, family)
+            return Request(body, family, route.tier)
         if request.family is not None:
+            request = replace(request, tier=route.tier)
             if record.embeds or request.max_tokens is not None:
                 return request
             return request.with_max_tokens(self.default_limit(record, route))
@@ -265,7 +281,7 @@ class Contract(BaseModel):
         body["inferenceConfig"] = {**_defaults(route), **body.get("inferenceConfig", {})}
         if self.response is not None and "outputConfig" not in body:
             body["outputConfig"] = self.response.output_config
-        return Request(body)
+        return Request(body, tier=route.tier)
 
     def _target(self, record: Record, served: tuple[str, ...]) -> str:
         model = record.model

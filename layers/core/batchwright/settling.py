@@ -163,6 +163,7 @@ class Settler:
             outcome,
             model=asked.model,
             route=asked.route,
+            tier=completion.tier if completion else None,
             stop_reason=completion.stop_reason if completion else None,
             attempts=asked.calls,
             ambiguous_attempts=asked.ambiguous_calls,
