@@ -58,11 +58,15 @@ class Pace:
 
         ``for_all`` means that other records would fare no better: then a long wait is the workflow's.
         """
-        if for_all and (seconds > LONGEST_WAIT or self.now() - self.answered_at > PATIENCE):
+        if for_all and self.too_long(seconds):
             self.rest_for(max(seconds, self.shortest_rest * (0.5 + self.chance() / 2)))
         await self.sleep(seconds)
         if self.stopping.is_set():
             raise LeftForLater
+
+    def too_long(self, seconds: float) -> bool:
+        """Whether a wait that holds for all is the workflow's, or this worker had no answer for long."""
+        return seconds > LONGEST_WAIT or self.now() - self.answered_at > PATIENCE
 
     async def sleep(self, seconds: float) -> None:
         """Let time pass, or the worker's stop come."""

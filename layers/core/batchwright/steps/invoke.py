@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from batchwright.asking import Asker
-from batchwright.attachments import Attachments
+from batchwright.attachments import Attachments, Fetched
 from batchwright.chunk import Chunk
 from batchwright.chunklog import ChunkLog
 from batchwright.contract import Route
@@ -29,6 +29,7 @@ from batchwright.places import job_key
 from batchwright.ports import Budgets, Clock, Engine, Jobs, Objects
 from batchwright.purse import Payer, Purse, Unlimited
 from batchwright.reader import ChunkReader, Item
+from batchwright.record import Record
 from batchwright.request import Request
 from batchwright.segment import Settled
 from batchwright.settling import Asked, Settler
@@ -275,14 +276,14 @@ class Worker:
             return self._settler.at_fault(item, self._now())
         # The plan went through the same contract: what cannot be prepared is a problem already.
         request = self._reader.dialect.request(item.record)
-        route, request = self._contract.prepared(item.record, request, self._job.models)
-        asked = self._to_ask(item, route, request)
+        routes = self._contract.routes_for(item.record, self._job.models)
+        asked = self._to_ask(item.index, item.record, routes[0], request)
         self._asking[item.index] = asked
         try:
             async with self._attachments.fetched(item.record, request) as fetched:
                 if item.record.attachments:
-                    asked = self._asking[item.index] = self._to_ask(item, route, fetched.told)
-                await self._asker.ask(fetched.request, route, asked, self._job.job_id)
+                    self._turn(asked, item.index, item.record, routes[0], fetched.told)
+                await self._ask_in_turn(asked, item.index, item.record, routes, fetched)
         except (RecordEnds, AskAgain) as fault:
             settled = self._settler.ended(item, asked, fault, self._now())
         except JobStops as fault:
@@ -294,19 +295,47 @@ class Worker:
             self.report.latencies_ms.append(asked.completion.latency_ms)
         return settled
 
-    def _to_ask(self, item: Item, route: Route, request: Request) -> Asked:
-        contract = self._job.contract_digest or ""
-        request_digest = digest_of_request(
-            route.model, request.body, contract, family=request.family
-        )
-        asked = Asked(
-            model=route.model,
-            request_digest=request_digest,
-            key=idempotency_key(self._job.job_id, item.index, request_digest),
-        )
-        if effort := self._log.efforts.get(item.index):
+    async def _ask_in_turn(
+        self,
+        asked: Asked,
+        index: int,
+        record: Record,
+        routes: tuple[Route, ...],
+        fetched: Fetched,
+    ) -> None:
+        """Ask the routes one after the other, as far as the contract lets one stand in for the one before."""
+        for route in routes:
+            if route is not routes[0]:
+                self._turn(asked, index, record, route, fetched.told)
+            request = self._contract.prepared(route, record, fetched.request)
+            falls_back_on = self._contract.falls_back_on if route is not routes[-1] else ()
+            try:
+                await self._asker.ask(
+                    request, route, asked, self._job.job_id, falls_back_on=falls_back_on
+                )
+            except falls_back_on:
+                continue
+            return
+
+    def _to_ask(self, index: int, record: Record, route: Route, request: Request) -> Asked:
+        asked = Asked()
+        self._turn(asked, index, record, route, request)
+        if effort := self._log.efforts.get(index):
             asked.go_on_from(effort)
         return asked
+
+    def _turn(
+        self, asked: Asked, index: int, record: Record, route: Route, request: Request
+    ) -> None:
+        told = self._contract.prepared(route, record, request)
+        contract = self._job.contract_digest or ""
+        request_digest = digest_of_request(route.model, told.body, contract, family=told.family)
+        asked.turn_to(
+            route.model,
+            self._contract.place_of(route),
+            request_digest=request_digest,
+            key=idempotency_key(self._job.job_id, index, request_digest),
+        )
 
     async def _stop(self, fault: JobStops) -> None:
         if self._stop_reason is None:
