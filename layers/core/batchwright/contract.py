@@ -84,6 +84,10 @@ class Route(BaseModel):
     """Bedrock's service tier (docs.aws.amazon.com/bedrock/latest/userguide/service-tiers-inference.html)."""
     timeout: PositiveInt = 300
     """Seconds that one call may take; less where the worker has less left."""
+    rpm: PositiveInt | None = None
+    """Requests a minute that all jobs together may make of the model."""
+    tpm: PositiveInt | None = None
+    """Tokens a minute that they may take of its quota."""
 
     @property
     def asks(self) -> tuple[str, str, str | None]:
@@ -148,6 +152,8 @@ class Contract(BaseModel):
     budget: Budget | None = None
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 6
     """Calls for one record that may end without a whole answer, each of which may be billed."""
+    priority: Annotated[int, Field(ge=1, le=10)] = 5
+    """The job's share of a model that others ask, too: jobs share it in proportion."""
 
     @field_validator("deadline")
     @classmethod
