@@ -17,7 +17,14 @@ from batchwright.job import JobRow
 from batchwright.places import INBOX, plan_key
 from batchwright.steps import admit, close, invoke, plan
 from tests.cli.cloudformation import CloudFormation
-from tests.fakes import MODEL, ListedEvents, ListedWorkflows, MemoryBudgets, ScriptedEngine
+from tests.fakes import (
+    MODEL,
+    ListedEvents,
+    ListedWorkflows,
+    MemoryBudgets,
+    MemorySchedules,
+    ScriptedEngine,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -93,9 +100,11 @@ class Cloud:
             objects=self.objects,
             jobs=self.jobs,
             budgets=MemoryBudgets(),
+            schedules=MemorySchedules(),
             engine=self.engine,
             clock=SystemClock(),
             seconds=time.monotonic,
+            time=time.time,
             chance=lambda: 0.0,
             new_id=lambda: f"worker-{next(self.ids)}",
         )

@@ -54,6 +54,7 @@ GRANTS = {
         s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/*
         s3:PutObject  ${Bucket.Arn}/jobs/*/chunks/*
         dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem  ${JobsTable.Arn}
+        dynamodb:UpdateItem  ${StateTable.Arn}
         kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
         logs:CreateLogStream logs:PutLogEvents  ${InvokeLogGroup.Arn}
         xray:PutTraceSegments xray:PutTelemetryRecords  *

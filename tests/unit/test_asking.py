@@ -21,6 +21,7 @@ from batchwright.errors import (
     Truncated,
     Unavailable,
 )
+from batchwright.gates import Gates
 from batchwright.pace import LeftForLater, Pace
 from batchwright.prices import cost_usd
 from batchwright.purse import Payer, Unlimited
@@ -28,7 +29,7 @@ from batchwright.request import Request
 from batchwright.segment import Effort
 from batchwright.settling import Asked
 from batchwright.usage import Usage
-from tests.fakes import MODEL, ScriptedEngine, echo
+from tests.fakes import MODEL, MemorySchedules, ScriptedEngine, echo
 
 ROUTE = Route(model=MODEL)
 MOST_CALLS = 6
@@ -76,8 +77,9 @@ def failing(*faults: BatchwrightError | None) -> Callable[[Request, int], Comple
 
 
 def asker(engine: ScriptedEngine, pace: Pace, payer: Payer | None = None) -> Asker:
+    gates = Gates(MemorySchedules(), pace, job="j", priority=5, time=time.time)
     return Asker(
-        engine, pace, payer or Unlimited(), max_attempts=MOST_CALLS, time_left=lambda: 100.0
+        engine, pace, payer or Unlimited(), gates, max_attempts=MOST_CALLS, time_left=lambda: 100.0
     )
 
 

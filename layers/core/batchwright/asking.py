@@ -17,11 +17,13 @@ from batchwright.errors import (
     Truncated,
     Unavailable,
 )
+from batchwright.gates import Gates
 from batchwright.outcome import add_costs
-from batchwright.pace import Pace
+from batchwright.pace import LeftForLater, Pace
 from batchwright.ports import Engine
 from batchwright.prices import tier_cost_usd
 from batchwright.purse import Payer
+from batchwright.quotas import quota_tokens
 from batchwright.request import Request
 from batchwright.settling import Asked
 
@@ -48,6 +50,7 @@ class Asker:
         engine: Engine,
         pace: Pace,
         payer: Payer,
+        gates: Gates,
         *,
         max_attempts: int,
         time_left: Callable[[], float],
@@ -56,6 +59,7 @@ class Asker:
         self._engine = engine
         self._pace = pace
         self._payer = payer
+        self._gates = gates
         self._max_attempts = max_attempts
         self._time_left = time_left
         self._breakers: dict[tuple[str, str, str | None], Breaker] = {}
@@ -113,6 +117,25 @@ class Asker:
     async def _call(
         self, request: Request, route: Route, asked: Asked, metadata: dict[str, str]
     ) -> None:
+        leave = await self._gates.enter(route, asked.input_tokens + (request.max_tokens or 0))
+        try:
+            completion = await self._paid_call(request, route, asked, metadata)
+        except Throttled as fault:
+            leave.throttled(fault.retry_after)
+            raise
+        except (LeftForLater, JobStops):
+            leave.unused()
+            raise
+        except BaseException:
+            leave.failed()
+            raise
+        leave.settle(quota_tokens(route.model, completion.usage))
+        if found := fault_of(completion):
+            raise found
+
+    async def _paid_call(
+        self, request: Request, route: Route, asked: Asked, metadata: dict[str, str]
+    ) -> Completion:
         most = self._payer.most_for(request, route.model)
         await self._payer.reserve(most)
         spent = 0
@@ -127,8 +150,7 @@ class Asker:
             raise
         finally:
             self._payer.settle(most, spent)
-        if fault := fault_of(completion):
-            raise fault
+        return completion
 
     async def _answer(
         self, request: Request, route: Route, asked: Asked, metadata: dict[str, str]

@@ -33,11 +33,20 @@ class Pace:
     """Seconds that the workflow should wait, once somebody asked for it."""
     calls: int = 0
     ambiguous_calls: int = 0
+    when_stopping: list[Callable[[], None]] = field(default_factory=list)
+    """What is to be told when the worker stops, once."""
     _may_call: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         """Calls may be made until somebody holds them."""
         self._may_call.set()
+
+    def stop(self) -> None:
+        """Take no new record, and wait for nothing any more."""
+        if not self.stopping.is_set():
+            self.stopping.set()
+            for tell in self.when_stopping:
+                tell()
 
     def hold(self) -> None:
         """Let no new call be made until :meth:`go_on`."""
@@ -82,4 +91,4 @@ class Pace:
     def rest_for(self, seconds: float) -> None:
         """Stop the worker and have the workflow wait."""
         self.rest = max(self.rest or 0, seconds)
-        self.stopping.set()
+        self.stop()

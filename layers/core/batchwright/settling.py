@@ -26,6 +26,8 @@ class Asked:
     model: str = ""
     route: int | None = None
     """Its place in the contract; ``None`` where only a name in the file led to the model."""
+    input_tokens: int = 0
+    """An estimate of what the request has."""
     request_digest: str = ""
     key: str = ""
     calls: int = 0

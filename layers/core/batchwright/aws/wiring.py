@@ -15,6 +15,7 @@ from botocore.config import Config
 from batchwright.aws.budgets import DynamoDBBudgets
 from batchwright.aws.dynamodb import DynamoDBJobs
 from batchwright.aws.s3 import S3Objects
+from batchwright.aws.schedules import QUICK, DynamoDBSchedules
 from batchwright.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -58,6 +59,13 @@ def jobs() -> DynamoDBJobs:
 def budgets() -> DynamoDBBudgets:
     """Return the money of jobs, which is kept in the same table."""
     return DynamoDBBudgets(client("dynamodb"), settings().jobs_table, life=_life())
+
+
+@cache
+def schedules() -> DynamoDBSchedules:
+    """Return the schedules of the models."""
+    quick: Any = boto3.client("dynamodb", config=QUICK)
+    return DynamoDBSchedules(quick, settings().state_table)
 
 
 def _life() -> timedelta:

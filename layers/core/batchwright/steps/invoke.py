@@ -21,12 +21,13 @@ from batchwright.errors import (
     Unavailable,
     WorkerKilled,
 )
+from batchwright.gates import Gates
 from batchwright.job import Job, Reason
 from batchwright.logwriter import LogWriter
 from batchwright.outcome import Ending, Tally
 from batchwright.pace import SHORTEST_REST, LeftForLater, Pace
 from batchwright.places import job_key
-from batchwright.ports import Budgets, Clock, Engine, Jobs, Objects
+from batchwright.ports import Budgets, Clock, Engine, Jobs, Objects, Schedules
 from batchwright.purse import Payer, Purse, Unlimited
 from batchwright.reader import ChunkReader, Item
 from batchwright.record import Record
@@ -58,10 +59,13 @@ class World:
     objects: Objects
     jobs: Jobs
     budgets: Budgets
+    schedules: Schedules
     engine: Engine
     clock: Clock
     seconds: Callable[[], float]
     """A clock that never jumps."""
+    time: Callable[[], float]
+    """Seconds since 1970; workers must agree about it to some hundred milliseconds."""
     chance: Callable[[], float]
     """A random number from 0 to 1."""
     new_id: Callable[[], str]
@@ -125,10 +129,18 @@ class Worker:
         began = self._world.seconds()
         await asyncio.to_thread(self._open)
         self._payer = self._purse()
+        self._gates = Gates(
+            self._world.schedules,
+            self._pace,
+            job=self._chunk.job_id,
+            priority=self._contract.priority,
+            time=self._world.time,
+        )
         self._asker = Asker(
             self._world.engine,
             self._pace,
             self._payer,
+            self._gates,
             max_attempts=self._contract.max_attempts,
             time_left=self._time_for_a_call,
         )
@@ -167,9 +179,9 @@ class Worker:
         working = self._time_left() - self._drain
         if working <= 0:
             return
-        drained = asyncio.get_running_loop().call_later(working, self._pace.stopping.set)
+        drained = asyncio.get_running_loop().call_later(working, self._pace.stop)
         writing = asyncio.create_task(self._writer.keep_writing())
-        writing.add_done_callback(lambda _: self._pace.stopping.set())
+        writing.add_done_callback(lambda _: self._pace.stop())
         try:
             for group in groups_of(self._open_records, self._dead):
                 if not self._pace.stopping.is_set():
@@ -211,6 +223,7 @@ class Worker:
         efforts = {index: asked.effort() for index, asked in self._asking.items() if asked.calls}
         await self._writer.write(efforts=efforts, left=True)
         await self._payer.close()
+        await self._gates.close()
         with suppress(Unavailable):
             await asyncio.to_thread(self._report)
 
@@ -221,7 +234,7 @@ class Worker:
         if self._stop_reason is not None:
             self._halt(self._stop_reason)
         if self._log.overtaken:  # side by side with its successor it would pay for everything twice
-            self._pace.stopping.set()
+            self._pace.stop()
 
     def _look_around(self) -> None:
         if self._world.seconds() - self._reported_at >= REPORT_SECONDS:
@@ -251,7 +264,7 @@ class Worker:
 
     def _halt(self, reason: Reason) -> None:
         """Take no new record, and give up soon what is in flight."""
-        self._pace.stopping.set()
+        self._pace.stop()
         if self._limit is not None and reason.code != BudgetExceeded.code:
             soon = asyncio.get_running_loop().time() + GRACE
             self._limit.reschedule(min(self._limit.when() or soon, soon))
@@ -318,7 +331,7 @@ class Worker:
             return
 
     def _to_ask(self, index: int, record: Record, route: Route, request: Request) -> Asked:
-        asked = Asked()
+        asked = Asked(input_tokens=record.input_tokens)
         self._turn(asked, index, record, route, request)
         if effort := self._log.efforts.get(index):
             asked.go_on_from(effort)

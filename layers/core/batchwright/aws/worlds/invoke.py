@@ -10,7 +10,7 @@ import boto3
 
 from batchwright.aws.bedrock import BedrockEngine
 from batchwright.aws.clock import SystemClock
-from batchwright.aws.wiring import armed, budgets, client, jobs, objects, settings
+from batchwright.aws.wiring import armed, budgets, client, jobs, objects, schedules, settings
 from batchwright.steps.invoke import World
 
 
@@ -22,9 +22,11 @@ async def world() -> AsyncIterator[World]:
             objects=objects(),
             jobs=jobs(),
             budgets=budgets(),
+            schedules=schedules(),
             engine=engine,
             clock=SystemClock(),
             seconds=time.monotonic,
+            time=time.time,
             chance=random.random,
             new_id=lambda: uuid.uuid4().hex,
         )
