@@ -44,6 +44,7 @@ class Ledger:
     """When calls were allowed."""
 
     times: list[float] = field(default_factory=list)
+    thirty: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def governor(
@@ -58,6 +59,8 @@ def governor(
 async def take(gate: Governor, ledger: Ledger) -> None:
     permit = await gate.permit(10)
     ledger.times.append(time.monotonic())
+    if len(ledger.times) == 30:
+        ledger.thirty.set()
     gate.settle(permit, 8)
 
 
@@ -184,8 +187,7 @@ async def test_closing_gives_back_what_was_leased_and_not_needed() -> None:
     schedules.change(NAME, Change(put={"length#j": 8000}))
     gate = governor(schedules, chance=0.9)
     calls = [asyncio.create_task(take(gate, ledger)) for _ in range(600)]
-    while len(ledger.times) < 30:
-        await asyncio.sleep(0.01)
+    await ledger.thirty.wait()
     leased = schedules.items[NAME]["given"] / 1000 - time.time()
 
     for call in calls:

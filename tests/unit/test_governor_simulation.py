@@ -15,8 +15,15 @@ TOKENS = Quota(tpm=500_000)
 LARGE = Quota(tpm=2_000_000)
 
 
-def fleet(*jobs: Job, limit_model: LimitModel, limit: Quota = FAST, **more: object) -> Fleet:
-    return Fleet(jobs=[*jobs], limit_model=limit_model, limit=limit, seed=7, **more)  # type: ignore[arg-type] - a Fleet's own fields
+def fleet(
+    *jobs: Job,
+    limit_model: LimitModel,
+    limit: Quota = FAST,
+    table_fails: tuple[int, int] = (0, 0),
+) -> Fleet:
+    return Fleet(
+        jobs=[*jobs], limit_model=limit_model, limit=limit, seed=7, table_fails=table_fails
+    )
 
 
 @BOTH

@@ -14,17 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from batchwright.believed import (
-    BEGAN,
-    PASSED,
-    REFUSED,
-    SINCE,
-    believed,
-    first_guess,
-    lowered,
-    suspicious,
-)
+from batchwright.believed import BEGAN, PASSED, REFUSED, SINCE, lowered, suspicious
 from batchwright.quotas import Quota
+from batchwright.reckoning import Reckoning
 from batchwright.schedule import (
     EXPIRATION,
     FORGET,
@@ -72,11 +64,6 @@ SAYS_LENGTH = 0.25
 CAUTION = 0.1
 SLOWEST = 10 * SECOND
 NEXT_LOOK = 5 * SECOND
-# Of a limit that was told, for what clocks and late turns bring into the wrong minute.
-MARGIN = 0.995
-# How fast means follow what they are the means of.
-MEMORY = 0.05
-UNLIMITED = 1e12
 
 type Standing = Literal["alone", "behind", "within", "spare", "full"]
 """How a job stands to its share: nobody else is there; it takes less than its share, about as much, or more, where
@@ -154,9 +141,11 @@ class Turnstile:
     _untold: Untold = field(default_factory=Untold)
     _being_told: Untold = field(default_factory=Untold)
     _passed: int = 0
-    _ratio: float | None = None
-    _tokens_a_call: float = 0.0
-    _latency: float = 0.0
+    _reckoning: Reckoning = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Nothing is known yet."""
+        self._reckoning = Reckoning(caps=self.caps, job=self.job)
 
     # ---- calls -----------------------------------------------------------------------------------------------------
 
@@ -177,7 +166,7 @@ class Turnstile:
 
     def released(self, now: int) -> list[Ticket]:
         """Return the calls whose turn it is."""
-        self._now = now
+        self._at(now)
         calls = []
         while self.waiting and (turn := self._next_turn()) is not None and turn <= now:
             calls.append(self._take())
@@ -185,7 +174,7 @@ class Turnstile:
 
     def wakes_at(self, now: int) -> int:
         """Return when to look again if nothing happens before."""
-        self._now = now
+        self._at(now)
         times = [now + SECOND]
         if self.waiting:
             turn = self._next_turn()
@@ -197,14 +186,9 @@ class Turnstile:
 
     def settle(self, ticket: Ticket, used: int, now: int) -> None:
         """Note what an answered call used, in tokens as the quota counts them."""
-        self._now = now
+        self._at(now)
         self._passed = max(self._passed, ticket.began)
-        self._latency += MEMORY * (now - ticket.began - self._latency)
-        if ticket.tokens:
-            seen = used / ticket.tokens
-            self._ratio = (
-                seen if self._ratio is None else self._ratio + MEMORY * (seen - self._ratio)
-            )
+        self._reckoning.learn(ticket.tokens, used, now - ticket.began)
         self._end(ticket, used=used, calls=1)
 
     def fail(self, ticket: Ticket) -> None:
@@ -214,7 +198,7 @@ class Turnstile:
 
     def throttle(self, ticket: Ticket, now: int, retry_after: float | None) -> None:
         """Note a call that was refused for the limit: the worker goes on when the others know."""
-        self._now = now
+        self._at(now)
         self.running.pop(ticket, None)
         self._untold.refused = max(self._untold.refused or 0, ticket.began)
         self._untold.tokens -= ticket.expected
@@ -230,11 +214,17 @@ class Turnstile:
             return None
         return REST * (0.5 + self.chance())
 
+    def _at(self, now: int) -> None:
+        self._now = now
+        self._reckoning.look(self.item, now)
+
     def _end(self, ticket: Ticket, *, used: int, calls: int) -> None:
         if ticket in self.running:
             del self.running[ticket]
             self._untold.tokens += used - ticket.expected
-            self._untold.credit += self._cost(1, ticket.expected) - self._cost(calls, used)
+            self._untold.credit += self._reckoning.cost(1, ticket.expected) - self._reckoning.cost(
+                calls, used
+            )
 
     # ---- turns -----------------------------------------------------------------------------------------------------
 
@@ -249,7 +239,7 @@ class Turnstile:
 
     def _turn_in(self, stretch: Stretch) -> float:
         """Return the next turn of a stretch; what was not taken in time has passed."""
-        made = self._cost(stretch.calls, stretch.tokens)
+        made = self._reckoning.cost(stretch.calls, stretch.tokens)
         stretch.begin = max(stretch.begin, self._now - LATE - made)
         return stretch.begin + made
 
@@ -261,11 +251,10 @@ class Turnstile:
         ticket = self.waiting.popleft()
         self._waits_since = self._now
         self._pauses = 0
-        ticket.began, ticket.expected = self._now, self._expected(ticket)
+        ticket.began, ticket.expected = self._now, self._reckoning.expected(ticket.tokens)
         self.running[ticket] = None
         self._untold.tokens += ticket.expected
-        a_call = self._tokens_a_call or ticket.expected
-        self._tokens_a_call = a_call + MEMORY * (ticket.expected - a_call)
+        self._reckoning.count(ticket.expected)
         if self._stretches:
             stretch = self._stretches[0]
             stretch.first_at = stretch.first_at or self._now
@@ -277,42 +266,18 @@ class Turnstile:
             self._next_alone = self._now + self._alone(ticket.expected)
         return ticket
 
-    def _expected(self, ticket: Ticket) -> int:
-        ratio = self.item.get(RATIO + self.job, 1000) / 1000 if self._ratio is None else self._ratio
-        return round(ticket.tokens * min(ratio, 1.0))
-
-    def _cost(self, calls: int, tokens: float) -> float:
-        """Return how long a part of the schedule calls take."""
-        for_calls = calls * MINUTE / (MARGIN * self.caps.rpm) if self.caps.rpm else 0.0
-        return max(for_calls, tokens * MINUTE / self._tokens_a_minute())
-
-    def _tokens_a_minute(self) -> float:
-        limits = (self.caps.tpm and MARGIN * self.caps.tpm, believed(self.item, self._now))
-        known = [limit for limit in limits if limit is not None]
-        if not known and self.caps.rpm is None:
-            known = [first_guess(self.item, self._now)]
-        return max(1.0, min(known, default=UNLIMITED))
-
-    def _pace(self) -> float:
-        """Return the tokens a minute at which the fleet goes, whichever limit makes it."""
-        by_requests = UNLIMITED
-        if self.caps.rpm:
-            a_call = self._tokens_a_call or self._expected(self.waiting[0])
-            by_requests = MARGIN * self.caps.rpm * a_call
-        return min(by_requests, self._tokens_a_minute())
-
     def _alone(self, tokens: int) -> int:
         """Return how long to wait between calls while the table does not answer."""
         if not self._heard:
             return SLOWEST
         part = CAUTION * min(1.0, self._length / TARGET)
-        return min(SLOWEST, int(self._cost(1, tokens) / part))
+        return min(SLOWEST, int(self._reckoning.cost(1, tokens) / part))
 
     # ---- what is told ----------------------------------------------------------------------------------------------
 
     def change(self, now: int) -> Change | None:
         """Return what should be written now, if anything; :meth:`heard` or :meth:`failed` must follow."""
-        self._now = now
+        self._at(now)
         if self.asking or (self.deaf and now < self._pause_until):
             return None
         wants = self._wants_turns()
@@ -322,7 +287,7 @@ class Turnstile:
 
     def closing(self, now: int) -> Change | None:
         """Return what gives back what is not needed any more, if anything."""
-        self._now = now
+        self._at(now)
         self._untold.credit += sum(
             max(0.0, each.end - max(self._turn_in(each), now)) for each in self._stretches
         )
@@ -332,7 +297,8 @@ class Turnstile:
 
     def heard(self, applied: bool, item: Item, now: int) -> None:
         """Take in how the item stands: after the change where it was done, else as the change found it."""
-        self._now, self.item = now, item
+        self.item = item
+        self._at(now)
         self.asking = self.deaf = False
         self._heard = True
         # The workers of a job come to take stretches of one length.
@@ -354,7 +320,7 @@ class Turnstile:
 
     def failed(self, now: int) -> None:
         """Note that the table did not answer."""
-        self._now = now
+        self._at(now)
         self.asking = False
         if not self.deaf:
             self._next_alone = now + int(self.chance() * SLOWEST)
@@ -390,87 +356,94 @@ class Turnstile:
             return BETWEEN_PROBES
         calls = tokens = 0
         for ticket in self.waiting:
-            calls, tokens = calls + 1, tokens + self._expected(ticket)
-            if self._cost(calls, tokens) >= self._length:
-                return self._cost(calls, tokens)
-        if self._latency > HORIZON:
-            return self._cost(calls, tokens)
+            calls, tokens = calls + 1, tokens + self._reckoning.expected(ticket.tokens)
+            if self._reckoning.cost(calls, tokens) >= self._length:
+                return self._reckoning.cost(calls, tokens)
+        if self._reckoning.latency > HORIZON:
+            return self._reckoning.cost(calls, tokens)
         coming_back = len(self.running)
-        whole = self._cost(calls + coming_back, tokens + coming_back * self._tokens_a_call)
-        return max(self._cost(calls, tokens), min(self._length, whole))
+        whole = self._reckoning.cost(
+            calls + coming_back, tokens + coming_back * self._reckoning.tokens_a_call
+        )
+        return max(self._reckoning.cost(calls, tokens), min(self._length, whole))
 
     def _telling(self, length: float) -> Change:
-        self.asking, self._asked = True, length
-        told = self._being_told = replace(self._untold)
         now, untold = self._now, self._untold
-        self._see_passing()
-        put = {EXPIRATION: (now + FORGET) // SECOND}
-        self._assumed = self._assume(length)
-        add = {slot(now): untold.tokens + self._assumed}
-        within: dict[str, tuple[int | None, int]] = {}
-        known = {**self.item, PASSED: max(self._passed, self.item.get(PASSED, 0))}
-        if untold.refused is not None:
-            put[REFUSED] = untold.refused
-            if not suspicious(self.item):
-                put[SINCE] = now
-            if step := lowered(
-                known, self._pace(), untold.refused, now, guessed=self.caps == Quota()
-            ):
-                put |= step.put
-                within |= step.within
-        if suspicious(self.item) and self._passed > self.item.get(PASSED, 0):
-            put[PASSED] = self._passed
+        self.asking, self._asked, self._assumed = True, length, self._assume(length)
+        self._being_told = replace(untold)
+        change = Change(
+            add={slot(now): untold.tokens + self._assumed},
+            put={EXPIRATION: (now + FORGET) // SECOND},
+        )
+        self._tell_what_was_refused(change)
         if length:
-            self._ask(length, add, put, within)
+            self._lease_of_schedule(change, length)
+            self._lease_of_share(change, length)
+            self._tell_of_job(change)
         else:
-            part = share(self.item, self.job, self.priority, now)
-            add |= {GIVEN: -round(told.credit), JOB + self.job: -round(told.credit / part)}
-        remove = stale(self.item, now) - add.keys() - put.keys()
-        return Change(add=add, put=put, within=within, remove=remove)
+            change.add[GIVEN] = -round(untold.credit)
+            change.add[JOB + self.job] = -round(untold.credit / self._share())
+        remove = stale(self.item, now) - change.add.keys() - change.put.keys()
+        return replace(change, remove=remove)
+
+    def _tell_what_was_refused(self, change: Change) -> None:
+        self._see_passing()
+        if suspicious(self.item) and self._passed > self.item.get(PASSED, 0):
+            change.put[PASSED] = self._passed
+        refused = self._untold.refused
+        if refused is None:
+            return
+        change.put[REFUSED] = refused
+        if not suspicious(self.item):
+            change.put[SINCE] = self._now
+        known = {**self.item, PASSED: max(self._passed, self.item.get(PASSED, 0))}
+        guessed = self.caps == Quota()
+        step = lowered(known, self._reckoning.pace(), refused, self._now, guessed=guessed)
+        if step is not None:
+            change.put.update(step.put)
+            change.within.update(step.within)
 
     def _assume(self, length: float) -> int:
         """Return what a stretch is likely to use: told at once, since the next word may come late."""
         if not length or not self.waiting:
             return 0
-        one = self._expected(self.waiting[0])
+        one = self._reckoning.expected(self.waiting[0].tokens)
         if suspicious(self.item):
             return one
-        return max(one, round(length * self._pace() / MINUTE))
+        return max(one, round(length * self._reckoning.pace() / MINUTE))
 
-    def _ask(
-        self,
-        length: float,
-        add: dict[str, int],
-        put: dict[str, int],
-        within: dict[str, tuple[int | None, int]],
-    ) -> None:
-        now, job = self._now, JOB + self.job
-        part = share(self.item, self.job, self.priority, now)
-        charge = length - self._untold.credit
+    def _lease_of_schedule(self, change: Change, length: float) -> None:
+        now, charge = self._now, length - self._untold.credit
         if self._behind:
-            put[GIVEN] = now + round(max(length, charge))
-            within[GIVEN] = (None, now - 1)
+            change.put[GIVEN] = now + round(max(length, charge))
+            change.within[GIVEN] = (None, now - 1)
         else:
-            add[GIVEN] = round(charge)
-            within[GIVEN] = (now, now + ROOM[self._standing])
+            change.add[GIVEN] = round(charge)
+            change.within[GIVEN] = (now, now + ROOM[self._standing])
+
+    def _lease_of_share(self, change: Change, length: float) -> None:
+        now, job = self._now, JOB + self.job
+        charge = (length - self._untold.credit) / self._share()
         if self._standing == "alone":
-            put[job] = now + TARGET
-        elif self._standing == "behind":
-            put[job] = now + round(max(length, charge) / part)
-            within[job] = (None, now - 1)
+            change.put[job] = now + TARGET
         elif self._standing == "spare":
-            put[job] = now + HORIZON
+            change.put[job] = now + HORIZON
+        elif self._standing == "behind":
+            change.put[job] = now + round(max(length, charge))
+            change.within[job] = (None, now - 1)
         else:
-            add[job] = round(charge / part)
-            within[job] = (now, now + HORIZON)
-        put[PRIORITY + self.job] = self.priority
+            change.add[job] = round(charge)
+            change.within[job] = (now, now + HORIZON)
+
+    def _tell_of_job(self, change: Change) -> None:
+        change.put[PRIORITY + self.job] = self.priority
         if self.chance() < SAYS_LENGTH:
-            put[LENGTH + self.job] = round(self._length)
-        if self._ratio is not None:
-            put[RATIO + self.job] = round(1000 * self._ratio)
+            change.put[LENGTH + self.job] = round(self._length)
+        if self._reckoning.ratio is not None:
+            change.put[RATIO + self.job] = round(1000 * self._reckoning.ratio)
         if BEGAN not in self.item:
-            put[BEGAN] = now
-            within[BEGAN] = (None, 0)
+            change.put[BEGAN] = self._now
+            change.within[BEGAN] = (None, 0)
 
     def _stands(self) -> Standing:
         lead = self.item.get(JOB + self.job, 0) - self._now
@@ -481,8 +454,11 @@ class Turnstile:
             return "behind" if lead < 0 else "within"
         return "spare" if ahead <= SPARE else "full"
 
+    def _share(self) -> float:
+        return share(self.item, self.job, self.priority, self._now)
+
     def _alone_in_schedule(self) -> bool:
-        return share(self.item, self.job, self.priority, self._now) == 1
+        return self._share() == 1
 
     def _lease(self) -> None:
         end = self.item[GIVEN]
