@@ -13,7 +13,7 @@ from batchwright.contract import Route
 from batchwright.errors import BatchwrightError
 from batchwright.ports import Schedules
 from batchwright.prices import model_id
-from batchwright.quotas import Quota, quota_of
+from batchwright.quotas import Quota
 from batchwright.schedule import SECOND, Change
 from batchwright.turnstile import Ticket, Turnstile
 
@@ -44,8 +44,8 @@ def schedule_of(route: Route) -> str:
 
 
 def limits_of(route: Route) -> Quota:
-    """Return the limits that are known: what the contract says, else what AWS gives by default; the rest is learnt."""
-    return Quota(rpm=route.rpm, tpm=route.tpm or quota_of(route.model).tpm)
+    """Return the limits that the contract tells; the other is learnt, since an account may have more than others."""
+    return Quota(rpm=route.rpm, tpm=route.tpm)
 
 
 class Governor:
@@ -106,6 +106,10 @@ class Governor:
         """Give back a permit for a call that was not made."""
         self._gate.leave(permit.ticket)
         self._look()
+
+    def stop(self) -> None:
+        """Let nobody wait any more: each hears :class:`Wait`."""
+        self._refuse_all(Wait(0))
 
     async def close(self) -> None:
         """Give back what is not needed; nobody may wait any more."""
