@@ -12,7 +12,6 @@ moves faster the smaller the job's share is: a job that is ahead of its share ge
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from batchwright.believed import BEGAN, PASSED, REFUSED, SINCE, lowered, suspicious
 from batchwright.quotas import Quota
@@ -21,28 +20,16 @@ from batchwright.schedule import (
     EXPIRATION,
     FORGET,
     GIVEN,
-    JOB,
-    LENGTH,
     MINUTE,
-    PRIORITY,
     RATIO,
     SECOND,
     Change,
     Item,
-    share,
     slot,
     stale,
 )
+from batchwright.tenancy import Tenancy
 
-# A job gets its share of the schedule so far ahead at most; stretches are made as long as brings it near TARGET.
-HORIZON = 8 * SECOND
-FULL = 2 * HORIZON
-# Where less than this is given away, others leave something.
-SPARE = 2 * SECOND
-TARGET = 4 * SECOND
-FIRST_STRETCH = 60.0
-LONGEST_STEP = 200.0
-MUCH_MORE = 2.0
 # A stretch is asked for so long before it is needed: a write takes five to ten milliseconds.
 AHEAD = 150
 ROUNDING = 0.5
@@ -56,21 +43,10 @@ BETWEEN_PROBES = 2.0 * SECOND
 # A worker that got no turn for so long should rest where waiting is free, about so many seconds.
 PATIENCE = 10 * SECOND
 REST = 60.0
-# The first and the longest pause before the schedule is looked at again. What other jobs leave comes and goes fast.
-PAUSES_ALONE = (2 * SECOND, 5 * SECOND)
-PAUSES_AMONG_OTHERS = (SECOND // 4, SECOND)
-MOST_TRIES = 3
-SAYS_LENGTH = 0.25
 # Without the table: a part of the limit, among as many workers as there seem to be, and at least a call in ten seconds.
 CAUTION = 0.1
 SLOWEST = 10 * SECOND
 NEXT_LOOK = 5 * SECOND
-
-type Standing = Literal["alone", "behind", "within", "spare", "full"]
-"""How a job stands to its share: nobody else is there; it takes less than its share, about as much, or more, where
-others leave it; or there is no room."""
-
-ROOM = {"alone": HORIZON, "behind": FULL, "within": FULL, "spare": SPARE, "full": 0}
 
 
 @dataclass(slots=True, eq=False)
@@ -130,16 +106,11 @@ class Turnstile:
     _heard: bool = False
     _now: int = 0
     _pause_until: int = 0
-    _pauses: int = 0
-    _tries: int = 0
     _waits_since: int = 0
     _next_alone: int = 0
     _stretches: deque[Stretch] = field(default_factory=deque)
-    _length: float = FIRST_STRETCH
     _asked: float = 0.0
     _assumed: int = 0
-    _behind: bool = True
-    _standing: Standing = "alone"
     _untold: Untold = field(default_factory=Untold)
     _being_told: Untold = field(default_factory=Untold)
     _passed: int = 0
@@ -148,10 +119,12 @@ class Turnstile:
     _rate: float = 0.0
     """Calls a millisecond."""
     _reckoning: Reckoning = field(init=False)
+    _tenancy: Tenancy = field(init=False)
 
     def __post_init__(self) -> None:
         """Nothing is known yet."""
         self._reckoning = Reckoning(caps=self.caps, job=self.job)
+        self._tenancy = Tenancy(job=self.job, priority=self.priority, chance=self.chance)
 
     # ---- calls -----------------------------------------------------------------------------------------------------
 
@@ -256,7 +229,7 @@ class Turnstile:
     def _take(self) -> Ticket:
         ticket = self.waiting.popleft()
         self._waits_since = self._now
-        self._pauses = 0
+        self._tenancy.turn_came()
         self._taken += 1
         ticket.began, ticket.expected = self._now, self._reckoning.expected(ticket.tokens)
         self.running[ticket] = None
@@ -277,7 +250,7 @@ class Turnstile:
         """Return how long to wait between calls while the table does not answer."""
         if not self._heard:
             return SLOWEST
-        part = CAUTION * min(1.0, self._length / TARGET)
+        part = CAUTION * self._tenancy.crowd
         return min(SLOWEST, int(self._reckoning.cost(1, tokens) / part))
 
     # ---- what is told ----------------------------------------------------------------------------------------------
@@ -308,22 +281,13 @@ class Turnstile:
         self._at(now)
         self.asking = self.deaf = False
         self._heard = True
-        # The workers of a job come to take stretches of one length.
-        self._length = (self._length + item.get(LENGTH + self.job, self._length)) / 2
+        self._tenancy.hear(item, now)
         if applied:
-            self._tries = 0
-            self._untold.tokens -= self._being_told.tokens + self._assumed
-            self._untold.credit -= self._being_told.credit
-            if self._untold.refused == self._being_told.refused:
-                self._untold.refused = None
-            if self._asked:
-                self._lease()
+            self._told()
             return
-        self._tries += 1
-        self._behind = item.get(GIVEN, 0) < now
-        self._standing = self._stands()
-        if self._standing == "full" or self._tries >= MOST_TRIES:
-            self._pause()
+        pause = self._tenancy.refused()
+        if pause is not None:
+            self._pause_until = pause
 
     def failed(self, now: int) -> None:
         """Note that the table did not answer."""
@@ -333,6 +297,15 @@ class Turnstile:
             self._next_alone = now + int(self.chance() * SLOWEST)
         self.deaf = True
         self._pause_until = now + int(NEXT_LOOK * (0.5 + self.chance()))
+
+    def _told(self) -> None:
+        told = self._being_told
+        self._untold.tokens -= told.tokens + self._assumed
+        self._untold.credit -= told.credit
+        if self._untold.refused == told.refused:
+            self._untold.refused = None
+        if self._asked:
+            self._lease()
 
     def _wants_turns(self) -> bool:
         if not self.waiting or self._now < self._pause_until:
@@ -365,14 +338,14 @@ class Turnstile:
         calls = tokens = 0
         for ticket in self.waiting:
             calls, tokens = calls + 1, tokens + self._reckoning.expected(ticket.tokens)
-            if self._reckoning.cost(calls, tokens) >= self._length:
+            if self._reckoning.cost(calls, tokens) >= self._tenancy.length:
                 return self._reckoning.cost(calls, tokens)
         coming = self._coming()
         whole = self._reckoning.cost(
             calls + coming, tokens + coming * self._reckoning.tokens_a_call
         )
         at_hand = self._reckoning.cost(calls, tokens)
-        return max(SHORTEST, at_hand, min(self._length, whole))
+        return max(SHORTEST, at_hand, min(self._tenancy.length, whole))
 
     def _coming(self) -> int:
         """Return how many calls will be there before the next stretch has passed, besides those that wait."""
@@ -390,12 +363,10 @@ class Turnstile:
         )
         self._tell_what_was_refused(change)
         if length:
-            self._lease_of_schedule(change, length)
-            self._lease_of_share(change, length)
-            self._tell_of_job(change)
+            self._tenancy.ask(change, length, length - untold.credit, now)
+            self._tell_of_calls(change)
         else:
-            change.add[GIVEN] = -round(untold.credit)
-            change.add[JOB + self.job] = -round(untold.credit / self._share())
+            self._tenancy.give_back(change, untold.credit)
         remove = stale(self.item, now) - change.add.keys() - change.put.keys()
         return replace(change, remove=remove)
 
@@ -425,84 +396,17 @@ class Turnstile:
             return one
         return max(one, round(length * self._reckoning.pace() / MINUTE))
 
-    def _lease_of_schedule(self, change: Change, length: float) -> None:
-        now, charge = self._now, length - self._untold.credit
-        if self._behind:
-            change.put[GIVEN] = now + round(max(length, charge))
-            change.within[GIVEN] = (None, now - 1)
-        else:
-            change.add[GIVEN] = round(charge)
-            change.within[GIVEN] = (now, now + ROOM[self._standing])
-
-    def _lease_of_share(self, change: Change, length: float) -> None:
-        now, job = self._now, JOB + self.job
-        charge = (length - self._untold.credit) / self._share()
-        if self._standing == "alone":
-            change.put[job] = now + TARGET
-        elif self._standing == "spare":
-            change.put[job] = now + HORIZON
-        elif self._standing == "behind":
-            change.put[job] = now + round(max(length, charge))
-            change.within[job] = (None, now - 1)
-        else:
-            change.add[job] = round(charge)
-            change.within[job] = (now, now + HORIZON)
-
-    def _tell_of_job(self, change: Change) -> None:
-        change.put[PRIORITY + self.job] = self.priority
-        if self.chance() < SAYS_LENGTH:
-            change.put[LENGTH + self.job] = round(self._length)
+    def _tell_of_calls(self, change: Change) -> None:
         if self._reckoning.ratio is not None:
             change.put[RATIO + self.job] = round(1000 * self._reckoning.ratio)
         if BEGAN not in self.item:
             change.put[BEGAN] = self._now
             change.within[BEGAN] = (None, 0)
 
-    def _stands(self) -> Standing:
-        lead = self.item.get(JOB + self.job, 0) - self._now
-        ahead = self.item.get(GIVEN, 0) - self._now
-        if self._alone_in_schedule():
-            return "alone" if ahead <= HORIZON else "full"
-        if lead <= HORIZON and ahead <= FULL:
-            return "behind" if lead < 0 else "within"
-        return "spare" if ahead <= SPARE else "full"
-
-    def _share(self) -> float:
-        return share(self.item, self.job, self.priority, self._now)
-
-    def _alone_in_schedule(self) -> bool:
-        return self._share() == 1
-
     def _lease(self) -> None:
-        end = self.item[GIVEN]
-        self._stretches.append(
-            Stretch(end - self._asked, end, self._asked, probe=suspicious(self.item))
-        )
+        end, doubtful = self.item[GIVEN], suspicious(self.item)
+        self._stretches.append(Stretch(end - self._asked, end, self._asked, probe=doubtful))
         rate = self._taken / max(1, self._now - self._leased_at)
         self._rate = (self._rate + rate) / 2
         self._taken, self._leased_at = 0, self._now
-        lead = self.item[JOB + self.job] - self._now
-        ahead = end - self._now
-        if self._asked >= self._length and not suspicious(self.item):
-            self._adapt(ahead if self._standing == "alone" else min(lead, TARGET // SPARE * ahead))
-        if self._alone_in_schedule():
-            self._standing = "alone"
-        elif self._standing in {"alone", "spare"}:
-            self._standing = "within"
-
-    def _adapt(self, lead: float) -> None:
-        """Make stretches as long as brings the end of the last one near the target."""
-        wanted = TARGET / max(lead, 1)
-        if wanted < MUCH_MORE:
-            self._length = min(self._length * max(0.5, wanted), self._length + LONGEST_STEP)
-        else:
-            self._length *= 2
-
-    def _pause(self) -> None:
-        first, last = PAUSES_ALONE if self._alone_in_schedule() else PAUSES_AMONG_OTHERS
-        longest = min(last, first * 2**self._pauses)
-        self._pauses += 1
-        self._tries = 0
-        self._pause_until = self._now + int(longest * (0.5 + self.chance() / 2))
-        if self._standing == "full":
-            self._standing = "alone" if self._alone_in_schedule() else "within"
+        self._tenancy.leased(whole=self._asked >= self._tenancy.length and not doubtful)

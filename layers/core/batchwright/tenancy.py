@@ -1,0 +1,155 @@
+"""How a worker leases of a schedule that its job shares with others: how much at a time, and on which condition.
+
+The schedule moves by what a lease takes. The job has a number of its own that moves by as much divided by its share, so
+that it runs ahead of the time when the job takes more than its share.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from batchwright.schedule import GIVEN, JOB, LENGTH, PRIORITY, SECOND, Change, Item, share
+
+# A job gets its share of the schedule so far ahead at most; stretches are made as long as brings it near TARGET.
+HORIZON = 8 * SECOND
+FULL = 2 * HORIZON
+TARGET = 4 * SECOND
+# Where less than this is given away, others leave something.
+SPARE = 2 * SECOND
+FIRST_STRETCH = 60.0
+LONGEST_STEP = 200.0
+MUCH_MORE = 2.0
+# How often a worker says how long its stretches are.
+SAYS_LENGTH = 0.25
+# The first and the longest pause before the schedule is looked at again. What other jobs leave comes and goes fast.
+PAUSES_ALONE = (2 * SECOND, 5 * SECOND)
+PAUSES_AMONG_OTHERS = (SECOND // 4, SECOND)
+MOST_TRIES = 3
+
+type Standing = Literal["alone", "behind", "within", "spare", "full"]
+"""How a job stands to its share: nobody else is there; it takes less than its share, about as much, or more, where
+others leave it; or there is no room."""
+
+ROOM = {"alone": HORIZON, "behind": FULL, "within": FULL, "spare": SPARE, "full": 0}
+
+
+@dataclass(slots=True, kw_only=True)
+class Tenancy:
+    """How one worker's job stands in a schedule, as far as the worker knows; times are milliseconds."""
+
+    job: str
+    priority: int
+    chance: Callable[[], float]
+    """A random number from 0 to 1."""
+    length: float = FIRST_STRETCH
+    """How long a stretch to ask for."""
+    item: Item = field(default_factory=dict)
+    _now: int = 0
+    _behind: bool = True
+    """Whether the schedule seemed to be idle."""
+    _standing: Standing = "alone"
+    _tries: int = 0
+    _pauses: int = 0
+
+    @property
+    def share(self) -> float:
+        """The part of the schedule that is the job's."""
+        return share(self.item, self.job, self.priority, self._now)
+
+    @property
+    def crowd(self) -> float:
+        """The part of the fleet's calls that the worker makes, about."""
+        return min(1.0, self.length / TARGET)
+
+    def ask(self, change: Change, length: float, charge: float, now: int) -> None:
+        """Put into a change what a stretch takes: ``charge`` is its length, what is owed, and what is given back."""
+        self._now = now
+        self._ask_schedule(change, length, charge)
+        self._ask_share(change, length, charge)
+        change.put[PRIORITY + self.job] = self.priority
+        if self.chance() < SAYS_LENGTH:
+            change.put[LENGTH + self.job] = round(self.length)
+
+    def give_back(self, change: Change, credit: float) -> None:
+        """Put into a change what was not needed."""
+        change.add[GIVEN] = -round(credit)
+        change.add[JOB + self.job] = -round(credit / self.share)
+
+    def hear(self, item: Item, now: int) -> None:
+        """Take in how the item stands. The workers of a job come to take stretches of one length."""
+        self.item, self._now = item, now
+        self.length = (self.length + item.get(LENGTH + self.job, self.length)) / 2
+
+    def leased(self, *, whole: bool) -> None:
+        """Take in that a stretch was leased; a ``whole`` one tells whether stretches are too long or too short."""
+        self._tries = 0
+        lead = self.item[JOB + self.job] - self._now
+        ahead = self.item[GIVEN] - self._now
+        if whole:
+            self._adapt(ahead if self._standing == "alone" else min(lead, TARGET // SPARE * ahead))
+        if self._alone:
+            self._standing = "alone"
+        elif self._standing in {"alone", "spare"}:
+            self._standing = "within"
+
+    def refused(self) -> int | None:
+        """Take in that a lease was not granted; return when to try again, ``None`` for at once."""
+        self._tries += 1
+        self._behind = self.item.get(GIVEN, 0) < self._now
+        self._standing = self._stands()
+        if self._standing != "full" and self._tries < MOST_TRIES:
+            return None
+        if self._standing == "full":
+            self._standing = "alone" if self._alone else "within"
+        self._tries = 0
+        first, last = PAUSES_ALONE if self._alone else PAUSES_AMONG_OTHERS
+        longest = min(last, first * 2**self._pauses)
+        self._pauses += 1
+        return self._now + int(longest * (0.5 + self.chance() / 2))
+
+    def turn_came(self) -> None:
+        """Take in that a call got its turn: the next pause is a short one."""
+        self._pauses = 0
+
+    @property
+    def _alone(self) -> bool:
+        return self.share == 1
+
+    def _ask_schedule(self, change: Change, length: float, charge: float) -> None:
+        now = self._now
+        if self._behind:
+            change.put[GIVEN] = now + round(max(length, charge))
+            change.within[GIVEN] = (None, now - 1)
+        else:
+            change.add[GIVEN] = round(charge)
+            change.within[GIVEN] = (now, now + ROOM[self._standing])
+
+    def _ask_share(self, change: Change, length: float, charge: float) -> None:
+        now, job = self._now, JOB + self.job
+        if self._standing == "alone":
+            change.put[job] = now + TARGET
+        elif self._standing == "spare":
+            change.put[job] = now + HORIZON
+        elif self._standing == "behind":
+            change.put[job] = now + round(max(length, charge) / self.share)
+            change.within[job] = (None, now - 1)
+        else:
+            change.add[job] = round(charge / self.share)
+            change.within[job] = (now, now + HORIZON)
+
+    def _stands(self) -> Standing:
+        lead = self.item.get(JOB + self.job, 0) - self._now
+        ahead = self.item.get(GIVEN, 0) - self._now
+        if self._alone:
+            return "alone" if ahead <= HORIZON else "full"
+        if lead <= HORIZON and ahead <= FULL:
+            return "behind" if lead < 0 else "within"
+        return "spare" if ahead <= SPARE else "full"
+
+    def _adapt(self, lead: float) -> None:
+        """Make stretches as long as brings the end of the last one near the target."""
+        wanted = TARGET / max(lead, 1)
+        if wanted < MUCH_MORE:
+            self.length = min(self.length * max(0.5, wanted), self.length + LONGEST_STEP)
+        else:
+            self.length *= 2
