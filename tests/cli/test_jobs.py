@@ -15,7 +15,7 @@ from tests.fakes import ScriptedEngine, echo, texts_of
 from tests.laptop import chat_file
 
 FACTS = {
-    "job_id", "status", "contract", "input", "counts", "usage", "cost_usd", "calls", "problems",
+    "job_id", "status", "contract", "input", "counts", "usage", "cost_usd", "calls", "cached", "problems",
     "reason", "incomplete_reason", "redrive", "results",
 }  # fmt: skip
 COUNTS = {

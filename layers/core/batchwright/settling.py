@@ -34,6 +34,13 @@ class Asked:
     """The calls that may have failed for this record's own sake."""
     usage: Usage = field(default_factory=Usage)
     completion: Completion | None = None
+    cached: bool = False
+    """Whether the completion was found in the exact cache."""
+
+    def answer_with(self, kept: Completion) -> None:
+        """Take an answer that was kept: what it took was paid for by who asked for it."""
+        self.completion = kept
+        self.cached = True
 
     def effort(self) -> Effort:
         """Return what it took so far, for the next worker if this one does not finish."""
@@ -157,8 +164,9 @@ class Settler:
             attempts=asked.calls,
             ambiguous_attempts=asked.ambiguous_calls,
             usage=asked.usage,
-            cost_usd=cost_usd(asked.model, asked.usage),
-            latency_ms=completion.latency_ms if completion else None,
+            cost_usd=cost_usd(asked.model, asked.usage) if asked.calls else 0.0,
+            cached=asked.cached,
+            latency_ms=completion.latency_ms if completion and not asked.cached else None,
             request_digest=asked.request_digest,
             idempotency_key=asked.key,
         )

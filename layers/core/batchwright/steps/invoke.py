@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from batchwright.answers import Answers
 from batchwright.asking import Asker
 from batchwright.attachments import Attachments
 from batchwright.chunk import Chunk
@@ -74,6 +75,7 @@ class Report:
     tally: Tally = field(default_factory=Tally)
     latencies_ms: list[int] = field(default_factory=list)
     seconds: float = 0.0
+    cache_faults: int = 0
 
 
 async def invoke(
@@ -131,9 +133,11 @@ class Worker:
             max_attempts=self._contract.max_attempts,
             time_left=self._time_for_a_call,
         )
+        self._answers = Answers(self._world.objects, self._world.clock, self._contract.cache)
         if self._stop_reason is None and self._open_records:
             await self._work_in_groups()
         self.report.tally = self._writer.tally
+        self.report.cache_faults = self._answers.faults
         self.report.seconds = self._world.seconds() - began
         return self._answer()
 
@@ -210,6 +214,7 @@ class Worker:
         efforts = {index: asked.effort() for index, asked in self._asking.items() if asked.calls}
         await self._writer.write(efforts=efforts, left=True)
         await self._payer.close()
+        await self._answers.close()
         with suppress(Unavailable):
             await asyncio.to_thread(self._report)
 
@@ -282,7 +287,7 @@ class Worker:
             async with self._attachments.fetched(item.record, request) as fetched:
                 if item.record.attachments:
                     asked = self._asking[item.index] = self._to_ask(item, route, fetched.told)
-                await self._asker.ask(fetched.request, route, asked, self._job.job_id)
+                await self._answer_to(fetched.request, route, asked)
         except (RecordEnds, AskAgain) as fault:
             settled = self._settler.ended(item, asked, fault, self._now())
         except JobStops as fault:
@@ -290,9 +295,18 @@ class Worker:
             raise LeftForLater from None
         else:
             settled = self._settler.succeeded(item, asked, self._now())
-        if asked.completion:
+        if asked.completion and not asked.cached:
             self.report.latencies_ms.append(asked.completion.latency_ms)
         return settled
+
+    async def _answer_to(self, request: Request, route: Route, asked: Asked) -> None:
+        """Take the answer that the same request had before, or else ask, and keep what is answered."""
+        if kept := await self._answers.find(request, asked.request_digest):
+            asked.answer_with(kept)
+            return
+        await self._asker.ask(request, route, asked, self._job.job_id)
+        if asked.completion and asked.model == route.model:  # an answer of another is none to this
+            self._answers.keep(request, asked.request_digest, asked.completion)
 
     def _to_ask(self, item: Item, route: Route, request: Request) -> Asked:
         contract = self._job.contract_digest or ""
