@@ -1,0 +1,97 @@
+"""How well a limit was used, read from the model host's ledger."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+MINUTE = 60.0
+OK, THROTTLED = 200, 429
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """So much a minute, which may be another from some moment on.
+
+    It is counted as it flows, in both of the host's models of a limit: a whole window may be spent at its beginning, but
+    who spreads it evenly uses it as well. The second's worth of requests with which a bucket begins is not counted.
+    """
+
+    per_minute: float
+    stock: float = 0.0
+    """What there is at the beginning besides."""
+    change: tuple[float, float] | None = None
+    """After how many seconds it is how much a minute."""
+
+    def allowed(self, start: float, end: float) -> float:
+        """Return what may be used between two moments, in seconds since the beginning.
+
+        >>> Limit(per_minute=60, stock=5, change=(10, 30)).allowed(0, 20)
+        20.0
+        """
+        return self._until(end) - (self._until(start) if start > 0 else 0)
+
+    def seconds_for(self, amount: float) -> float:
+        """Return how long it takes to use an amount.
+
+        >>> Limit(per_minute=60, stock=5, change=(10, 30)).seconds_for(20)
+        20.0
+        """
+        amount = max(0.0, amount - self.stock)
+        second, slower = self.change or (float("inf"), self.per_minute)
+        at_first = min(amount, self.per_minute * second / MINUTE)
+        return MINUTE * (at_first / self.per_minute + (amount - at_first) / slower)
+
+    def _until(self, moment: float) -> float:
+        second, slower = self.change or (moment, self.per_minute)
+        before, after = min(moment, second), max(0.0, moment - second)
+        return self.stock + (before * self.per_minute + after * slower) / MINUTE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """One client's run."""
+
+    failed: int
+    time_to_ideal: float
+    throttled: float
+    """Refused calls for each that was answered."""
+    used: float
+    """What was used while there was work, of what was allowed; 1 where a window was spent ahead of its time."""
+    calls: int
+
+
+def score(
+    calls: Sequence[dict[str, Any]],
+    limit: Limit,
+    *,
+    tokens: bool,
+    began: float,
+    seconds: float,
+    ideal: float,
+    failed: int,
+    since: float = 0.0,
+) -> Score:
+    """Read a ledger.
+
+    ``tokens`` says that the limit is one of tokens, ``seconds`` how long it all took. Work remained until the last
+    prompt was taken: what came after is waiting for answers, or for nothing.
+    """
+    taken = [call for call in calls if call["status"] == OK]
+    throttled = sum(call["status"] == THROTTLED for call in calls)
+    moments = [call["at"] - began for call in taken]
+    last = max(moments, default=0.0)
+    counted = sum(
+        _amount(call, tokens=tokens) for call, at in zip(taken, moments, strict=True) if at >= since
+    )
+    allowed = limit.allowed(since, last)
+    return Score(
+        failed=failed,
+        time_to_ideal=seconds / ideal,
+        throttled=throttled / max(1, len(taken)),
+        used=min(1.0, counted / allowed) if allowed > 0 else 0.0,
+        calls=len(calls),
+    )
+
+
+def _amount(call: dict[str, Any], *, tokens: bool) -> int:
+    return int(call["input_tokens"] + call["output_tokens"]) if tokens else 1

@@ -1,0 +1,245 @@
+"""A limit shared by workers that know nothing of each other: how much of it is used, and how many calls are wasted.
+
+The model host keeps the limit and a ledger. For each scenario our workers and the peers ask the same prompts, one
+client after the other. BENCH_LONG=1 runs all scenarios, and the slower peers (about an hour); without it the first ones and
+boto3. The ledgers are kept in ``.local/bench``, for ``tests/bench/plot.py``.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+from tests.bench.clients.errand import TOKENS, Errand
+from tests.bench.crew import Client, send
+from tests.bench.figure import Figure, at_least, at_most, untargeted
+from tests.bench.score import OK, Limit, Score, score
+from tests.emulator.host.behaviour import LimitModel
+from tests.emulator.host.running import RunningHost, running
+from tests.emulator.stack import LOCAL
+from tests.fakes import MODEL
+
+KEPT = LOCAL / "bench"
+LATENCY = 0.2
+# Who needs longer than this many times the ideal has not got it done.
+PATIENCE = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """A limit, and who runs into it."""
+
+    name: str
+    workers: int
+    in_flight: int
+    prompts: int
+    limit: Limit
+    limit_model: LimitModel
+    tokens: bool = False
+    max_tokens: int = TOKENS
+    told: bool = True
+    """Whether clients that take a limit are told it."""
+    since: float = 0.0
+    """The second from which on the limit must be used: before, it is learnt."""
+    used: float = 0.0
+    throttled: float = 0.005
+    long: bool = False
+
+    @property
+    def ideal(self) -> float:
+        """The seconds that all prompts take where each call is made as soon as the limit has room for it."""
+        amount = self.prompts * (2 * TOKENS if self.tokens else 1)
+        return self.limit.seconds_for(amount) + LATENCY
+
+    @property
+    def behaviour(self) -> dict[str, Any]:
+        """What the host is told."""
+        kind = "tpm" if self.tokens else "rpm"
+        limits = {"rpm": None, "tpm": None, kind: int(self.limit.per_minute)}
+        return {**limits, "limit_model": self.limit_model}
+
+
+def by_tokens(max_tokens: int, *, long: bool) -> Scenario:
+    """Tokens bind, and a call reserves ``max_tokens`` where it uses 64: room for 1,200 calls a minute."""
+    whole = 1200 * 2.0 * TOKENS
+    return Scenario(
+        name=f"tokens_{max_tokens}",
+        workers=8,
+        in_flight=16,
+        prompts=3000,
+        limit=Limit(per_minute=whole, stock=whole),
+        limit_model="bucket",
+        tokens=True,
+        max_tokens=max_tokens,
+        used=0.9,
+        long=long,
+    )
+
+
+SCENARIOS = (
+    Scenario(
+        name="bucket",
+        workers=8,
+        in_flight=16,
+        prompts=1500,
+        limit=Limit(per_minute=3000),
+        limit_model="bucket",
+        used=0.98,
+    ),
+    Scenario(
+        name="window",
+        workers=8,
+        in_flight=16,
+        prompts=4500,
+        limit=Limit(per_minute=3000),
+        limit_model="window",
+        used=0.98,
+    ),
+    Scenario(
+        name="many",
+        workers=24,
+        in_flight=8,
+        prompts=480,
+        limit=Limit(per_minute=600),
+        limit_model="bucket",
+        used=0.96,
+    ),
+    by_tokens(2048, long=False),
+    by_tokens(512, long=True),
+    by_tokens(64, long=True),
+    Scenario(
+        name="unknown",
+        workers=8,
+        in_flight=16,
+        prompts=3600,
+        limit=Limit(per_minute=1200),
+        limit_model="bucket",
+        told=False,
+        since=120,
+        used=0.9,
+        throttled=0.03,
+        long=True,
+    ),
+    Scenario(
+        name="halved",
+        workers=8,
+        in_flight=16,
+        prompts=6000,
+        limit=Limit(per_minute=3000, change=(60, 1500)),
+        limit_model="bucket",
+        since=120,
+        used=0.9,
+        throttled=0.03,
+        long=True,
+    ),
+)
+CLIENTS = (
+    Client(name="batchwright", program="ours", ours=True),
+    Client(name="boto3_standard", program="boto3_threads", mode="standard"),
+    Client(name="boto3_adaptive", program="boto3_threads", mode="adaptive"),
+)
+SLOW_CLIENTS = (Client(name="litellm", program="litellm_bedrock"),)
+
+
+def figures() -> Iterator[Figure]:
+    long = bool(os.environ.get("BENCH_LONG"))
+    clients = (*CLIENTS, *SLOW_CLIENTS) if long else CLIENTS
+    with running("echo") as host:
+        for scenario in SCENARIOS:
+            if long or not scenario.long:
+                for client in clients:
+                    yield from told(scenario, client, run(scenario, client, host))
+
+
+def told(scenario: Scenario, client: Client, scored: Score) -> Iterator[Figure]:
+    """Hold ours against the targets; a peer's have none."""
+    name = f"throttle.{scenario.name}.{client.name}"
+    failed, used = float(scored.failed), round(scored.used, 4)
+    throttled, longer = round(scored.throttled, 4), round(scored.time_to_ideal, 3)
+    lost = f"of {scenario.prompts} prompts failed"
+    if client.ours:
+        yield at_most(f"{name}.failed", failed, 0, lost)
+        yield at_least(f"{name}.used", used, scenario.used, "of the limit")
+        yield at_most(f"{name}.throttled", throttled, scenario.throttled, "a call answered")
+    else:
+        yield untargeted(f"{name}.failed", failed, lost)
+        yield untargeted(f"{name}.used", used, "of the limit")
+        yield untargeted(f"{name}.throttled", throttled, "a call answered")
+    if not scored.failed:
+        yield untargeted(f"{name}.time", longer, f"of the ideal {scenario.ideal:.1f} s")
+
+
+def run(scenario: Scenario, client: Client, host: RunningHost) -> Score:
+    """Let one client ask all prompts of a scenario."""
+    host.reset()
+    host.behave(latency_ms=LATENCY * 1000)
+    begun: list[float] = []
+    timers: list[Timer] = []
+
+    def begin() -> None:
+        host.behave(**scenario.behaviour)
+        begun.append(time.time())
+        if scenario.limit.change is not None:
+            second, per_minute = scenario.limit.change
+            timers.append(Timer(second, host.behave, kwargs={"rpm": int(per_minute)}))
+            timers[0].start()
+
+    try:
+        patience = PATIENCE * scenario.ideal
+        reports = send(client, errands(scenario, client, host), begin=begin, patience=patience)
+        ended = time.time()
+    finally:
+        for timer in timers:
+            timer.cancel()
+    calls = host.calls()
+    # Who was not done in time says nothing; what its prompts came to, the ledger knows.
+    answered = (
+        sum(report["answered"] for report in reports if report)
+        if all(reports)
+        else sum(call["status"] == OK for call in calls)
+    )
+    keep(calls, begun[0], KEPT / f"{scenario.name}.{client.name}.jsonl")
+    return score(
+        calls,
+        scenario.limit,
+        tokens=scenario.tokens,
+        began=begun[0],
+        seconds=ended - begun[0],
+        ideal=scenario.ideal,
+        failed=scenario.prompts - answered,
+        since=scenario.since,
+    )
+
+
+def errands(scenario: Scenario, client: Client, host: RunningHost) -> Sequence[Errand]:
+    """Deal the prompts out."""
+    shares = [scenario.prompts * worker // scenario.workers for worker in range(scenario.workers)]
+    per_minute = int(scenario.limit.per_minute) if scenario.told else None
+    return [
+        Errand(
+            endpoint=host.url,
+            model=MODEL,
+            first=first,
+            count=after - first,
+            in_flight=scenario.in_flight,
+            max_tokens=scenario.max_tokens,
+            mode=client.mode,
+            rpm=None if scenario.tokens else per_minute,
+            tpm=per_minute if scenario.tokens else None,
+        )
+        for first, after in pairwise([*shares, scenario.prompts])
+    ]
+
+
+def keep(calls: Sequence[dict[str, Any]], began: float, file: Path) -> None:
+    """Write down when each call came, in seconds since the beginning, and what became of it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    moments = sorted((call["at"] - began, call["status"]) for call in calls)
+    file.write_text(
+        "".join(json.dumps({"at": round(at, 3), "status": status}) + "\n" for at, status in moments)
+    )
