@@ -9,7 +9,7 @@ from tests.bench.figure import Figure
 
 HERE = Path(__file__).parent
 # What benches share.
-NO_BENCH = {"__main__", "figure", "disk", "crew", "peers", "score"}
+NO_BENCH = {"__main__", "figure", "disk", "crew", "ministack", "peers", "plot", "score"}
 
 
 def main(names: list[str]) -> int:

@@ -25,6 +25,8 @@ class Client:
     ours: bool = False
     shares: bool = False
     """Whether its workers share a table."""
+    needs_limit: bool = False
+    """Whether it can do nothing without knowing the limit."""
 
 
 class ClientFailed(Exception):
@@ -32,14 +34,20 @@ class ClientFailed(Exception):
 
 
 def send(
-    client: Client, errands: Sequence[Errand], *, begin: Callable[[], None], patience: float
+    client: Client,
+    errands: Sequence[Errand],
+    environment: Mapping[str, str],
+    *,
+    begin: Callable[[], None],
+    patience: float,
 ) -> list[dict[str, int] | None]:
     """Start a worker for each errand, call ``begin`` when all are ready, let them go, and return their reports.
 
-    One that does not end within ``patience`` seconds is ended, and reports nothing.
+    ``environment`` leads to the model host, and to a table. A worker that does not end within ``patience`` seconds is
+    ended, and reports nothing.
     """
     with ExitStack() as stack:
-        workers = [stack.enter_context(_worker(client, errand)) for errand in errands]
+        workers = [stack.enter_context(_worker(client, errand, environment)) for errand in errands]
         for worker in workers:
             _await_ready(worker, client)
         begin()
@@ -52,13 +60,15 @@ def send(
 
 
 @contextmanager
-def _worker(client: Client, errand: Errand) -> Iterator["subprocess.Popen[str]"]:
+def _worker(
+    client: Client, errand: Errand, environment: Mapping[str, str]
+) -> Iterator["subprocess.Popen[str]"]:
     python = sys.executable if client.ours else peers.python()
     command = [python, "-m", f"tests.bench.clients.{client.program}", errand.told()]
     with subprocess.Popen(  # noqa: S603 - a program of ours
         command,
         cwd=ROOT,
-        env=_environment(client),
+        env={**_environment(client), **environment},
         text=True,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -12,11 +12,13 @@ OK, THROTTLED = 200, 429
 class Limit:
     """So much a minute, which may be another from some moment on.
 
-    It is counted as it flows, in both of the host's models of a limit: a whole window may be spent at its beginning, but
-    who spreads it evenly uses it as well. The second's worth of requests with which a bucket begins is not counted.
+    It is counted as it flows, in both of the host's models of a limit: a whole window may be spent at its beginning,
+    but who spreads it evenly uses it as well. The second's worth of requests with which a bucket begins is not counted.
     """
 
     per_minute: float
+    tokens: bool = False
+    """Whether it is one of tokens, and not of requests."""
     stock: float = 0.0
     """What there is at the beginning besides."""
     change: tuple[float, float] | None = None
@@ -64,7 +66,6 @@ def score(
     calls: Sequence[dict[str, Any]],
     limit: Limit,
     *,
-    tokens: bool,
     began: float,
     seconds: float,
     ideal: float,
@@ -73,15 +74,15 @@ def score(
 ) -> Score:
     """Read a ledger.
 
-    ``tokens`` says that the limit is one of tokens, ``seconds`` how long it all took. Work remained until the last
-    prompt was taken: what came after is waiting for answers, or for nothing.
+    ``seconds`` is how long it all took, ``since`` from which second on the limit is to be used. Work remained until the
+    last prompt was taken: what came after is waiting for answers, or for nothing.
     """
     taken = [call for call in calls if call["status"] == OK]
     throttled = sum(call["status"] == THROTTLED for call in calls)
     moments = [call["at"] - began for call in taken]
     last = max(moments, default=0.0)
     counted = sum(
-        _amount(call, tokens=tokens) for call, at in zip(taken, moments, strict=True) if at >= since
+        _amount(call, limit) for call, at in zip(taken, moments, strict=True) if at >= since
     )
     allowed = limit.allowed(since, last)
     return Score(
@@ -93,5 +94,5 @@ def score(
     )
 
 
-def _amount(call: dict[str, Any], *, tokens: bool) -> int:
-    return int(call["input_tokens"] + call["output_tokens"]) if tokens else 1
+def _amount(call: dict[str, Any], limit: Limit) -> int:
+    return int(call["input_tokens"] + call["output_tokens"]) if limit.tokens else 1

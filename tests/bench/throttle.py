@@ -1,14 +1,14 @@
 """A limit shared by workers that know nothing of each other: how much of it is used, and how many calls are wasted.
 
 The model host keeps the limit and a ledger. For each scenario our workers and the peers ask the same prompts, one
-client after the other. BENCH_LONG=1 runs all scenarios, and the slower peers (about an hour); without it the first ones and
-boto3. The ledgers are kept in ``.local/bench``, for ``tests/bench/plot.py``.
+client after the other; without BENCH_LONG=1 only the first scenarios and boto3. The ledgers are kept in ``.local/bench``, for ``tests/bench/plot.py``.
 """
 
 import json
 import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -18,10 +18,12 @@ from typing import Any
 from tests.bench.clients.errand import TOKENS, Errand
 from tests.bench.crew import Client, send
 from tests.bench.figure import Figure, at_least, at_most, untargeted
+from tests.bench.ministack import ministack
 from tests.bench.score import OK, Limit, Score, score
 from tests.emulator.host.behaviour import LimitModel
 from tests.emulator.host.running import RunningHost, running
 from tests.emulator.stack import LOCAL
+from tests.emulator.surroundings import CREDENTIALS
 from tests.fakes import MODEL
 
 KEPT = LOCAL / "bench"
@@ -40,7 +42,6 @@ class Scenario:
     prompts: int
     limit: Limit
     limit_model: LimitModel
-    tokens: bool = False
     max_tokens: int = TOKENS
     told: bool = True
     """Whether clients that take a limit are told it."""
@@ -53,13 +54,13 @@ class Scenario:
     @property
     def ideal(self) -> float:
         """The seconds that all prompts take where each call is made as soon as the limit has room for it."""
-        amount = self.prompts * (2 * TOKENS if self.tokens else 1)
+        amount = self.prompts * (2 * TOKENS if self.limit.tokens else 1)
         return self.limit.seconds_for(amount) + LATENCY
 
     @property
     def behaviour(self) -> dict[str, Any]:
         """What the host is told."""
-        kind = "tpm" if self.tokens else "rpm"
+        kind = "tpm" if self.limit.tokens else "rpm"
         limits = {"rpm": None, "tpm": None, kind: int(self.limit.per_minute)}
         return {**limits, "limit_model": self.limit_model}
 
@@ -72,9 +73,8 @@ def by_tokens(max_tokens: int, *, long: bool) -> Scenario:
         workers=8,
         in_flight=16,
         prompts=3000,
-        limit=Limit(per_minute=whole, stock=whole),
+        limit=Limit(per_minute=whole, stock=whole, tokens=True),
         limit_model="bucket",
-        tokens=True,
         max_tokens=max_tokens,
         used=0.9,
         long=long,
@@ -143,7 +143,10 @@ CLIENTS = (
     Client(name="boto3_standard", program="boto3_threads", mode="standard"),
     Client(name="boto3_adaptive", program="boto3_threads", mode="adaptive"),
 )
-SLOW_CLIENTS = (Client(name="litellm", program="litellm_bedrock"),)
+SLOW_CLIENTS = (
+    Client(name="litellm", program="litellm_bedrock"),
+    Client(name="zae_limiter", program="zae", mode="standard", shares=True, needs_limit=True),
+)
 
 
 def figures() -> Iterator[Figure]:
@@ -153,6 +156,8 @@ def figures() -> Iterator[Figure]:
         for scenario in SCENARIOS:
             if long or not scenario.long:
                 for client in clients:
+                    if client.needs_limit and not scenario.told:
+                        continue
                     yield from told(scenario, client, run(scenario, client, host))
 
 
@@ -191,8 +196,10 @@ def run(scenario: Scenario, client: Client, host: RunningHost) -> Score:
 
     try:
         patience = PATIENCE * scenario.ideal
-        reports = send(client, errands(scenario, client, host), begin=begin, patience=patience)
-        ended = time.time()
+        with leading_to(host, client) as environment:
+            wanted = errands(scenario, client)
+            reports = send(client, wanted, environment, begin=begin, patience=patience)
+            ended = time.time()
     finally:
         for timer in timers:
             timer.cancel()
@@ -207,7 +214,6 @@ def run(scenario: Scenario, client: Client, host: RunningHost) -> Score:
     return score(
         calls,
         scenario.limit,
-        tokens=scenario.tokens,
         began=begun[0],
         seconds=ended - begun[0],
         ideal=scenario.ideal,
@@ -216,21 +222,31 @@ def run(scenario: Scenario, client: Client, host: RunningHost) -> Score:
     )
 
 
-def errands(scenario: Scenario, client: Client, host: RunningHost) -> Sequence[Errand]:
+@contextmanager
+def leading_to(host: RunningHost, client: Client) -> Iterator[dict[str, str]]:
+    """Give the environment that leads to the host, and for those who share one to a table that nobody used before."""
+    environment = {**CREDENTIALS, "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": host.url}
+    if not client.shares:
+        yield environment
+        return
+    with ministack(host.url) as url:
+        yield {**environment, "AWS_ENDPOINT_URL": url}
+
+
+def errands(scenario: Scenario, client: Client) -> Sequence[Errand]:
     """Deal the prompts out."""
     shares = [scenario.prompts * worker // scenario.workers for worker in range(scenario.workers)]
     per_minute = int(scenario.limit.per_minute) if scenario.told else None
     return [
         Errand(
-            endpoint=host.url,
             model=MODEL,
             first=first,
             count=after - first,
             in_flight=scenario.in_flight,
             max_tokens=scenario.max_tokens,
             mode=client.mode,
-            rpm=None if scenario.tokens else per_minute,
-            tpm=per_minute if scenario.tokens else None,
+            rpm=None if scenario.limit.tokens else per_minute,
+            tpm=per_minute if scenario.limit.tokens else None,
         )
         for first, after in pairwise([*shares, scenario.prompts])
     ]

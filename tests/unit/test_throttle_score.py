@@ -10,7 +10,7 @@ def call(at: float, status: int = 200, tokens: int = 0) -> dict[str, Any]:
 
 
 def scored(calls: list[dict[str, Any]], limit: Limit, **more: Any) -> Score:
-    given = {"tokens": False, "seconds": 60.0, "ideal": 50.0, "failed": 0} | more
+    given = {"seconds": 60.0, "ideal": 50.0, "failed": 0} | more
     return score(calls, limit, began=1000, **given)
 
 
@@ -47,7 +47,7 @@ def test_only_what_is_used_after_the_learning_is_held_against_the_limit() -> Non
 
 
 def test_tokens_are_held_against_a_limit_of_tokens() -> None:
-    told = scored([call(30, tokens=25), call(60, tokens=25)], Limit(per_minute=200), tokens=True)
+    told = scored([call(30, tokens=25), call(60, tokens=25)], Limit(per_minute=200, tokens=True))
 
     assert told.used == 0.5
 

@@ -2,33 +2,48 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.bench.clients.errand import KEY, REGION, Errand, carry_out
+from tests.bench.clients.errand import Errand, carry_out
 
 
-def prepare(errand: Errand) -> Callable[[], dict[str, int]]:
-    retries = {"mode": errand.mode}
-    bedrock = boto3.client(
-        "bedrock-runtime",
-        endpoint_url=errand.endpoint,
-        region_name=REGION,
-        aws_access_key_id=KEY,
-        aws_secret_access_key=KEY,
-        config=Config(retries=retries, max_pool_connections=errand.in_flight),  # type: ignore[arg-type] - the stubs' literals
-    )
+class Unanswered(Exception):
+    """boto3 gave up."""
 
-    def answered(text: str) -> bool:
+
+def opened(errand: Errand) -> Callable[[str], int]:
+    """Open a client; return what asks a prompt, and returns the tokens that it used."""
+    settings: Any = {
+        "retries": {"mode": errand.mode},
+        "max_pool_connections": errand.in_flight,
+    }
+    bedrock = boto3.client("bedrock-runtime", config=Config(**settings))
+
+    def ask(text: str) -> int:
         try:
-            bedrock.converse(
+            answer = bedrock.converse(
                 modelId=errand.model,
                 messages=[{"role": "user", "content": [{"text": text}]}],
                 inferenceConfig={"maxTokens": errand.max_tokens},
             )
         except (BotoCoreError, ClientError):
+            raise Unanswered from None
+        return int(answer["usage"]["totalTokens"])
+
+    return ask
+
+
+def prepare(errand: Errand) -> Callable[[], dict[str, int]]:
+    ask = opened(errand)
+
+    def answered(text: str) -> bool:
+        try:
+            ask(text)
+        except Unanswered:
             return False
         return True
 

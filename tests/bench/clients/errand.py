@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 REGION = "us-east-1"
-KEY = "test"
 # Four characters are a token of the model host's echo: so much goes in, and as much comes out.
 TOKENS = 64
 
@@ -19,8 +18,6 @@ TOKENS = 64
 class Errand:
     """Prompts to ask, so many at once."""
 
-    endpoint: str
-    """The model host."""
     model: str
     first: int
     count: int
@@ -31,8 +28,6 @@ class Errand:
     rpm: int | None = None
     """The limit, where the client is told."""
     tpm: int | None = None
-    table: str = ""
-    """An endpoint of DynamoDB, for clients that share something."""
 
     def texts(self) -> list[str]:
         """Return the prompts."""
@@ -53,7 +48,7 @@ def text_of(number: int) -> str:
 
 
 def carry_out(prepare: Callable[[Errand], Callable[[], dict[str, int]]]) -> None:
-    """Run a client: ``prepare`` opens what it needs and returns what asks."""
+    """Run a client: ``prepare`` opens what it needs and returns what asks. Its environment leads to the host."""
     ask_all = prepare(Errand(**json.loads(sys.argv[1])))
     print("ready", flush=True)  # noqa: T201 - told to the parent
     sys.stdin.readline()

@@ -1,12 +1,13 @@
 """LiteLLM in threads, with three retries of its own (docs.litellm.ai/docs/completion/reliable_completions)."""
 
 import logging
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import litellm
 
-from tests.bench.clients.errand import KEY, REGION, Errand, carry_out
+from tests.bench.clients.errand import Errand, carry_out
 
 RETRIES = 3
 
@@ -22,10 +23,7 @@ def prepare(errand: Errand) -> Callable[[], dict[str, int]]:
                 messages=[{"role": "user", "content": text}],
                 max_tokens=errand.max_tokens,
                 num_retries=RETRIES,
-                aws_bedrock_runtime_endpoint=errand.endpoint,
-                aws_region_name=REGION,
-                aws_access_key_id=KEY,
-                aws_secret_access_key=KEY,
+                aws_bedrock_runtime_endpoint=os.environ["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"],
             )
         except Exception:  # noqa: BLE001 - whatever it raises, this prompt was not answered
             return False
