@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from tests.bench import peers
-from tests.bench.clients.errand import Errand
+from tests.bench.clients.errand import Errand, Report
 from tests.emulator.stack import ROOT
 
 
@@ -40,7 +40,7 @@ def send(
     *,
     begin: Callable[[], None],
     patience: float,
-) -> list[dict[str, int] | None]:
+) -> list[Report | None]:
     """Start a worker for each errand, call ``begin`` when all are ready, let them go, and return their reports.
 
     ``environment`` leads to the model host, and to a table. A worker that does not end within ``patience`` seconds is
@@ -101,9 +101,9 @@ def _await_ready(worker: "subprocess.Popen[str]", client: Client) -> None:
     raise ClientFailed(f"{client.name} ended before it was ready")
 
 
-def _report(worker: "subprocess.Popen[str]", patience: float) -> dict[str, int] | None:
+def _report(worker: "subprocess.Popen[str]", patience: float) -> Report | None:
     with contextlib.suppress(subprocess.TimeoutExpired):
         said, _ = worker.communicate(timeout=patience)
-        report: dict[str, int] = json.loads(said.splitlines()[-1])
+        report: Report = json.loads(said.splitlines()[-1])
         return report
     return None

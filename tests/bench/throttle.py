@@ -1,7 +1,8 @@
 """A limit shared by workers that know nothing of each other: how much of it is used, and how many calls are wasted.
 
 The model host keeps the limit and a ledger. For each scenario our workers and the peers ask the same prompts, one
-client after the other; without BENCH_LONG=1 only the first scenarios and boto3. The ledgers are kept in ``.local/bench``, for ``tests/bench/plot.py``.
+client after the other; without BENCH_LONG=1 only the first scenarios and boto3. The ledgers are kept in
+``.local/bench``, for ``tests/bench/plot.py``.
 """
 
 import json
@@ -206,7 +207,7 @@ def run(scenario: Scenario, client: Client, host: RunningHost) -> Score:
     calls = host.calls()
     # Who was not done in time says nothing; what its prompts came to, the ledger knows.
     answered = (
-        sum(report["answered"] for report in reports if report)
+        sum(int(report["answered"]) for report in reports if report)
         if all(reports)
         else sum(call["status"] == OK for call in calls)
     )

@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.bench.clients.errand import Errand, carry_out
+from tests.bench.clients.errand import Errand, Report, carry_out
 
 
 class Unanswered(Exception):
@@ -37,7 +37,7 @@ def opened(errand: Errand) -> Callable[[str], int]:
     return ask
 
 
-def prepare(errand: Errand) -> Callable[[], dict[str, int]]:
+def prepare(errand: Errand) -> Callable[[], Report]:
     ask = opened(errand)
 
     def answered(text: str) -> bool:
@@ -47,7 +47,7 @@ def prepare(errand: Errand) -> Callable[[], dict[str, int]]:
             return False
         return True
 
-    def ask_all() -> dict[str, int]:
+    def ask_all() -> Report:
         with ThreadPoolExecutor(errand.in_flight) as pool:
             return {"answered": sum(pool.map(answered, errand.texts()))}
 

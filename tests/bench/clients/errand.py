@@ -14,6 +14,9 @@ REGION = "us-east-1"
 TOKENS = 64
 
 
+type Report = dict[str, float]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Errand:
     """Prompts to ask, so many at once."""
@@ -28,6 +31,8 @@ class Errand:
     rpm: int | None = None
     """The limit, where the client is told."""
     tpm: int | None = None
+    folder: str = ""
+    """Where its input lies, for a client that reads one."""
 
     def texts(self) -> list[str]:
         """Return the prompts."""
@@ -47,7 +52,7 @@ def text_of(number: int) -> str:
     return f"{number:06d} ".ljust(4 * TOKENS, "x")
 
 
-def carry_out(prepare: Callable[[Errand], Callable[[], dict[str, int]]]) -> None:
+def carry_out(prepare: Callable[[Errand], Callable[[], Report]]) -> None:
     """Run a client: ``prepare`` opens what it needs and returns what asks. Its environment leads to the host."""
     ask_all = prepare(Errand(**json.loads(sys.argv[1])))
     print("ready", flush=True)  # noqa: T201 - told to the parent

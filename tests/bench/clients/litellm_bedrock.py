@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import litellm
 
-from tests.bench.clients.errand import Errand, carry_out
+from tests.bench.clients.errand import Errand, Report, carry_out
 
 RETRIES = 3
 
 
-def prepare(errand: Errand) -> Callable[[], dict[str, int]]:
+def prepare(errand: Errand) -> Callable[[], Report]:
     litellm.suppress_debug_info = True
     logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)
 
@@ -29,7 +29,7 @@ def prepare(errand: Errand) -> Callable[[], dict[str, int]]:
             return False
         return True
 
-    def ask_all() -> dict[str, int]:
+    def ask_all() -> Report:
         with ThreadPoolExecutor(errand.in_flight) as pool:
             return {"answered": sum(pool.map(answered, errand.texts()))}
 

@@ -12,55 +12,65 @@ from batchwright.aws.worlds.invoke import world
 from batchwright.chunk import Chunk
 from batchwright.outcome import Ending
 from batchwright.steps.invoke import World, invoke
-from tests.bench.clients.errand import Errand, carry_out
+from tests.bench.clients.errand import Errand, Report, carry_out
 from tests.fakes import StoppedClock
 from tests.laptop import Laptop, converse_line, jsonl
 
 LAMBDA_SECONDS = 900
 
 
-def prepare(errand: Errand) -> Callable[[], dict[str, int]]:
+def prepare(errand: Errand) -> Callable[[], Report]:
+    laptop = Laptop(
+        models=(errand.model,),
+        chunk_records=errand.count,
+        clock=StoppedClock(datetime.now(UTC)),  # the worker's is real: the job must be of today
+    )
+    job_id = laptop.drop(jsonl(lines(errand)))
+    laptop.plan(job_id)
+    (chunk,) = laptop.chunks(job_id)
+    warm(errand)
+
+    def around(real: World) -> World:
+        return replace(real, objects=laptop.objects, jobs=laptop.jobs, budgets=laptop.budgets)
+
+    def ask_all() -> Report:
+        asyncio.run(settle(chunk, around, in_flight=errand.in_flight))
+        return {"answered": laptop.jobs.progress(job_id).counts[Ending.SUCCEEDED]}
+
+    return ask_all
+
+
+def lines(errand: Errand) -> list[dict[str, Any]]:
+    """Return the prompts as a Converse batch file has them."""
+    limit = {"maxTokens": errand.max_tokens}
+    return [
+        converse_line(str(number), text, inferenceConfig=limit)
+        for number, text in enumerate(errand.texts())
+    ]
+
+
+def warm(errand: Errand) -> None:
+    """Read the settings and make boto3's clients, as a Lambda has them after its first event."""
     os.environ |= {
         "BUCKET": "box",
         "JOBS_TABLE": "jobs",
         "MODEL_ARNS": f"arn:aws:bedrock:*:*:inference-profile/{errand.model}",
         "IN_FLIGHT": str(errand.in_flight),
     }
-    laptop = Laptop(
-        models=(errand.model,),
-        chunk_records=errand.count,
-        clock=StoppedClock(datetime.now(UTC)),  # the worker's is real: the job must be of today
-    )
-    limit = {"maxTokens": errand.max_tokens}
-    lines = [
-        converse_line(str(number), text, inferenceConfig=limit)
-        for number, text in enumerate(errand.texts())
-    ]
-    job_id = laptop.drop(jsonl(lines))
-    laptop.plan(job_id)
-    (chunk,) = laptop.chunks(job_id)
-    asyncio.run(_warm())
 
-    def ask_all() -> dict[str, int]:
-        asyncio.run(settle(chunk, laptop, in_flight=errand.in_flight))
-        return {"answered": laptop.jobs.progress(job_id).counts[Ending.SUCCEEDED]}
+    async def open_and_close() -> None:
+        async with world():
+            pass
 
-    return ask_all
+    asyncio.run(open_and_close())
 
 
-async def _warm() -> None:
-    """Make the clients of boto3, as a Lambda has them after its first event."""
-    async with world():
-        pass
-
-
-async def settle(chunk: Chunk, laptop: Laptop, *, in_flight: int) -> None:
-    """Invoke the worker as the workflow does, and wait where it says so."""
+async def settle(chunk: Chunk, around: Callable[[World], World], *, in_flight: int) -> None:
+    """Invoke the worker as the workflow does, and wait where it says so; ``around`` changes its world."""
     state = ""
     while state not in {"done", "stopped"}:
         async with world() as real:
-            around = replace(real, objects=laptop.objects, jobs=laptop.jobs, budgets=laptop.budgets)
-            answer = await _invoke(chunk, around, in_flight)
+            answer = await _invoke(chunk, around(real), in_flight)
         state = answer["state"]
         await asyncio.sleep(answer.get("seconds", 0))
 

@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from zae_limiter import Limit, RateLimitExceeded, SyncRateLimiter, SyncRepository
 
 from tests.bench.clients.boto3_threads import Unanswered, opened
-from tests.bench.clients.errand import REGION, TOKENS, Errand, carry_out
+from tests.bench.clients.errand import REGION, TOKENS, Errand, Report, carry_out
 
 
-def prepare(errand: Errand) -> Callable[[], dict[str, int]]:
+def prepare(errand: Errand) -> Callable[[], Report]:
     repository = SyncRepository("limits", REGION, _skip_deprecation_warning=True)
     repository.create_table()
     limiter = SyncRateLimiter(repository=repository)
@@ -39,7 +39,7 @@ def prepare(errand: Errand) -> Callable[[], dict[str, int]]:
             except Unanswered:
                 return False
 
-    def ask_all() -> dict[str, int]:
+    def ask_all() -> Report:
         with ThreadPoolExecutor(errand.in_flight) as pool:
             return {"answered": sum(pool.map(answered, errand.texts()))}
 
