@@ -9,7 +9,17 @@ from tests.bench.figure import Figure
 
 HERE = Path(__file__).parent
 # What benches share.
-NO_BENCH = {"__main__", "figure", "disk", "crew", "ministack", "peers", "plot", "score"}
+NO_BENCH = {
+    "__main__",
+    "crew",
+    "disk",
+    "figure",
+    "ministack",
+    "peers",
+    "plot",
+    "plumbing",
+    "score",
+}
 
 
 def main(names: list[str]) -> int:

@@ -180,8 +180,8 @@ def told(scenario: Scenario, client: Client, scored: Score) -> Iterator[Figure]:
         yield untargeted(f"{name}.time", longer, f"of the ideal {scenario.ideal:.1f} s")
 
 
-def run(scenario: Scenario, client: Client, host: RunningHost) -> Score:
-    """Let one client ask all prompts of a scenario."""
+def run(scenario: Scenario, client: Client, host: RunningHost, *, kept: Path = KEPT) -> Score:
+    """Let one client ask all prompts of a scenario, and keep the ledger."""
     host.reset()
     host.behave(latency_ms=LATENCY * 1000)
     begun: list[float] = []
@@ -211,7 +211,7 @@ def run(scenario: Scenario, client: Client, host: RunningHost) -> Score:
         if all(reports)
         else sum(call["status"] == OK for call in calls)
     )
-    keep(calls, begun[0], KEPT / f"{scenario.name}.{client.name}.jsonl")
+    keep(calls, begun[0], kept / f"{scenario.name}.{client.name}.jsonl")
     return score(
         calls,
         scenario.limit,

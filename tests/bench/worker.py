@@ -1,4 +1,4 @@
-"""One worker: how near to the ideal it comes, what it costs in CPU and memory, and what AWS's own services cost with it.
+"""One worker: how near to the ideal it comes, what CPU and memory it needs, and what AWS charges besides the model.
 
 Calls are answered by the model host in a process of its own; the worker runs in a fresh interpreter, with the chunk on
 disk. Its CPU is held against boto3 in threads that does the same in the same run.

@@ -76,7 +76,7 @@ def check(text: str) -> None:
 
 def written(outcomes: Iterator[str], folder: Path) -> int:
     count = 0
-    for number, segment in enumerate(batched(outcomes, SEGMENT)):
+    for number, segment in enumerate(batched(outcomes, SEGMENT, strict=False)):
         (folder / f"{number:06d}.jsonl").write_text("".join(segment))
         count += len(segment)
     return count
