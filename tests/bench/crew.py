@@ -1,6 +1,5 @@
 """Processes of one client that know nothing of each other, started together."""
 
-import contextlib
 import json
 import os
 import subprocess
@@ -23,6 +22,8 @@ class Client:
     program: str
     mode: str = ""
     ours: bool = False
+    stranger: bool = False
+    """Whether it runs in the peers' environment, since the project does not have its library."""
     shares: bool = False
     """Whether its workers share a table."""
     needs_limit: bool = False
@@ -30,7 +31,7 @@ class Client:
 
 
 class ClientFailed(Exception):
-    """A client ended before it was ready."""
+    """A client ended before it was ready, or did not end well."""
 
 
 def send(
@@ -56,14 +57,14 @@ def send(
             worker.stdin.write("go\n")
             worker.stdin.flush()
         ends = time.monotonic() + patience
-        return [_report(worker, max(0.0, ends - time.monotonic())) for worker in workers]
+        return [_report(worker, client, max(0.0, ends - time.monotonic())) for worker in workers]
 
 
 @contextmanager
 def _worker(
     client: Client, errand: Errand, environment: Mapping[str, str]
 ) -> Iterator["subprocess.Popen[str]"]:
-    python = sys.executable if client.ours else peers.python()
+    python = peers.python() if client.stranger else sys.executable
     command = [python, "-m", f"tests.bench.clients.{client.program}", errand.told()]
     with subprocess.Popen(  # noqa: S603 - a program of ours
         command,
@@ -81,7 +82,7 @@ def _worker(
 
 def _environment(client: Client) -> Mapping[str, str]:
     """Return what leads nowhere but here: no account, no proxy."""
-    layers = f"{ROOT / 'layers/core'}:" if client.ours else ""
+    layers = "" if client.stranger else f"{ROOT / 'layers/core'}:"
     return {
         "PATH": "/usr/bin:/bin",
         "LANG": "C.UTF-8",
@@ -101,9 +102,12 @@ def _await_ready(worker: "subprocess.Popen[str]", client: Client) -> None:
     raise ClientFailed(f"{client.name} ended before it was ready")
 
 
-def _report(worker: "subprocess.Popen[str]", patience: float) -> Report | None:
-    with contextlib.suppress(subprocess.TimeoutExpired):
+def _report(worker: "subprocess.Popen[str]", client: Client, patience: float) -> Report | None:
+    try:
         said, _ = worker.communicate(timeout=patience)
-        report: Report = json.loads(said.splitlines()[-1])
-        return report
-    return None
+    except subprocess.TimeoutExpired:
+        return None
+    if worker.returncode != 0:
+        raise ClientFailed(f"{client.name} ended with exit code {worker.returncode}")
+    report: Report = json.loads(said.splitlines()[-1])
+    return report

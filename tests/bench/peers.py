@@ -1,4 +1,4 @@
-"""The peers' own environment, which the project's lock knows nothing of: made when it is first asked for."""
+"""The environment of peers that the project does not depend on: made when it is first asked for."""
 
 import shutil
 import subprocess

@@ -145,8 +145,15 @@ CLIENTS = (
     Client(name="boto3_adaptive", program="boto3_threads", mode="adaptive"),
 )
 SLOW_CLIENTS = (
-    Client(name="litellm", program="litellm_bedrock"),
-    Client(name="zae_limiter", program="zae", mode="standard", shares=True, needs_limit=True),
+    Client(name="litellm", program="litellm_bedrock", stranger=True),
+    Client(
+        name="zae_limiter",
+        program="zae",
+        mode="standard",
+        stranger=True,
+        shares=True,
+        needs_limit=True,
+    ),
 )
 
 

@@ -10,11 +10,8 @@ from tests.bench.score import Limit
 from tests.bench.throttle import Scenario, errands, leading_to, run
 from tests.emulator.host.running import RunningHost
 
-# In our own environment, so that no peer must be installed for a test.
-OURS, BOTO3 = (
-    Client(name=program, program=program, mode=mode, ours=True)
-    for program, mode in (("ours", ""), ("boto3_threads", "standard"))
-)
+OURS = Client(name="ours", program="ours", ours=True)
+BOTO3 = Client(name="boto3_threads", program="boto3_threads", mode="standard")
 WIDE = Scenario(
     name="wide",
     workers=2,
