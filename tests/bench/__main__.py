@@ -19,6 +19,7 @@ NO_BENCH = {
     "plot",
     "plumbing",
     "score",
+    "tables",
 }
 
 

@@ -51,46 +51,36 @@ class Limit:
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """One client's run."""
+    """What the ledger says of one client's run."""
 
-    failed: int
-    time_to_ideal: float
-    throttled: float
-    """Refused calls for each that was answered."""
+    answered: int
+    refused: int
+    """Calls that were throttled."""
     used: float
     """What was used while there was work, of what was allowed; 1 where a window was spent ahead of its time."""
-    calls: int
+
+    def for_each_answer(self, count: float) -> float:
+        """Return how many that is for each call that was answered."""
+        return count / max(1, self.answered)
 
 
 def score(
-    calls: Sequence[dict[str, Any]],
-    limit: Limit,
-    *,
-    began: float,
-    seconds: float,
-    ideal: float,
-    failed: int,
-    since: float = 0.0,
+    calls: Sequence[dict[str, Any]], limit: Limit, *, began: float, since: float = 0.0
 ) -> Score:
-    """Read a ledger.
+    """Read a ledger; ``since`` is the second from which on the limit is to be used.
 
-    ``seconds`` is how long it all took, ``since`` from which second on the limit is to be used. Work remained until the
-    last prompt was taken: what came after is waiting for answers, or for nothing.
+    Work remained until the last prompt was taken: what came after is waiting for answers, or for nothing.
     """
     taken = [call for call in calls if call["status"] == OK]
-    throttled = sum(call["status"] == THROTTLED for call in calls)
     moments = [call["at"] - began for call in taken]
-    last = max(moments, default=0.0)
     counted = sum(
         _amount(call, limit) for call, at in zip(taken, moments, strict=True) if at >= since
     )
-    allowed = limit.allowed(since, last)
+    allowed = limit.allowed(since, max(moments, default=0.0))
     return Score(
-        failed=failed,
-        time_to_ideal=seconds / ideal,
-        throttled=throttled / max(1, len(taken)),
+        answered=len(taken),
+        refused=sum(call["status"] == THROTTLED for call in calls),
         used=min(1.0, counted / allowed) if allowed > 0 else 0.0,
-        calls=len(calls),
     )
 
 

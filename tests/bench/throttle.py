@@ -16,21 +16,30 @@ from pathlib import Path
 from threading import Timer
 from typing import Any
 
-from tests.bench.clients.errand import TOKENS, Errand
+import boto3
+
+from tests.bench.clients.errand import TOKENS, Errand, Report
 from tests.bench.crew import Client, send
-from tests.bench.figure import Figure, at_least, at_most, untargeted
+from tests.bench.figure import Figure, at_least, at_most, untargeted, without_target
 from tests.bench.ministack import ministack
-from tests.bench.score import OK, Limit, Score, score
+from tests.bench.score import Limit, Score, score
+from tests.bench.tables import table_of
 from tests.emulator.host.behaviour import LimitModel
 from tests.emulator.host.running import RunningHost, running
 from tests.emulator.stack import LOCAL
 from tests.emulator.surroundings import CREDENTIALS
 from tests.fakes import MODEL
 
+STATE_TABLE = "state"
+ROOT_USER: Any = {
+    "region_name": CREDENTIALS["AWS_REGION"],
+    "aws_access_key_id": CREDENTIALS["AWS_ACCESS_KEY_ID"],
+    "aws_secret_access_key": CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+}
 KEPT = LOCAL / "bench"
-LATENCY = 0.2
 # Who needs longer than this many times the ideal has not got it done.
 PATIENCE = 6
+MOST_WRITES = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +53,8 @@ class Scenario:
     limit: Limit
     limit_model: LimitModel
     max_tokens: int = TOKENS
+    latency: float = 0.2
+    """Seconds until a model answers."""
     told: bool = True
     """Whether clients that take a limit are told it."""
     since: float = 0.0
@@ -56,7 +67,7 @@ class Scenario:
     def ideal(self) -> float:
         """The seconds that all prompts take where each call is made as soon as the limit has room for it."""
         amount = self.prompts * (2 * TOKENS if self.limit.tokens else 1)
-        return self.limit.seconds_for(amount) + LATENCY
+        return self.limit.seconds_for(amount) + self.latency
 
     @property
     def behaviour(self) -> dict[str, Any]:
@@ -67,13 +78,17 @@ class Scenario:
 
 
 def by_tokens(max_tokens: int, *, long: bool) -> Scenario:
-    """Tokens bind, and a call reserves ``max_tokens`` where it uses 64: room for 1,200 calls a minute."""
+    """Tokens bind: 1,200 calls a minute would use them up, and each holds ``max_tokens`` while it lasts.
+
+    Answers take long, or what is held too much would not matter: of 2,048 the whole minute's worth is 72 calls.
+    """
     whole = 1200 * 2.0 * TOKENS
     return Scenario(
         name=f"tokens_{max_tokens}",
         workers=8,
-        in_flight=16,
-        prompts=3000,
+        in_flight=48,
+        prompts=2400,
+        latency=8.0,
         limit=Limit(per_minute=whole, stock=whole, tokens=True),
         limit_model="bucket",
         max_tokens=max_tokens,
@@ -169,28 +184,39 @@ def figures() -> Iterator[Figure]:
                     yield from told(scenario, client, run(scenario, client, host))
 
 
-def told(scenario: Scenario, client: Client, scored: Score) -> Iterator[Figure]:
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What became of one client in one scenario."""
+
+    score: Score
+    failed: int
+    seconds: float
+    writes: int
+    """Of the shared table."""
+
+
+def told(scenario: Scenario, client: Client, done: Run) -> Iterator[Figure]:
     """Hold ours against the targets; a peer's have none."""
-    name = f"throttle.{scenario.name}.{client.name}"
-    failed, used = float(scored.failed), round(scored.used, 4)
-    throttled, longer = round(scored.throttled, 4), round(scored.time_to_ideal, 3)
-    lost = f"of {scenario.prompts} prompts failed"
-    if client.ours:
-        yield at_most(f"{name}.failed", failed, 0, lost)
-        yield at_least(f"{name}.used", used, scenario.used, "of the limit")
-        yield at_most(f"{name}.throttled", throttled, scenario.throttled, "a call answered")
-    else:
-        yield untargeted(f"{name}.failed", failed, lost)
-        yield untargeted(f"{name}.used", used, "of the limit")
-        yield untargeted(f"{name}.throttled", throttled, "a call answered")
-    if not scored.failed:
+    name, scored = f"throttle.{scenario.name}.{client.name}", done.score
+    throttled = round(scored.for_each_answer(scored.refused), 4)
+    writes = round(scored.for_each_answer(done.writes), 4)
+    held = [
+        at_most(f"{name}.failed", done.failed, 0, f"of {scenario.prompts} prompts"),
+        at_least(f"{name}.used", round(scored.used, 4), scenario.used, "of the limit"),
+        at_most(f"{name}.throttled", throttled, scenario.throttled, "a call answered"),
+    ]
+    if client.shares:
+        held.append(at_most(f"{name}.writes", writes, MOST_WRITES, "of the table a call answered"))
+    yield from held if client.ours else map(without_target, held)
+    if not done.failed:
+        longer = round(done.seconds / scenario.ideal, 3)
         yield untargeted(f"{name}.time", longer, f"of the ideal {scenario.ideal:.1f} s")
 
 
-def run(scenario: Scenario, client: Client, host: RunningHost, *, kept: Path = KEPT) -> Score:
+def run(scenario: Scenario, client: Client, host: RunningHost, *, kept: Path = KEPT) -> Run:
     """Let one client ask all prompts of a scenario, and keep the ledger."""
     host.reset()
-    host.behave(latency_ms=LATENCY * 1000)
+    host.behave(latency_ms=scenario.latency * 1000)
     begun: list[float] = []
     timers: list[Timer] = []
 
@@ -207,27 +233,27 @@ def run(scenario: Scenario, client: Client, host: RunningHost, *, kept: Path = K
         with leading_to(host, client) as environment:
             wanted = errands(scenario, client)
             reports = send(client, wanted, environment, begin=begin, patience=patience)
-            ended = time.time()
+            seconds = time.time() - begun[0]
     finally:
         for timer in timers:
             timer.cancel()
     calls = host.calls()
-    # Who was not done in time says nothing; what its prompts came to, the ledger knows.
-    answered = (
-        sum(int(report["answered"]) for report in reports if report)
-        if all(reports)
-        else sum(call["status"] == OK for call in calls)
-    )
     keep(calls, begun[0], kept / f"{scenario.name}.{client.name}.jsonl")
-    return score(
-        calls,
-        scenario.limit,
-        began=begun[0],
-        seconds=ended - begun[0],
-        ideal=scenario.ideal,
+    scored = score(calls, scenario.limit, began=begun[0], since=scenario.since)
+    # Who was not done in time says nothing; what its prompts came to, the ledger knows.
+    late = None in reports
+    answered = scored.answered if late else total(reports, "answered")
+    return Run(
+        score=scored,
         failed=scenario.prompts - answered,
-        since=scenario.since,
+        seconds=seconds,
+        writes=total(reports, "writes"),
     )
+
+
+def total(reports: Sequence[Report | None], name: str) -> int:
+    """Add up what the workers reported."""
+    return int(sum(report.get(name, 0) for report in reports if report))
 
 
 @contextmanager
@@ -238,7 +264,9 @@ def leading_to(host: RunningHost, client: Client) -> Iterator[dict[str, str]]:
         yield environment
         return
     with ministack(host.url) as url:
-        yield {**environment, "AWS_ENDPOINT_URL": url}
+        dynamodb = boto3.client("dynamodb", endpoint_url=url, **ROOT_USER)
+        dynamodb.create_table(TableName=STATE_TABLE, **table_of("StateTable"))
+        yield {**environment, "AWS_ENDPOINT_URL": url, "STATE_TABLE": STATE_TABLE}
 
 
 def errands(scenario: Scenario, client: Client) -> Sequence[Errand]:

@@ -29,7 +29,7 @@ def test_where_there_is_room_every_prompt_is_answered_once(
 ) -> None:
     told = run(WIDE, client, host, kept=tmp_path)
 
-    assert (told.failed, told.throttled, told.calls) == (0, 0, 41)
+    assert (told.failed, told.score.answered, told.score.refused) == (0, 41, 0)
     assert len((tmp_path / f"wide.{client.name}.jsonl").read_text().splitlines()) == 41
 
 
@@ -39,7 +39,7 @@ def test_prompts_that_a_client_gives_up_are_told_as_failed(
     told = run(TIGHT, BOTO3, host, kept=tmp_path)
 
     assert told.failed > 20
-    assert told.throttled > 2
+    assert told.score.refused > 40
 
 
 def test_a_client_that_is_not_done_in_time_is_ended_and_reports_nothing(host: RunningHost) -> None:

@@ -1,7 +1,5 @@
 from typing import Any
 
-import pytest
-
 from tests.bench.score import Limit, Score, score
 
 
@@ -10,16 +8,14 @@ def call(at: float, status: int = 200, tokens: int = 0) -> dict[str, Any]:
 
 
 def scored(calls: list[dict[str, Any]], limit: Limit, **more: Any) -> Score:
-    given = {"seconds": 60.0, "ideal": 50.0, "failed": 0} | more
-    return score(calls, limit, began=1000, **given)
+    return score(calls, limit, began=1000, **more)
 
 
 def test_calls_at_the_rate_of_the_limit_use_all_of_it() -> None:
     told = scored([call(second + 1) for second in range(60)], Limit(per_minute=60))
 
     assert told.used == 1
-    assert told.time_to_ideal == pytest.approx(1.2)
-    assert told.throttled == 0
+    assert (told.answered, told.refused) == (60, 0)
 
 
 def test_refused_calls_are_counted_and_use_nothing() -> None:
@@ -27,14 +23,14 @@ def test_refused_calls_are_counted_and_use_nothing() -> None:
 
     told = scored(calls, Limit(per_minute=6))
 
-    assert told.throttled == 1
-    assert told.used == pytest.approx(2 / 2)
-    assert told.calls == 5
+    assert (told.answered, told.refused) == (2, 2)
+    assert told.for_each_answer(told.refused) == 1
+    assert told.used == 1
 
 
 def test_what_comes_after_the_last_prompt_was_taken_is_no_loss() -> None:
     """A client that waits for a lost prompt at the end has no work for the limit."""
-    told = scored([call(1), call(2), call(90, 429)], Limit(per_minute=60), seconds=90)
+    told = scored([call(1), call(2), call(90, 429)], Limit(per_minute=60))
 
     assert told.used == 1
 

@@ -13,6 +13,7 @@ from batchwright.chunk import Chunk
 from batchwright.outcome import Ending
 from batchwright.steps.invoke import World, invoke
 from tests.bench.clients.errand import Errand, Report, carry_out
+from tests.bench.clients.wire import Wire
 from tests.fakes import StoppedClock
 from tests.laptop import Laptop, converse_line, jsonl
 
@@ -20,6 +21,7 @@ LAMBDA_SECONDS = 900
 
 
 def prepare(errand: Errand) -> Callable[[], Report]:
+    wire = Wire()
     laptop = Laptop(
         models=(errand.model,),
         chunk_records=errand.count,
@@ -34,8 +36,10 @@ def prepare(errand: Errand) -> Callable[[], Report]:
         return replace(real, objects=laptop.objects, jobs=laptop.jobs, budgets=laptop.budgets)
 
     def ask_all() -> Report:
+        wire.step = "invoke"
         asyncio.run(settle(chunk, around, in_flight=errand.in_flight))
-        return {"answered": laptop.jobs.progress(job_id).counts[Ending.SUCCEEDED]}
+        answered = laptop.jobs.progress(job_id).counts[Ending.SUCCEEDED]
+        return {"answered": answered, "writes": wire.writes("dynamodb")}
 
     return ask_all
 

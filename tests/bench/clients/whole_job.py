@@ -6,14 +6,12 @@ another way and are not counted.
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import boto3
 
-from batchwright.aws.wiring import client, jobs, objects
+from batchwright.aws.wiring import jobs, objects
 from batchwright.aws.worlds import close as closing
 from batchwright.aws.worlds import invoke as invoking
 from batchwright.aws.worlds import plan as planning
@@ -27,39 +25,23 @@ from batchwright.steps.invoke import invoke
 from batchwright.steps.plan import plan
 from tests.bench.clients.errand import Errand, Report, carry_out
 from tests.bench.clients.ours import LAMBDA_SECONDS, lines, warm
-from tests.house import cloudformation
+from tests.bench.clients.wire import Wire
+from tests.bench.tables import table_of
 from tests.laptop import jsonl
 
 JOB = "0" * 32
 BUCKET, JOBS_TABLE = "box", "jobs"
 INPUT = "inbox/file.jsonl"
-SERVICES = ("s3", "dynamodb", "events")
-
-
-class Wire:
-    """Counts the requests of boto3's clients, by step, service and operation, those that are sent again, too."""
-
-    def __init__(self) -> None:
-        self.step = "admit"
-        self.requests: Counter[str] = Counter()
-
-    def listen_to(self, service: str) -> None:
-        client(service).meta.events.register("before-send", self._count)
-
-    def _count(self, event_name: str, **_: Any) -> None:
-        service, operation = event_name.split(".")[1:]
-        self.requests[f"{self.step}:{service}.{operation}"] += 1
 
 
 def prepare(errand: Errand) -> Callable[[], Report]:
+    wire = Wire()
     lay_out()
     warm(errand)
     objects().write(INPUT, jsonl(lines(errand)))
-    wire = Wire()
-    for service in SERVICES:
-        wire.listen_to(service)
 
     def ask_all() -> Report:
+        wire.step = "admit"
         admitted(errand)
         wire.step = "plan"
         began = time.monotonic()
@@ -108,9 +90,7 @@ def lay_out() -> None:
     s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
     s3.create_bucket(Bucket=BUCKET)
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-    table = cloudformation.of_type(cloudformation.read(), "AWS::DynamoDB::Table")["JobsTable"]
-    wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-    dynamodb.create_table(TableName=JOBS_TABLE, **{name: table[name] for name in wanted})
+    dynamodb.create_table(TableName=JOBS_TABLE, **table_of("JobsTable"))
 
 
 def admitted(errand: Errand) -> None:

@@ -12,9 +12,11 @@ from zae_limiter import Limit, RateLimitExceeded, SyncRateLimiter, SyncRepositor
 
 from tests.bench.clients.boto3_threads import Unanswered, opened
 from tests.bench.clients.errand import REGION, TOKENS, Errand, Report, carry_out
+from tests.bench.clients.wire import Wire
 
 
 def prepare(errand: Errand) -> Callable[[], Report]:
+    wire = Wire()
     repository = SyncRepository("limits", REGION, _skip_deprecation_warning=True)
     repository.create_table()
     limiter = SyncRateLimiter(repository=repository)
@@ -40,8 +42,10 @@ def prepare(errand: Errand) -> Callable[[], Report]:
                 return False
 
     def ask_all() -> Report:
+        wire.step = "ask"
         with ThreadPoolExecutor(errand.in_flight) as pool:
-            return {"answered": sum(pool.map(answered, errand.texts()))}
+            total = sum(pool.map(answered, errand.texts()))
+        return {"answered": total, "writes": wire.writes("dynamodb")}
 
     return ask_all
 
