@@ -7,7 +7,7 @@ EXPORT := $(UV) export --quiet --no-dev --no-default-groups --no-emit-project --
 PINS := tests/emulator/requirements
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down demo test check bench lock clean
+.PHONY: help setup up down demo test soak check bench lock clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /make \1 - /p' $(MAKEFILE_LIST) | awk -F ' - ' '{ printf "%-12s %s\n", $$1, $$2 }'
@@ -26,6 +26,9 @@ demo: up ## run a sample job on the laptop cloud and show its results
 
 test: setup ## run all tests
 	@$(PYTHON) -m pytest
+
+soak: setup ## search for hours, by killing workers among others, what the tests search for seconds
+	@SOAK=1 $(PYTHON) -m pytest -s --timeout=7200 tests/chaos
 
 check: setup ## look at the code without running it: format, lint, layers, types, template
 	@.venv/bin/ruff format --check

@@ -17,6 +17,7 @@ from batchwright.money import Money
 from batchwright.outcome import Ending, Outcome, Tally, tally_of
 from batchwright.request import Request, estimated_tokens
 from batchwright.run import Run, RunState
+from batchwright.schedule import Change, Item, Span
 from batchwright.segment import Settled
 from batchwright.usage import Usage
 
@@ -231,6 +232,35 @@ class MemoryBudgets:
     def _again(self, wish: tuple[str, str, str], words: tuple[int, ...]) -> bool:
         assert self._taken.get(wish, words) == words, "a token stands for one wish"
         return wish in self._taken
+
+
+class MemorySchedules:
+    """How much of each model's limit is given away."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, dict[str, int]] = {}
+        self.writes = 0
+        self._lock = Lock()
+
+    def change(self, model: str, change: Change) -> tuple[bool, Item]:
+        with self._lock:
+            self.writes += 1
+            item = self.items.setdefault(model, {})
+            if not all(_lies_in(item.get(name), span) for name, span in change.within.items()):
+                return False, dict(item)
+            for name, number in change.add.items():
+                item[name] = item.get(name, 0) + number
+            item.update(change.put)
+            for name in change.remove:
+                item.pop(name, None)
+            return True, dict(item)
+
+
+def _lies_in(number: int | None, span: Span) -> bool:
+    low, high = span
+    if number is None:
+        return low is None
+    return (low is None or low <= number) and number <= high
 
 
 @dataclass

@@ -30,6 +30,7 @@ from tests.fakes import (
     MemoryBudgets,
     MemoryJobs,
     MemoryObjects,
+    MemorySchedules,
     ScriptedEngine,
     StoppedClock,
 )
@@ -44,6 +45,7 @@ class Laptop:
     jobs: MemoryJobs = field(default_factory=MemoryJobs)
     workflows: ListedWorkflows = field(default_factory=ListedWorkflows)
     budgets: MemoryBudgets = field(default_factory=MemoryBudgets)
+    schedules: MemorySchedules = field(default_factory=MemorySchedules)
     events: ListedEvents = field(default_factory=ListedEvents)
     clock: StoppedClock = field(default_factory=StoppedClock)
     models: tuple[str, ...] = (MODEL, "amazon.nova-lite-v1:0")
@@ -137,9 +139,11 @@ class Laptop:
             objects=self.objects,
             jobs=self.jobs,
             budgets=self.budgets,
+            schedules=self.schedules,
             engine=self.engine,
             clock=self.clock,
             seconds=time.monotonic,
+            time=time.time,
             chance=self.chance,
             new_id=lambda: f"worker-{next(self.ids)}",
         )

@@ -17,7 +17,14 @@ from batchwright.job import JobRow
 from batchwright.places import INBOX, plan_key
 from batchwright.steps import admit, close, invoke, plan
 from tests.cli.cloudformation import CloudFormation
-from tests.fakes import MODEL, ListedEvents, ListedWorkflows, MemoryBudgets, ScriptedEngine
+from tests.fakes import (
+    MODEL,
+    ListedEvents,
+    ListedWorkflows,
+    MemoryBudgets,
+    MemorySchedules,
+    ScriptedEngine,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -69,17 +76,22 @@ class Cloud:
             for admitted in admit.admit(body, f"message-{number}", world)
         ]
 
-    def plan(self, job_id: str) -> list[Chunk]:
+    def plan(self, job_id: str, redrive: int = 0) -> list[Chunk]:
         """Plan a job, three records a chunk."""
         world = plan.World(
             objects=self.objects, jobs=self.jobs, events=ListedEvents(), clock=SystemClock()
         )
         planned = plan.plan(
-            job_id, world, chunk_records=3, max_concurrency=1, time_left=lambda: 900
+            job_id,
+            world,
+            redrive=redrive,
+            chunk_records=3,
+            max_concurrency=1,
+            time_left=lambda: 900,
         )
-        if planned["state"] == "refused":
+        if planned["state"] != "done":
             return []
-        lines = self.objects.read(plan_key(job_id)).splitlines()
+        lines = self.objects.read(plan_key(job_id, redrive)).splitlines()
         return [Chunk.model_validate_json(line) for line in lines]
 
     def invoke(self, chunk: Chunk) -> None:
@@ -88,31 +100,40 @@ class Cloud:
             objects=self.objects,
             jobs=self.jobs,
             budgets=MemoryBudgets(),
+            schedules=MemorySchedules(),
             engine=self.engine,
             clock=SystemClock(),
             seconds=time.monotonic,
+            time=time.time,
             chance=lambda: 0.0,
             new_id=lambda: f"worker-{next(self.ids)}",
         )
         asyncio.run(invoke.invoke(chunk, world, time_left=lambda: 900.0, in_flight=8))
 
-    def close(self, job_id: str) -> None:
+    def close(self, job_id: str, redrive: int = 0) -> None:
         """Close a job, in as many runs as that takes."""
         world = close.World(
             objects=self.objects, jobs=self.jobs, events=ListedEvents(), clock=SystemClock()
         )
-        more = {"state": "more"}
-        while close.close(job_id, None, world, time_left=lambda: self.close_seconds)[0] == more:
-            pass
+        answer = {"state": "more"}
+        while answer == {"state": "more"}:
+            answer, _ = close.close(
+                job_id, None, world, redrive=redrive, time_left=lambda: self.close_seconds
+            )
 
     def run(self) -> list[JobRow]:
         """Take everything that was dropped or sent since to its end."""
         return [self.finish(admitted.job_id) for admitted in self.admit()]
 
     def finish(self, job_id: str) -> JobRow:
-        for chunk in self.plan(job_id):
+        """Take a job, or its newest redrive, to its end."""
+        redrive = self.row(job_id).redrives
+        for chunk in self.plan(job_id, redrive):
             self.invoke(chunk)
-        self.close(job_id)
+        self.close(job_id, redrive)
+        return self.row(job_id)
+
+    def row(self, job_id: str) -> JobRow:
         row = self.jobs.get(job_id)
         assert row is not None
         return row

@@ -30,7 +30,8 @@ NAMES = [" ".join(path) for path, _ in COMMANDS]
 
 def test_the_commands_are_these() -> None:
     assert sorted(NAMES) == [
-        "contract put", "estimate", "jobs", "results", "status", "submit", "watch",
+        "cancel", "contract put", "estimate", "jobs", "redrive", "results", "status", "submit",
+        "watch",
     ]  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from tests.laptop import chat_file
 
 FACTS = {
     "job_id", "status", "contract", "input", "counts", "usage", "cost_usd", "calls", "problems",
-    "reason", "incomplete_reason", "results",
+    "reason", "incomplete_reason", "redrive", "results",
 }  # fmt: skip
 COUNTS = {
     "total", "succeeded", "failed", "blocked", "review", "expired", "cancelled", "pending",

@@ -241,7 +241,7 @@ def ended(cloud: Cloud, job: Job, line: dict[str, Any]) -> dict[str, str]:
             job_id=job.job_id,
             status=Status.COMPLETED,
             created_at=NOON.isoformat(),
-            updated_at="",
+            updated_at="2026-11-22T12:00:00.000Z",
             contract=job.contract_name,
             total=1,
             results=results,

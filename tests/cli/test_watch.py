@@ -14,6 +14,7 @@ from batchwright.cli.watch import Bar, Watcher, wait
 from batchwright.errors import Missing
 from batchwright.job import JobRow, Status
 from batchwright.outcome import Ending, Tally
+from batchwright.ports import Jobs
 from batchwright.usage import Usage
 from tests.cli.cloud import Cloud
 from tests.cli.conftest import Command
@@ -36,7 +37,7 @@ class Hours:
         if self.happenings:
             self.happenings.pop(0)()
 
-    def watcher(self, jobs: MemoryJobs) -> Watcher:
+    def watcher(self, jobs: Jobs) -> Watcher:
         return Watcher(jobs=jobs, pause=self.pause, seconds=lambda: self.now)
 
 

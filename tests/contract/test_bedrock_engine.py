@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -40,6 +41,7 @@ from tests.natives import COMMAND, PLAIN
 
 CREDENTIALS = Credentials("AKIDEXAMPLE", "secret", "token")
 METADATA_HEADER = "X-Amzn-Bedrock-Request-Metadata"
+TIER_HEADER = "X-Amzn-Bedrock-Service-Tier"
 METADATA = {"job_id": "j", "idempotency_key": "k"}
 ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=1)
 WHOLE = Request(
@@ -96,10 +98,12 @@ def boto3_ask(address: str, request: Request, model: str = MODEL) -> dict[str, A
             body=json.dumps(request.body),
             contentType="application/json",
             requestMetadata=json.dumps(METADATA),
+            **({"serviceTier": request.tier} if request.tier else {}),
         )
         return {**answer, "body": json.loads(answer["body"].read())}
+    tier = {"serviceTier": {"type": request.tier}} if request.tier else {}
     converse: dict[str, Any] = client.converse(
-        modelId=model, requestMetadata=METADATA, **request.body
+        modelId=model, requestMetadata=METADATA, **tier, **request.body
     )
     return converse
 
@@ -123,7 +127,15 @@ async def recorder() -> AsyncIterator[tuple[str, list[tuple[str, dict[str, str],
     "model",
     [MODEL, "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-lite-v1:0"],
 )
-@pytest.mark.parametrize("asked", [WHOLE, Request(PLAIN["nova"], "nova")])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        WHOLE,
+        Request(PLAIN["nova"], "nova"),
+        replace(WHOLE, tier="flex"),
+        Request(PLAIN["nova"], "nova", "priority"),
+    ],
+)
 async def test_the_request_is_the_one_that_boto3_sends_and_its_signature_holds(
     recorder: tuple[str, list[tuple[str, dict[str, str], bytes]]], model: str, asked: Request
 ) -> None:
@@ -142,6 +154,7 @@ async def test_the_request_is_the_one_that_boto3_sends_and_its_signature_holds(
     if asked.family is not None:
         assert json.loads(our_headers[METADATA_HEADER]) == METADATA
         assert json.loads(their_headers[METADATA_HEADER]) == METADATA
+        assert our_headers.get(TIER_HEADER) == their_headers.get(TIER_HEADER) == asked.tier
     assert our_headers["Authorization"].split(",")[0].rsplit("/", 4)[-3:] == [
         "us-east-1",
         "bedrock",
@@ -152,7 +165,7 @@ async def test_the_request_is_the_one_that_boto3_sends_and_its_signature_holds(
 
 def signature(url: str, headers: dict[str, str], body: bytes) -> str:
     """Sign what arrived once more, at the time that it says, by botocore."""
-    signed = ("Content-Type", "Accept", METADATA_HEADER)
+    signed = ("Content-Type", "Accept", METADATA_HEADER, TIER_HEADER)
     request = AWSRequest(
         "POST", url, {name: headers[name] for name in signed if name in headers}, body
     )
@@ -181,6 +194,39 @@ async def test_the_answer_is_read_as_boto3_reads_it(host: RunningHost) -> None:
     assert ours.usage.input_tokens == theirs["usage"]["inputTokens"]
     assert ours.usage.output_tokens == theirs["usage"]["outputTokens"]
     assert ours.request_id
+
+
+@pytest.mark.parametrize("tier", ["flex", "default", "priority", None])
+async def test_the_tier_that_answered_is_read_as_boto3_reads_it(
+    host: RunningHost, tier: str | None
+) -> None:
+    for asked in (replace(say("hello"), tier=tier), Request(PLAIN["nova"], "nova", tier)):
+        ours = await ask(host.url, asked)
+        theirs = await asyncio.to_thread(boto3_ask, host.url, asked)
+
+        told = theirs.get("serviceTier")
+        assert ours.tier == (told["type"] if isinstance(told, dict) else told) == tier
+
+
+async def test_a_tier_that_bedrock_does_not_have_is_refused(host: RunningHost) -> None:
+    for asked in (replace(say("hello"), tier="fast"), Request(PLAIN["nova"], "nova", "fast")):
+        with pytest.raises(RecordInvalid):
+            await ask(host.url, asked)
+
+
+@pytest.mark.parametrize("told", [None, "flex", {}, {"type": 5}, []])
+def test_an_answer_with_an_odd_tier_is_an_answer(told: object) -> None:
+    answer = {
+        "output": {"message": {"content": [{"text": "hello"}]}},
+        "stopReason": "end_turn",
+        "usage": {"inputTokens": 1, "outputTokens": 1},
+        "metrics": {"latencyMs": 1},
+        "serviceTier": told,
+    }
+
+    read = completion_of(json.dumps(answer).encode(), {})
+
+    assert (read.text, read.tier) == ("hello", None)
 
 
 async def test_a_call_carries_its_key_into_the_hosts_ledger(host: RunningHost) -> None:

@@ -41,14 +41,15 @@ class Cloud:
     engine: str = "llama"
     wait_scale: float = 1.0  # how much of a second of a Wait state is really waited
 
-    def up(self) -> None:
+    def up(self, *, deploy: bool = True) -> None:
         """Start what does not run and deploy what is not deployed; a second time there is nothing to do."""
         with self._alone():
             if not all(self._answers(server) for server in HEALTH):
                 self._end()
                 self._start()
             self._choose_engine()
-            self._deploy()
+            if deploy:
+                self._deploy()
             lines = [
                 f"export {name}={shlex.quote(value)}" for name, value in self.environment.items()
             ]

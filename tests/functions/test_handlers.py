@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import functions.plan
 import functions.sweep
 from batchwright.aws import wiring
 from batchwright.errors import Unforeseen
-from batchwright.job import JobRow, Status
+from batchwright.job import JobRow, Status, timestamp
 from tests.functions.conftest import BUCKET, STATE_MACHINE, Context, LastMoment, event
 from tests.laptop import chat_file
 
@@ -69,6 +70,29 @@ def test_the_events_of_a_document_tell_how_its_answers_are_joined() -> None:
         json.loads(line) for line in read(f"results/{job['job_id']}/output.jsonl").splitlines()
     ]
     assert [answer["part"] for answer in answers] == [1, 2, None]
+
+
+def test_the_events_of_a_redrive_tell_how_a_job_that_was_cancelled_goes_on() -> None:
+    functions.admit.handler(event("admit.records-queued"), Context())
+    job_id = event("plan.job")["job_id"]
+    functions.plan.handler(event("plan.job"), Context())
+    functions.admit.handler(event("admit.cancel-queued"), Context())
+    stopped = functions.invoke.handler(event("invoke.chunk"), Context())
+    assert stopped == {"state": "stopped", "reason": "cancelled"}
+    functions.close.handler(event("close.job"), Context())
+
+    functions.admit.handler(event("admit.redrive-queued"), Context())
+
+    planned = functions.plan.handler(event("plan.redrive"), Context())
+    (chunk,) = read(planned["plan"]["key"]).splitlines()
+    assert functions.invoke.handler(json.loads(chunk), Context()) == {"state": "done"}
+    closed = functions.close.handler(event("close.redrive"), Context())
+    assert closed == {"state": "done", "status": "completed"}
+    output = read(f"results/{job_id}/redrives/01/output.jsonl").splitlines()
+    assert [json.loads(line)["custom_id"] for line in output] == ["mail-1", "mail-2"]
+    workflows = boto3.client("stepfunctions")
+    runs = workflows.list_executions(stateMachineArn=STATE_MACHINE)["executions"]
+    assert {run["name"] for run in runs} == {job_id, f"{job_id}-close", f"{job_id}-redrive-1"}
 
 
 def test_a_failed_workflow_closes_with_its_reason() -> None:
@@ -226,7 +250,7 @@ def test_a_job_that_cannot_be_swept_fails_the_sweep_and_leaves_its_metrics(
 def silent_job() -> str:
     """A job that was admitted long ago, whose admission died before it started the workflow."""
     job_id = "a" * 32
-    long_ago = "2026-01-01T00:00:00.000Z"
+    long_ago = timestamp(datetime.now(UTC) - timedelta(days=1))
     row = JobRow(
         job_id=job_id,
         status=Status.RECEIVED,

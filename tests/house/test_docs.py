@@ -9,6 +9,7 @@ import yaml
 
 from batchwright.contract import Contract, Prompt, ResponseFormat, Route, read_contract
 from batchwright.document import Document
+from batchwright.logwriter import FLUSH_OUTCOMES, FLUSH_SECONDS
 from batchwright.outcome import Ending
 from batchwright.steps.sweep import MOST_RESTARTS, Did, Swept
 from tests.house.cloudformation import Template, of_type
@@ -100,6 +101,15 @@ def test_every_way_to_end_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
 
     assert all(f"`{ending.value}`" in readme for ending in Ending)
+
+
+def test_the_page_on_durability_tells_how_often_a_worker_writes() -> None:
+    page = (ROOT / "docs/durability.md").read_text()
+
+    assert f"every {FLUSH_OUTCOMES} outcomes" in page
+    assert FLUSH_SECONDS == 5
+    assert "outcomes or five seconds" in page
+    assert all(f"`{ending.value}`" in page for ending in Ending)
 
 
 def test_the_package_and_its_metadata_have_one_version() -> None:

@@ -54,6 +54,7 @@ GRANTS = {
         s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/*
         s3:PutObject  ${Bucket.Arn}/jobs/*/chunks/*
         dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem  ${JobsTable.Arn}
+        dynamodb:UpdateItem  ${StateTable.Arn}
         kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
         logs:CreateLogStream logs:PutLogEvents  ${InvokeLogGroup.Arn}
         xray:PutTraceSegments xray:PutTelemetryRecords  *
@@ -71,6 +72,7 @@ GRANTS = {
         s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/* ${Bucket.Arn}/jobs/*
         s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/*
         s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/results/*
+        s3:GetObject  ${Bucket.Arn}/results/*/receipt.json
         s3:PutObject  ${Bucket.Arn}/jobs/*/chunks/* ${Bucket.Arn}/jobs/*/work/close.json
         dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn}
         events:PutEvents  ${OurBus}

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from tests.emulator.cloud import Cloud
 from tests.emulator.server import until
-from tests.system.conftest import Probe, ProbeFailed
+from tests.system.conftest import Probe, ProbeFailed, zipped
 
 ORIGINS = """
 import aiohttp, boto3, orjson, pydantic, ministack
@@ -104,6 +104,45 @@ def test_a_worker_that_dies_is_an_exit_and_no_error_of_the_handler(probe: Probe)
         probe("import os; os._exit(1)")
 
     assert failed.value.args[0] == "Runtime.ExitError"
+
+
+def test_a_worker_that_dies_while_it_starts_is_an_exit_too(cloud: Cloud, probe: Probe) -> None:
+    assert probe("answer = 'alive'") == "alive"
+    client = cloud.client("lambda")
+    role = client.get_function_configuration(FunctionName="probe")["Role"]
+    code = zipped({"probe.py": "import os; os._exit(1)"})
+    client.create_function(
+        FunctionName="stillborn",
+        Runtime="python3.13",
+        Handler="probe.handler",
+        Role=role,
+        Code={"ZipFile": code},
+    )
+
+    said = client.invoke(FunctionName="stillborn")
+
+    assert json.loads(said["Payload"].read())["errorType"] == "Runtime.ExitError"
+
+
+@pytest.mark.usefixtures("probe")
+def test_a_workflow_is_told_that_a_function_is_throttled(cloud: Cloud) -> None:
+    sfn, client = cloud.client("stepfunctions"), cloud.client("lambda")
+    arn = client.get_function_configuration(FunctionName="probe")["FunctionArn"]
+    ask = {"StartAt": "Ask", "States": {"Ask": {"Type": "Task", "Resource": arn, "End": True}}}
+    client.put_function_concurrency(FunctionName="probe", ReservedConcurrentExecutions=0)
+    may = {"Action": "lambda:InvokeFunction", "Resource": "*"}
+    try:
+        with role(cloud, allow(may)) as of_workflow:
+            machine = sfn.create_state_machine(
+                name=f"probe-{uuid.uuid4().hex}", definition=json.dumps(ask), roleArn=of_workflow
+            )
+            execution = sfn.start_execution(stateMachineArn=machine["stateMachineArn"])
+            started = execution["executionArn"]
+            assert until(lambda: described(sfn, started)["status"] != "RUNNING", seconds=30)
+    finally:
+        client.delete_function_concurrency(FunctionName="probe")
+
+    assert described(sfn, started)["error"] == "Lambda.TooManyRequestsException"
 
 
 def test_a_range_of_a_version_is_a_range(cloud: Cloud, bucket: str) -> None:

@@ -44,6 +44,7 @@ def test_sam_local_is_given_what_is_deployed_and_where_the_cloud_is(cloud: Cloud
         "InvokeFunction": "invoke.handler",
         "JoinFunction": "join.handler",
         "CloseFunction": "close.handler",
+        "SweepFunction": "sweep.handler",
     }
     for made in functions.values():
         assert (Path(made["CodeUri"]) / made["Handler"].replace(".handler", ".py")).is_file()

@@ -52,7 +52,17 @@ def test_the_same_event_twice_is_one_job(laptop: Laptop) -> None:
     assert first.job_id == again.job_id
     assert (first.new, again.new) == (True, False)
     assert laptop.workflows.started == [first.job_id]
-    assert len(laptop.events.said) == 1
+    assert {*laptop.events.said} == {(first.job_id, Status.RECEIVED)}
+
+
+def test_an_event_that_comes_when_the_job_runs_says_nothing_again(laptop: Laptop) -> None:
+    job_id = laptop.drop(chat_file(2))
+    laptop.plan(job_id)
+    said = [*laptop.events.said]
+
+    laptop.say(laptop.event("inbox/file.jsonl"))
+
+    assert laptop.events.said == said
 
 
 def test_the_same_bytes_dropped_again_find_the_job_that_stands(laptop: Laptop) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -20,12 +21,15 @@ from batchwright.errors import (
     Truncated,
     Unavailable,
 )
+from batchwright.gates import Gates
 from batchwright.pace import LeftForLater, Pace
+from batchwright.prices import cost_usd
 from batchwright.purse import Payer, Unlimited
 from batchwright.request import Request
+from batchwright.segment import Effort
 from batchwright.settling import Asked
 from batchwright.usage import Usage
-from tests.fakes import MODEL, ScriptedEngine, echo
+from tests.fakes import MODEL, MemorySchedules, ScriptedEngine, echo
 
 ROUTE = Route(model=MODEL)
 MOST_CALLS = 6
@@ -73,8 +77,9 @@ def failing(*faults: BatchwrightError | None) -> Callable[[Request, int], Comple
 
 
 def asker(engine: ScriptedEngine, pace: Pace, payer: Payer | None = None) -> Asker:
+    gates = Gates(MemorySchedules(), pace, job="j", priority=5, time=time.time)
     return Asker(
-        engine, pace, payer or Unlimited(), max_attempts=MOST_CALLS, time_left=lambda: 100.0
+        engine, pace, payer or Unlimited(), gates, max_attempts=MOST_CALLS, time_left=lambda: 100.0
     )
 
 
@@ -273,3 +278,68 @@ async def test_a_call_that_is_given_up_is_counted_as_ambiguous() -> None:
 
     assert pace.take_calls() == (1, 1)
     assert pace.take_calls() == (0, 0)
+
+
+HURRY = 20
+
+
+def hurried() -> Pace:
+    """A pace whose seconds are short ones."""
+    began = time.monotonic()
+
+    class Hurried(Pace):
+        async def sleep(self, seconds: float) -> None:
+            await super().sleep(seconds / HURRY)
+
+    return Hurried(
+        now=lambda: (time.monotonic() - began) * HURRY, chance=lambda: 0.5, answered_at=0.0
+    )
+
+
+async def test_while_a_model_is_down_the_records_wait_and_one_at_a_time_tries_until_it_is_back() -> (
+    None
+):
+    pace = hurried()
+
+    def down_for_three_seconds(request: Request, _call: int) -> Completion:
+        if pace.now() < 3:
+            raise Unavailable("down")
+        return echo(request)
+
+    engine = ScriptedEngine(down_for_three_seconds)
+    records = [asked() for _ in range(50)]
+    one = asker(engine, pace)
+
+    await asyncio.gather(*(one.ask(request(), ROUTE, each, "j") for each in records))
+
+    assert all(each.completion for each in records)
+    probes = len(engine.calls) - 2 * len(records)
+    assert probes <= 2, "besides each record's first call and its answer"
+    assert sum(each.calls for each in records) == len(engine.calls)
+
+
+async def test_a_model_that_stays_down_gives_the_worker_a_rest_after_few_calls() -> None:
+    def down(_request: Request, _call: int) -> Completion:
+        raise Unavailable("down")
+
+    pace, engine = hurried(), ScriptedEngine(down)
+    one = asker(engine, pace)
+
+    ends = await asyncio.gather(
+        *(one.ask(request(), ROUTE, asked(), "j") for _ in range(20)), return_exceptions=True
+    )
+
+    assert {type(end) for end in ends} == {LeftForLater}
+    assert pace.rest is not None
+    assert len(engine.calls) <= 25, "each once, and a few probes"
+
+
+async def test_an_answer_that_an_earlier_worker_paid_for_is_in_the_cost() -> None:
+    result = asked()
+    result.go_on_from(Effort(calls=1, usage=Usage(input_tokens=1_000_000), cost_usd=3.0))
+
+    await asker(ScriptedEngine(), QuickPace()).ask(request(), ROUTE, result, "j")
+
+    paid = cost_usd(MODEL, Usage(input_tokens=2, output_tokens=2))
+    assert paid is not None
+    assert result.effort().cost_usd == result.cost_usd == pytest.approx(3.0 + paid)

@@ -1,6 +1,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -10,11 +11,13 @@ from hypothesis import strategies as st
 
 from batchwright.chunklog import ChunkLog
 from batchwright.completion import Completion
+from batchwright.crashpoints import Point, Watch, When, watched
 from batchwright.errors import ContentFiltered, LogBroken, Unavailable
 from batchwright.job import Pin, Reason, Status
 from batchwright.outcome import Ending, Tally
 from batchwright.places import checkpoint_key, chunk_prefix
 from batchwright.request import Request
+from tests.chaos.crashing import Crash, kill
 from tests.fakes import MemoryObjects, ScriptedEngine, echo, settled
 from tests.laptop import Laptop, chat_file, converse_line, jsonl
 
@@ -378,3 +381,40 @@ def test_a_checkpoint_harms_no_closed_job() -> None:
 
     assert laptop.close(job_id, FAILURE) == {"state": "done", "status": "incomplete"}
     assert files(laptop, job_id) == before
+
+
+def test_a_closing_that_goes_on_where_another_died_tells_what_the_receipt_tells(
+    laptop: Laptop,
+) -> None:
+    """The receipt is written before the row, and once: what it says is how the job ended."""
+    laptop.plan(job_id := laptop.drop(chat_file(2)))
+    asyncio.run(laptop.invoke(laptop.chunks(job_id)[0]))
+    dying = Watch(Point.JOB_ROW, 2, When.BEFORE, kill)
+    with pytest.raises(Crash):
+        watched(laptop, dying).close(job_id)
+    told = receipt(laptop, job_id)
+    laptop.clock.time += timedelta(hours=1)
+
+    laptop.close(job_id, {"Error": "States.Timeout"})
+
+    row = laptop.row(job_id)
+    assert receipt(laptop, job_id) == told
+    assert (row.status.value, row.updated_at) == (told["status"], told["closed_at"])
+    assert row.reason is None
+    assert row.counts() == told["counts"]
+
+
+def test_a_file_dropped_again_after_its_row_was_swept_away_has_a_receipt_of_its_own(
+    laptop: Laptop,
+) -> None:
+    first = laptop.run(chat_file(2))
+    before = receipt(laptop, first.job_id)
+    del laptop.jobs.rows[first.job_id]
+    for key in [*laptop.objects.keys("jobs/")]:
+        laptop.objects.delete(key)
+    laptop.clock.time += timedelta(days=91)
+
+    again = laptop.finish(laptop.say(laptop.event("inbox/file.jsonl")))
+
+    assert again.job_id == first.job_id
+    assert receipt(laptop, again.job_id)["created_at"] == again.created_at > before["created_at"]

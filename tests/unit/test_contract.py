@@ -23,6 +23,8 @@ routes:
   - {{engine: bedrock, model: {LITE}, max_tokens: 300, temperature: 0}}
 models: {{gpt-4o-mini: {LITE}, cheap: amazon.nova-micro-v1:0}}
 """
+SONNET = "us.anthropic.claude-sonnet-4-20250514-v1:0"
+TWO = f"name: triage\nroutes:\n  - {{model: '{LITE}'}}\n  - {{model: '{SONNET}'}}\n"
 ASKS = "prompt: {user: 'Read {{ text }}'}\n"
 
 
@@ -32,6 +34,14 @@ def record(model: str | None = None, **said: Any) -> Record:
 
 def request(**body: object) -> Request:
     return Request({"messages": [{"role": "user", "content": [{"text": "hello"}]}], **body})
+
+
+def prepared(
+    contract: Contract, asked: Record, what: Request, served: tuple[str, ...]
+) -> tuple[Route, Request]:
+    """Return whom a record is asked of, and its request as it goes there."""
+    route = contract.route_for(asked, served)
+    return route, contract.prepared(route, asked, what)
 
 
 def triage(more: str = "") -> Contract:
@@ -104,6 +114,28 @@ def test_a_changed_prompt_changes_the_digest() -> None:
         (TRIAGE + "budget: {eur: 5}", "budget.usd: Field required"),
         (TRIAGE + "budget: 5", "budget: Input should be"),
         (TRIAGE + "max_attempts: 0", "max_attempts: Input should be greater than or equal to 1"),
+        (TRIAGE + "fallback: [unavailable]", "fallback: it needs a second route"),
+        (TRIAGE + "fallback: unavailable", "fallback: Input should be a valid tuple"),
+        (TWO + "fallback: [slow]", "fallback.0: Input should be 'unavailable', 'throttled' or"),
+        (TWO, "routes.1: nothing leads to it: name its model under models:, or say"),
+        (TWO.replace(SONNET, LITE), "routes: one stands there twice"),
+        (
+            TWO.replace("- {model", 4 * "- {model: x.y}\n  " + "- {model"),
+            "routes: Tuple should have",
+        ),
+        (
+            TWO.replace(SONNET, "somebody.new-model") + "fallback: [denied]\nbudget: {usd: 5}",
+            "budget: the price of 'somebody.new-model' is not known, so it cannot be a fallback",
+        ),
+        (TRIAGE.replace("300", "300, tier: reserved"), "routes.0.tier: Input should be 'flex'"),
+        (
+            TRIAGE.replace("300", "300, tier: priority") + "budget: {usd: 5}",
+            "budget: it needs a price, and that of tier: priority is not known",
+        ),
+        (
+            TWO.replace(f"'{SONNET}'", f"'{LITE}', tier: flex") + "models: {a: x.y}",
+            "routes.1: nothing leads to it",
+        ),
         (TRIAGE + "max_attempts: 21", "max_attempts: Input should be less than or equal to 20"),
     ],
 )
@@ -173,15 +205,15 @@ def test_a_pattern_serves_every_model_that_fits() -> None:
 
 
 def test_the_contract_speaks_only_where_the_request_is_silent() -> None:
-    _, silent = triage().prepared(record(), request(), SERVED)
-    _, loud = triage().prepared(record(), request(inferenceConfig={"maxTokens": 7}), SERVED)
+    _, silent = prepared(triage(), record(), request(), SERVED)
+    _, loud = prepared(triage(), record(), request(inferenceConfig={"maxTokens": 7}), SERVED)
 
     assert silent.body["inferenceConfig"] == {"maxTokens": 300, "temperature": 0}
     assert loud.body["inferenceConfig"] == {"maxTokens": 7, "temperature": 0}
 
 
 def test_no_request_goes_out_without_max_tokens() -> None:
-    _, sent = default_contract(SERVED).prepared(record(), request(), SERVED)
+    _, sent = prepared(default_contract(SERVED), record(), request(), SERVED)
 
     assert sent.max_tokens == DEFAULT_MAX_TOKENS
 
@@ -190,8 +222,8 @@ def test_the_response_schema_is_sent_as_structured_output() -> None:
     schema = '{"properties":{"tag":{"type":"string"}},"type":"object"}'
     contract = triage("response: {schema: {properties: {tag: {type: string}}, type: object}}")
 
-    _, sent = contract.prepared(record(), request(), SERVED)
-    _, own = contract.prepared(record(), request(outputConfig={"effort": "low"}), SERVED)
+    _, sent = prepared(contract, record(), request(), SERVED)
+    _, own = prepared(contract, record(), request(outputConfig={"effort": "low"}), SERVED)
 
     assert sent.body["outputConfig"] == structured_output(schema, "answer")
     assert own.body["outputConfig"] == {"effort": "low"}
@@ -267,11 +299,11 @@ def refusal(contract: Contract, asked: Record, *served: str) -> RecordInvalid:
 def test_a_native_body_gets_a_limit_where_it_is_silent_and_nothing_else() -> None:
     contract = native(LLAMA, max_tokens=300, temperature=0)
 
-    _, silent = contract.prepared(llama(), Request({"prompt": "x"}, "llama"), (LLAMA,))
+    _, silent = prepared(contract, llama(), Request({"prompt": "x"}, "llama"), (LLAMA,))
     loud = Request({"prompt": "x", "max_gen_len": 7}, "llama")
 
     assert silent == Request({"prompt": "x", "max_gen_len": 300}, "llama")
-    assert contract.prepared(llama(max_tokens=7), loud, (LLAMA,))[1] == loud
+    assert prepared(contract, llama(max_tokens=7), loud, (LLAMA,))[1] == loud
 
 
 def test_a_family_is_never_asked_for_more_than_it_writes() -> None:
@@ -280,7 +312,7 @@ def test_a_family_is_never_asked_for_more_than_it_writes() -> None:
 
     assert contract.default_limit(llama(), route) == 2048
     assert contract.default_limit(record(), route) == 4000
-    _, sent = contract.prepared(llama(), Request({"prompt": "x"}, "llama"), (LLAMA,))
+    _, sent = prepared(contract, llama(), Request({"prompt": "x"}, "llama"), (LLAMA,))
     assert sent.max_tokens == 2048
 
 
@@ -376,7 +408,7 @@ def test_texts_are_put_into_the_words_of_the_routes_model(
     contract = default_contract((model,))
     one = vectors(texts=len(asked["texts"]), dimensions=asked.get("dimensions"))
 
-    route, request = contract.prepared(one, Request(asked, "embedding"), (model,))
+    route, request = prepared(contract, one, Request(asked, "embedding"), (model,))
 
     assert route.model == model
     assert request.body == sent
@@ -392,3 +424,83 @@ def test_a_contract_says_how_documents_are_cut_and_joined() -> None:
     assert contract.document is not None
     assert (contract.document.tokens, contract.document.overlap) == (1500, 150)
     assert Contract.model_validate(contract.to_json()) == contract
+
+
+def test_a_later_route_needs_no_fallback_where_a_name_in_the_file_leads_to_it() -> None:
+    text = f"{TWO}models: {{good: '{SONNET}'}}"
+
+    contract = read_contract(text.encode(), name="triage")
+
+    served = (LITE, SONNET)
+    assert [route.model for route in contract.routes_for(record(), served)] == [LITE]
+    assert [route.model for route in contract.routes_for(record("good"), served)] == [SONNET]
+
+
+def standing_in(first: str, *others: str, asked: Record) -> list[str]:
+    """Whom a contract with all these routes asks, if need be, for such a record."""
+    routes = tuple(Route(model=model) for model in (first, *others))
+    contract = Contract(
+        name="all", routes=routes, models={"*": first}, fallback=("unavailable", "denied")
+    )
+    return [route.model for route in contract.routes_for(asked, (first, *others))]
+
+
+def test_only_a_model_that_reads_the_line_stands_in() -> None:
+    assert standing_in(LITE, TITAN, SONNET, asked=record()) == [LITE, SONNET]
+    assert standing_in(SONNET, LITE, asked=record(family="anthropic")) == [SONNET]
+
+
+def test_a_native_body_has_no_fallback_whose_family_the_name_does_not_tell() -> None:
+    arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc"
+    other = "meta.llama3-3-70b-instruct-v1:0"
+
+    assert standing_in(LLAMA, LITE, arn, other, asked=llama()) == [LLAMA, other]
+
+
+def test_vectors_fall_back_to_the_same_model_elsewhere_and_to_no_other() -> None:
+    here, there = "eu.cohere.embed-v4:0", "us.cohere.embed-v4:0"
+
+    found = standing_in(here, "cohere.embed-english-v3", TITAN, there, asked=vectors(texts=1))
+
+    assert found == [here, there]
+
+
+def test_a_model_that_only_a_name_in_the_file_leads_to_has_no_fallbacks() -> None:
+    text = f"{TWO}models: {{cheap: amazon.nova-micro-v1:0}}\nfallback: [unavailable]"
+    contract = read_contract(text.encode(), name="triage")
+
+    (only,) = contract.routes_for(record("cheap"), (*SERVED, SONNET))
+
+    assert only.model == "amazon.nova-micro-v1:0"
+    assert contract.place_of(only) is None
+
+
+def test_the_same_model_in_another_tier_is_another_route() -> None:
+    routes = (Route(model=LITE, tier="flex"), Route(model=LITE, tier="default"))
+    contract = Contract(name="patient", routes=routes, fallback=("throttled",))
+
+    found = contract.routes_for(record(), SERVED)
+
+    asked = [contract.prepared(route, record(), request()) for route in found]
+    assert [each.tier for each in asked] == ["flex", "default"]
+    assert asked[0].body == asked[1].body
+
+
+@pytest.mark.parametrize(
+    ("asked", "what"),
+    [
+        (llama(), Request({"prompt": "x"}, "llama")),
+        (llama(max_tokens=7), Request({"prompt": "x", "max_gen_len": 7}, "llama")),
+        (vectors(texts=1), Request({"texts": ["a"]}, "embedding")),
+        (record(), request()),
+    ],
+)
+def test_every_kind_of_request_carries_its_routes_tier(asked: Record, what: Request) -> None:
+    model = TITAN if asked.embeds else LLAMA
+    route = Route(model=model, tier="priority")
+
+    sent = Contract(name="quick", routes=(route,)).prepared(route, asked, what)
+
+    assert sent.tier == "priority"
+    if not asked.embeds:
+        assert sent.with_max_tokens(99).tier == "priority"

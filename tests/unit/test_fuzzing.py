@@ -114,4 +114,5 @@ def read(laptop: Laptop, chunk: Chunk) -> None:
         assert item.problem is not None or item.record is not None
         if item.problem is None and item.record is not None:
             request = reader.dialect.request(item.record)
-            reader.contract.prepared(item.record, request, job.models)
+            for route in reader.contract.routes_for(item.record, job.models):
+                reader.contract.prepared(route, item.record, request)

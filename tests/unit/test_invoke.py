@@ -164,7 +164,8 @@ async def test_two_workers_on_one_chunk_settle_every_record_once() -> None:
 
     answers = await asyncio.gather(*(laptop.invoke(chunk) for _ in range(2)))
 
-    assert answers == [{"state": "done"}] * 2
+    assert {"state": "done"} in answers, "the first to claim leaves the chunk to the other"
+    assert await laptop.invoke(chunk) == {"state": "done"}
     laptop.close(job_id)
     row = laptop.row(job_id)
     assert row.counts()["succeeded"] == 300

@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from batchwright.chunklog import ChunkLog
 from batchwright.completion import Completion
 from batchwright.errors import AccessDenied, ContentFiltered, LogBroken
 from batchwright.job import Status
@@ -17,7 +19,7 @@ from batchwright.outcome import Ending
 from batchwright.places import RESULTS, plan_key, result_key
 from batchwright.ports import Engine
 from batchwright.request import Request
-from tests.fakes import MODEL, ScriptedEngine, echo, texts_of
+from tests.fakes import MODEL, ScriptedEngine, echo, settled, texts_of
 from tests.laptop import Laptop, chat_file, converse_line, jsonl
 
 FAILURE = {"Error": "States.Timeout", "Cause": ""}
@@ -596,7 +598,7 @@ RUN = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@examples(deadline=None, max_examples=60)
 @given(st.lists(RUN, min_size=1, max_size=4))
 def test_whatever_befalls_its_runs_a_job_keeps_one_outcome_each_and_asks_no_success_again(
     runs: list[dict[str, Any]],
@@ -630,3 +632,17 @@ def test_whatever_befalls_its_runs_a_job_keeps_one_outcome_each_and_asks_no_succ
         assert sum(fickle.answered.values()) == row.tally.counts[Ending.SUCCEEDED]
         assert {key: laptop.objects.read(key) for key in published} == published
         published = {key: laptop.objects.read(key) for key in laptop.objects.keys(RESULTS)}
+
+
+def test_a_success_that_somebody_settles_again_in_a_redrive_is_not_published() -> None:
+    laptop = Laptop()
+    job_id = stopped_midway(laptop)
+    laptop.redrive(job_id)
+    laptop.plan(job_id, redrive=1)
+    stray = ChunkLog(laptop.objects, job_id, 0, writer="stray", redrive=1)
+    stray.append([settled(3)])
+
+    with pytest.raises(LogBroken):
+        laptop.close(job_id, FAILURE, redrive=1)
+
+    assert not laptop.row(job_id).status.final

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Callable
 
+from batchwright.breaker import Breaker
 from batchwright.completion import Completion, fault_of
 from batchwright.contract import Route
 from batchwright.errors import (
     AskAgain,
+    BatchwrightError,
     JobStops,
     RecordInvalid,
     ServiceFault,
@@ -15,9 +17,13 @@ from batchwright.errors import (
     Truncated,
     Unavailable,
 )
-from batchwright.pace import Pace
+from batchwright.gates import Gates
+from batchwright.outcome import add_costs
+from batchwright.pace import LeftForLater, Pace
 from batchwright.ports import Engine
+from batchwright.prices import tier_cost_usd
 from batchwright.purse import Payer
+from batchwright.quotas import quota_tokens
 from batchwright.request import Request
 from batchwright.settling import Asked
 
@@ -27,6 +33,9 @@ BACKOFF_BASE = 0.5
 BACKOFF_CAP = 5.0
 # An answer that was cut is asked for once more with twice the limit, up to this many tokens.
 LARGEST_RETRY = 8192
+
+# Refused so often in a row by a model, a record asks the next one, where the contract has one for that.
+REFUSALS = 3
 
 
 class Asker:
@@ -41,6 +50,7 @@ class Asker:
         engine: Engine,
         pace: Pace,
         payer: Payer,
+        gates: Gates,
         *,
         max_attempts: int,
         time_left: Callable[[], float],
@@ -49,14 +59,25 @@ class Asker:
         self._engine = engine
         self._pace = pace
         self._payer = payer
+        self._gates = gates
         self._max_attempts = max_attempts
         self._time_left = time_left
+        self._breakers: dict[tuple[str, str, str | None], Breaker] = {}
 
-    async def ask(self, request: Request, route: Route, asked: Asked, job_id: str) -> None:
+    async def ask(
+        self,
+        request: Request,
+        route: Route,
+        asked: Asked,
+        job_id: str,
+        *,
+        falls_back_on: tuple[type[BatchwrightError], ...] = (),
+    ) -> None:
         """Ask until there is an answer, and put it into ``asked``.
 
         Raises :class:`RecordEnds` or :class:`AskAgain` where the record ends without one, :class:`JobStops` where all
-        would, :class:`LeftForLater` where the worker stops first.
+        would, :class:`LeftForLater` where the worker stops first; and what it ``falls_back_on`` instead of waiting for
+        long.
         """
         metadata = {"job_id": job_id, "idempotency_key": asked.key}
         delays = 0
@@ -69,10 +90,14 @@ class Asker:
             except AskAgain as fault:
                 own = isinstance(fault, TimedOut | ServiceFault)
                 asked.counted_calls += own
-                if asked.counted_calls >= self._max_attempts:
-                    raise
-                await self._pace.wait(self._backoff(delays, fault.retry_after), for_all=not own)
+                seconds = self._backoff(delays, fault.retry_after)
                 delays += 1
+                hopeless = delays >= REFUSALS or self._hopeless(route, seconds)
+                if asked.counted_calls >= self._max_attempts or (
+                    hopeless and isinstance(fault, falls_back_on)
+                ):
+                    raise
+                await self._pace.wait(seconds, for_all=not own)
             except RecordInvalid:
                 if not enlarged:
                     raise
@@ -92,6 +117,25 @@ class Asker:
     async def _call(
         self, request: Request, route: Route, asked: Asked, metadata: dict[str, str]
     ) -> None:
+        leave = await self._gates.enter(route, asked.input_tokens + (request.max_tokens or 0))
+        try:
+            completion = await self._paid_call(request, route, asked, metadata)
+        except Throttled as fault:
+            leave.throttled(fault.retry_after)
+            raise
+        except (LeftForLater, JobStops):
+            leave.unused()
+            raise
+        except BaseException:
+            leave.failed()
+            raise
+        leave.settle(quota_tokens(route.model, completion.usage))
+        if found := fault_of(completion):
+            raise found
+
+    async def _paid_call(
+        self, request: Request, route: Route, asked: Asked, metadata: dict[str, str]
+    ) -> Completion:
         most = self._payer.most_for(request, route.model)
         await self._payer.reserve(most)
         spent = 0
@@ -106,21 +150,21 @@ class Asker:
             raise
         finally:
             self._payer.settle(most, spent)
-        if fault := fault_of(completion):
-            raise fault
+        return completion
 
     async def _answer(
         self, request: Request, route: Route, asked: Asked, metadata: dict[str, str]
     ) -> Completion:
-        asked.calls += 1
-        self._pace.calls += 1
         try:
-            completion = await self._engine.ask(
-                request,
-                model=route.model,
-                timeout=min(route.timeout, self._time_left()),
-                metadata=metadata,
-            )
+            with self._breaker(route).call():
+                asked.calls += 1
+                self._pace.calls += 1
+                completion = await self._engine.ask(
+                    request,
+                    model=route.model,
+                    timeout=min(route.timeout, self._time_left()),
+                    metadata=metadata,
+                )
         except TimedOut:
             self._count_ambiguous(asked)
             raise
@@ -131,7 +175,19 @@ class Asker:
         self._pace.answered_at = self._pace.now()
         asked.completion = completion
         asked.usage += completion.usage
+        cost = tier_cost_usd(completion.tier or route.tier, route.model, completion.usage)
+        asked.cost_usd = add_costs(asked.cost_usd, cost)
         return completion
+
+    def _hopeless(self, route: Route, seconds: float) -> bool:
+        """Whether a model is down, or wants a longer wait than a worker waits."""
+        return self._breaker(route).open or self._pace.too_long(seconds)
+
+    def _breaker(self, route: Route) -> Breaker:
+        if route.asks not in self._breakers:
+            breaker = Breaker(route.model, now=self._pace.now, chance=self._pace.chance)
+            self._breakers[route.asks] = breaker
+        return self._breakers[route.asks]
 
     def _count_ambiguous(self, asked: Asked) -> None:
         asked.ambiguous_calls += 1

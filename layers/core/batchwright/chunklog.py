@@ -50,6 +50,12 @@ class ChunkLog:
         """What earlier workers spent on records that they left open."""
         self.claims: dict[str, Claim] = {}
         """What those writers work on, or worked on when they died, that never said that they left."""
+        self._began: list[str] = []
+
+    @property
+    def overtaken(self) -> bool:
+        """Whether another writer has begun after this one: whoever called it takes this one for dead."""
+        return self._writer in self._began[:-1]
 
     def read(self) -> Iterator[Entry]:
         """Read every segment that was not seen yet; yield its entries, each once."""
@@ -132,6 +138,8 @@ class ChunkLog:
         self.tally.ambiguous_calls += told.ambiguous_calls
         if told.claim is not None:
             self.claims[writer] = told.claim
+            if writer not in self._began:
+                self._began.append(writer)
         if told.left:
             self.claims.pop(writer, None)
         self.segments += 1

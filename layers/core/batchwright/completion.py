@@ -27,6 +27,8 @@ class Completion:
     request_id: str | None = None
     native: dict[str, Any] | None = None
     vectors: list[list[float]] | None = None
+    tier: str | None = None
+    """The service tier that answered, where the service tells."""
 
     @property
     def text(self) -> str:

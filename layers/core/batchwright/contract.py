@@ -1,6 +1,7 @@
 """Prompt and policy in one file: which models may be asked, with what limits, and for tables with what prompt."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -21,14 +22,30 @@ from pydantic import (
 from batchwright.digest import digest_of_envelope
 from batchwright.document import COLUMNS, JOINED, Document
 from batchwright.embedding import NEUTRAL, check_offered, native_body
-from batchwright.errors import ContractInvalid, RecordInvalid
+from batchwright.errors import (
+    AccessDenied,
+    BatchwrightError,
+    ContractInvalid,
+    ModelUnknown,
+    RecordInvalid,
+    Throttled,
+    Unavailable,
+)
 from batchwright.families import EMBEDDING, family_of
 from batchwright.money import BILLIONTHS
 from batchwright.natives import native
+from batchwright.prices import price_of
 from batchwright.record import Record
 from batchwright.request import Request
 from batchwright.schema import Schema, structured_output
-from batchwright.suiting import LONGEST_NAME_SHOWN, first_suiting, mismatch, suits, without_schema
+from batchwright.suiting import (
+    LONGEST_NAME_SHOWN,
+    first_suiting,
+    mismatch,
+    stands_in,
+    suits,
+    without_schema,
+)
 
 DEFAULT = "default"
 NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
@@ -41,6 +58,14 @@ DEFAULT_MAX_TOKENS = 2048
 LONGEST_DEADLINE = timedelta(days=14)
 # Bedrock's own ids are <maker>.<model>, perhaps behind a geography; gpt-4.1-mini or claude-3.5-sonnet are not.
 BEDROCK_ID = re.compile(r"^(arn:|([a-z]{2,6}(-[a-z]{3})?\.)?[a-z][a-z0-9]*\.[a-z])")
+
+MOST_ROUTES = 4
+# What may befall a call so that the next route is asked.
+FALLBACKS: dict[str, tuple[type[BatchwrightError], ...]] = {
+    "unavailable": (Unavailable,),
+    "throttled": (Throttled,),
+    "denied": (AccessDenied, ModelUnknown),
+}
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -55,8 +80,19 @@ class Route(BaseModel):
     max_tokens: PositiveInt | None = None
     temperature: Annotated[float, Field(ge=0, le=1)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    tier: Literal["flex", "default", "priority"] | None = None
+    """Bedrock's service tier (docs.aws.amazon.com/bedrock/latest/userguide/service-tiers-inference.html)."""
     timeout: PositiveInt = 300
     """Seconds that one call may take; less where the worker has less left."""
+    rpm: PositiveInt | None = None
+    """Requests a minute that all jobs together may make of the model."""
+    tpm: PositiveInt | None = None
+    """Tokens a minute that they may take of its quota."""
+
+    @property
+    def asks(self) -> tuple[str, str, str | None]:
+        """What is asked by it: routes that differ in this have nothing to do with each other's failures."""
+        return self.engine, self.model, self.tier
 
 
 class Prompt(BaseModel):
@@ -102,7 +138,9 @@ class Contract(BaseModel):
     model_config = _STRICT
 
     name: Annotated[str, Field(pattern=NAME)]
-    routes: Annotated[tuple[Route, ...], Field(min_length=1, max_length=1)]
+    routes: Annotated[tuple[Route, ...], Field(min_length=1, max_length=MOST_ROUTES)]
+    fallback: tuple[Literal["unavailable", "throttled", "denied"], ...] = ()
+    """When the next route is asked instead; never, where nothing is said."""
     models: dict[str, str] = {}
     prompt: Prompt | None = None
     document: Document | None = None
@@ -114,6 +152,8 @@ class Contract(BaseModel):
     budget: Budget | None = None
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 6
     """Calls for one record that may end without a whole answer, each of which may be billed."""
+    priority: Annotated[int, Field(ge=1, le=10)] = 5
+    """The job's share of a model that others ask, too: jobs share it in proportion."""
 
     @field_validator("deadline")
     @classmethod
@@ -127,6 +167,38 @@ class Contract(BaseModel):
         if self.document is not None and self.prompt is None:
             raise ValueError("document: it needs a prompt")
         return self
+
+    @model_validator(mode="after")
+    def _check_routes(self) -> Self:
+        if len({route.asks for route in self.routes}) < len(self.routes):
+            raise ValueError("routes: one stands there twice")
+        if self.budget is not None and any(route.tier == "priority" for route in self.routes):
+            raise ValueError("budget: it needs a price, and that of tier: priority is not known")
+        if self.fallback:
+            self._check_fallbacks()
+            return self
+        led_to = {self.routes[0].model, *self.models.values()}
+        for number, route in enumerate(self.routes):
+            if route.model not in led_to or route is not self.named(route.model):
+                raise ValueError(
+                    f"routes.{number}: nothing leads to it: name its model under models:, or say when it"
+                    " is asked instead of the one before, as fallback: [unavailable]"
+                )
+        return self
+
+    def _check_fallbacks(self) -> None:
+        if len(self.routes) == 1:
+            raise ValueError("fallback: it needs a second route")
+        unpriced = [route.model for route in self.routes[1:] if price_of(route.model) is None]
+        if self.budget is not None and unpriced:
+            raise ValueError(
+                f"budget: the price of {unpriced[0][:LONGEST_NAME_SHOWN]!r} is not known, so it cannot be a fallback"
+            )
+
+    @property
+    def falls_back_on(self) -> tuple[type[BatchwrightError], ...]:
+        """What must befall a call so that the next route is asked."""
+        return tuple(kind for name in self.fallback for kind in FALLBACKS[name])
 
     @property
     def lifetime(self) -> timedelta:
@@ -163,7 +235,35 @@ class Contract(BaseModel):
             check_offered(record, target)
         if self.response is not None and (record.native or record.embeds):
             raise without_schema(self.name, record)
-        return next((route for route in self.routes if route.model == target), Route(model=target))
+        return self.named(target) or Route(model=target)
+
+    def named(self, model: str) -> Route | None:
+        """Return the first route to a model."""
+        return next((route for route in self.routes if route.model == model), None)
+
+    def place_of(self, route: Route) -> int | None:
+        """Return where a route stands, ``None`` where only a name in the file led to its model."""
+        return next((place for place, own in enumerate(self.routes) if own is route), None)
+
+    def routes_for(self, record: Record, served: tuple[str, ...]) -> tuple[Route, ...]:
+        """Return whom to ask for a record, the first first; raises as :meth:`route_for` does.
+
+        A fallback must read the line as the first does, and the stack must be allowed to ask it; others are left out.
+        """
+        first = self.route_for(record, served)
+        place = self.place_of(first)
+        if not self.fallback or place is None:
+            return (first,)
+        later = self.routes[place + 1 :]
+        return (
+            first,
+            *(
+                route
+                for route in later
+                if any(fnmatchcase(route.model, pattern) for pattern in served)
+                and stands_in(route.model, first.model, record)
+            ),
+        )
 
     def default_limit(self, record: Record, route: Route) -> int:
         """Return the most tokens that an answer may have where the record does not say."""
@@ -173,23 +273,21 @@ class Contract(BaseModel):
         cap = native(record.family).largest_limit if record.native and record.family else None
         return min(limit, cap or limit)
 
-    def prepared(
-        self, record: Record, request: Request, served: tuple[str, ...]
-    ) -> tuple[Route, Request]:
-        """Return the route of a record, and its request with what the contract adds where the record is silent."""
-        route = self.route_for(record, served)
+    def prepared(self, route: Route, record: Record, request: Request) -> Request:
+        """Return a request as a route is asked it: with what the contract adds where the record is silent."""
         if request.family == NEUTRAL:
             family, body = native_body(request.body, route.model)
-            return route, Request(body, family)
+            return Request(body, family, route.tier)
         if request.family is not None:
+            request = replace(request, tier=route.tier)
             if record.embeds or request.max_tokens is not None:
-                return route, request
-            return route, request.with_max_tokens(self.default_limit(record, route))
+                return request
+            return request.with_max_tokens(self.default_limit(record, route))
         body = dict(request.body)
         body["inferenceConfig"] = {**_defaults(route), **body.get("inferenceConfig", {})}
         if self.response is not None and "outputConfig" not in body:
             body["outputConfig"] = self.response.output_config
-        return route, Request(body)
+        return Request(body, tier=route.tier)
 
     def _target(self, record: Record, served: tuple[str, ...]) -> str:
         model = record.model

@@ -36,6 +36,7 @@ class Outcome:
     error: dict[str, Any] | None = None
     model: str | None = None
     route: int | None = None
+    tier: str | None = None
     stop_reason: str | None = None
     attempts: int = 0
     ambiguous_attempts: int = 0
@@ -60,6 +61,7 @@ class Outcome:
             "error": self.error,
             "model": self.model,
             "route": self.route,
+            "tier": self.tier,
             "stop_reason": self.stop_reason,
             "attempts": self.attempts,
             "ambiguous_attempts": self.ambiguous_attempts,

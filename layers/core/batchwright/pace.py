@@ -33,11 +33,20 @@ class Pace:
     """Seconds that the workflow should wait, once somebody asked for it."""
     calls: int = 0
     ambiguous_calls: int = 0
+    when_stopping: list[Callable[[], None]] = field(default_factory=list)
+    """What is to be told when the worker stops, once."""
     _may_call: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         """Calls may be made until somebody holds them."""
         self._may_call.set()
+
+    def stop(self) -> None:
+        """Take no new record, and wait for nothing any more."""
+        if not self.stopping.is_set():
+            self.stopping.set()
+            for tell in self.when_stopping:
+                tell()
 
     def hold(self) -> None:
         """Let no new call be made until :meth:`go_on`."""
@@ -58,11 +67,15 @@ class Pace:
 
         ``for_all`` means that other records would fare no better: then a long wait is the workflow's.
         """
-        if for_all and (seconds > LONGEST_WAIT or self.now() - self.answered_at > PATIENCE):
+        if for_all and self.too_long(seconds):
             self.rest_for(max(seconds, self.shortest_rest * (0.5 + self.chance() / 2)))
         await self.sleep(seconds)
         if self.stopping.is_set():
             raise LeftForLater
+
+    def too_long(self, seconds: float) -> bool:
+        """Whether a wait that holds for all is the workflow's, or this worker had no answer for long."""
+        return seconds > LONGEST_WAIT or self.now() - self.answered_at > PATIENCE
 
     async def sleep(self, seconds: float) -> None:
         """Let time pass, or the worker's stop come."""
@@ -78,4 +91,4 @@ class Pace:
     def rest_for(self, seconds: float) -> None:
         """Stop the worker and have the workflow wait."""
         self.rest = max(self.rest or 0, seconds)
-        self.stopping.set()
+        self.stop()

@@ -14,6 +14,7 @@ from batchwright.money import Money
 from batchwright.outcome import Tally
 from batchwright.request import Request
 from batchwright.run import Run, RunState
+from batchwright.schedule import Change, Item
 
 
 class Upload(Protocol):
@@ -156,6 +157,18 @@ class Budgets(Protocol):
 
     def money(self, job_id: str) -> Money:
         """Return what a job has spent and reserved, over all its redrives."""
+        ...
+
+
+class Schedules(Protocol):
+    """How much of each model's limit is given away, shared by all workers of all jobs."""
+
+    def change(self, model: str, change: Change) -> tuple[bool, Item]:
+        """Make a change whole, or not at all where a number does not lie in its span; raises :class:`Unavailable`.
+
+        Returns whether it was made, and the numbers: after the change, or as the refused change found them. A reply
+        may be lost and the change be made twice.
+        """
         ...
 
 

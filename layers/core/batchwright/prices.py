@@ -77,6 +77,19 @@ def lane_cost_usd(lane: str, model: str, usage: Usage) -> float | None:
     return None if cost is None or factor is None else round(cost * factor, 12)
 
 
+def tier_cost_usd(tier: str | None, model: str, usage: Usage) -> float | None:
+    """Return what ``usage`` costs in a service tier, or ``None`` where the table does not state it.
+
+    >>> million = Usage(input_tokens=1_000_000)
+    >>> tier_cost_usd("default", "amazon.nova-lite-v1:0", million)
+    0.06
+    >>> tier_cost_usd("priority", "amazon.nova-lite-v1:0", million) is None
+    True
+    """
+    lane = "on_demand" if tier in {None, "default"} else tier
+    return lane_cost_usd(lane, model, usage) if lane in lane_table() else None
+
+
 def _factor(offered: dict[str, Any], model: str) -> float | None:
     known = "*" in offered["models"] or model in offered["models"]
     factor: float | None = offered["factor"]

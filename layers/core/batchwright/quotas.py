@@ -8,6 +8,7 @@ from typing import Any
 
 from batchwright.families import family_of
 from batchwright.prices import base_id, model_id
+from batchwright.usage import Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,3 +54,13 @@ def output_burndown(model: str) -> int:
 def reserved_tokens(model: str, input_tokens: int, max_output_tokens: int) -> int:
     """Return what requests take of the quota at most: their input, and their output as it is burnt down."""
     return input_tokens + max_output_tokens * output_burndown(model)
+
+
+def quota_tokens(model: str, usage: Usage) -> int:
+    """Return what an answered call has taken of the quota: tokens that a cache held are not counted.
+
+    (docs.aws.amazon.com/bedrock/latest/userguide/quotas-token-burndown.html)
+    """
+    return (
+        usage.input_tokens + usage.cache_write_tokens + usage.output_tokens * output_burndown(model)
+    )

@@ -7,7 +7,7 @@ import orjson
 
 from batchwright.chunk import ByteRange, Chunk
 from batchwright.contract import Contract
-from batchwright.dialects import Dialect, open_dialect
+from batchwright.dialects import TABLES, Dialect, open_dialect
 from batchwright.errors import RecordInvalid, Unforeseen
 from batchwright.job import Job
 from batchwright.lines import Line, rows
@@ -104,6 +104,24 @@ class ChunkReader:
         content = self._objects.read(problems_key(self._chunk.job_id), span=(span.start, span.end))
         problems = [Problem(**orjson.loads(line)) for line in content.splitlines()]
         return {problem.line: problem for problem in problems}
+
+
+class GoneReader:
+    """Stands for the reader of a chunk whose input was deleted since it was planned: the places are still known."""
+
+    def __init__(self, job: Job, chunk: Chunk) -> None:
+        """Nothing is fetched."""
+        self._chunk = chunk
+        # The header row is gone, too; a table's failures look like those of rows.
+        name = "rows_jsonl" if chunk.dialect in TABLES else chunk.dialect
+        self.dialect: Dialect = open_dialect(name, job.terms(), None)
+
+    def items(self, wanted: Container[int]) -> Iterator[Item]:
+        """Yield the ``wanted`` records by their places; lines are counted as if none were blank or broken up."""
+        for offset, index in enumerate(self._chunk.indexes):
+            if index in wanted:
+                line = self._chunk.first_line + offset
+                yield Item(index=index, line=line, record=None, problem=None)
 
 
 def problem_of(fault: RecordInvalid, line: int) -> Problem:

@@ -5,10 +5,11 @@ run. ``sha256`` is the digest of the whole where there is one piece, and null wh
 checks the file checks its pieces, one after the other.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from batchwright.job import Job, JobRow
+from batchwright.job import Job, JobRow, Reason, Status
+from batchwright.outcome import Tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,18 @@ def receipt_of(
         "files": {name: file.to_json() for name, file in files.items()},
         "version": version,
     }
+
+
+def row_told_by(receipt: dict[str, Any], row: JobRow) -> JobRow:
+    """Return a job's row as the receipt tells its end."""
+    reason = receipt["reason"]
+    return replace(
+        row,
+        status=Status(receipt["status"]),
+        reason=Reason.model_validate(reason) if reason else None,
+        tally=Tally.from_json(receipt),
+        updated_at=receipt["closed_at"],
+    )
 
 
 def manifest_of(row: JobRow) -> dict[str, int]:

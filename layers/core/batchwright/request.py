@@ -1,7 +1,7 @@
 """What is asked of a model: a Converse body, or the native body of its family."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from batchwright.natives import NAMES, native
@@ -22,6 +22,8 @@ class Request:
 
     body: dict[str, Any]
     family: str | None = None
+    tier: str | None = None
+    """The service tier that is asked for. It is not part of the digest: it decides when the answer comes, not which."""
 
     @property
     def max_tokens(self) -> int | None:
@@ -34,9 +36,9 @@ class Request:
     def with_max_tokens(self, limit: int) -> "Request":
         """Return the same request with another limit."""
         if self.family is not None:
-            return Request(native(self.family).with_limit(self.body, limit), self.family)
+            return replace(self, body=native(self.family).with_limit(self.body, limit))
         inference = {**self.body.get("inferenceConfig", {}), "maxTokens": limit}
-        return Request({**self.body, "inferenceConfig": inference})
+        return replace(self, body={**self.body, "inferenceConfig": inference})
 
 
 def weight(text: str) -> int:

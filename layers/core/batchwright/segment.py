@@ -37,6 +37,7 @@ class Effort:
     ambiguous_calls: int = 0
     counted_calls: int = 0
     usage: Usage = field(default_factory=Usage)
+    cost_usd: float | None = 0.0
 
 
 type Claim = tuple[tuple[int, int], ...]

@@ -31,6 +31,8 @@ class Settings(BaseModel):
     chunk_records: PositiveInt = CHUNK_RECORDS
     max_concurrency: PositiveInt = 10
     in_flight: PositiveInt = 200
+    state_table: str = ""
+    """Only invoke has it."""
     sweep_minutes: PositiveInt = 20
     """How long a job may give no sign of life; a worker lives 15 minutes."""
     result_retention_days: PositiveInt = 90

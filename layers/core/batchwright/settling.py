@@ -13,7 +13,6 @@ from batchwright.digest import digest, idempotency_key
 from batchwright.errors import BatchwrightError, ContentFiltered, RecordInvalid, Unforeseen
 from batchwright.job import Job, Reason, timestamp
 from batchwright.outcome import Ending, Outcome
-from batchwright.prices import cost_usd
 from batchwright.reader import Item
 from batchwright.record import Problem
 from batchwright.segment import Effort, Settled
@@ -24,16 +23,27 @@ from batchwright.usage import Usage
 class Asked:
     """What asking for one record took, answered or not."""
 
-    model: str
-    route: int = 0
-    request_digest: str
-    key: str
+    model: str = ""
+    route: int | None = None
+    """Its place in the contract; ``None`` where only a name in the file led to the model."""
+    input_tokens: int = 0
+    """An estimate of what the request has."""
+    request_digest: str = ""
+    key: str = ""
     calls: int = 0
     ambiguous_calls: int = 0
     counted_calls: int = 0
     """The calls that may have failed for this record's own sake."""
     usage: Usage = field(default_factory=Usage)
+    cost_usd: float | None = 0.0
+    """What the answers cost, each at the price of the model that gave it."""
     completion: Completion | None = None
+
+    def turn_to(self, model: str, route: int | None, *, request_digest: str, key: str) -> None:
+        """Go on with another request, or another model; what was spent so far stays."""
+        self.model, self.route = model, route
+        self.request_digest, self.key = request_digest, key
+        self.completion = None
 
     def effort(self) -> Effort:
         """Return what it took so far, for the next worker if this one does not finish."""
@@ -42,6 +52,7 @@ class Asked:
             ambiguous_calls=self.ambiguous_calls,
             counted_calls=self.counted_calls,
             usage=self.usage,
+            cost_usd=self.cost_usd,
         )
 
     def go_on_from(self, effort: Effort) -> None:
@@ -50,6 +61,7 @@ class Asked:
         self.ambiguous_calls = effort.ambiguous_calls
         self.counted_calls = effort.counted_calls
         self.usage = effort.usage
+        self.cost_usd = effort.cost_usd
 
 
 class Settler:
@@ -153,11 +165,12 @@ class Settler:
             outcome,
             model=asked.model,
             route=asked.route,
+            tier=completion.tier if completion else None,
             stop_reason=completion.stop_reason if completion else None,
             attempts=asked.calls,
             ambiguous_attempts=asked.ambiguous_calls,
             usage=asked.usage,
-            cost_usd=cost_usd(asked.model, asked.usage),
+            cost_usd=asked.cost_usd,
             latency_ms=completion.latency_ms if completion else None,
             request_digest=asked.request_digest,
             idempotency_key=asked.key,

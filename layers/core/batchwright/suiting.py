@@ -3,6 +3,7 @@
 from batchwright.embedding import NEUTRAL, check_offered, offer_of
 from batchwright.errors import RecordInvalid
 from batchwright.families import EMBEDDING, family_of
+from batchwright.prices import base_id
 from batchwright.record import Record
 
 LONGEST_NAME_SHOWN = 64
@@ -16,6 +17,19 @@ def suits(model: str, record: Record) -> bool:
     if family is None:
         return True
     return family == record.family if record.family else family not in EMBEDDING
+
+
+def stands_in(model: str, first: str, record: Record) -> bool:
+    """Whether a model may answer a line instead of the first that is asked.
+
+    Vectors of two models cannot be compared, so that only the same model stands in, asked elsewhere or otherwise; and
+    a native body is written for one family, which the name must tell.
+    """
+    if record.embeds:
+        return base_id(model) == base_id(first)
+    if record.native:
+        return family_of(model) == record.family
+    return suits(model, record)
 
 
 def first_suiting(record: Record, served: tuple[str, ...]) -> str | None:

@@ -4,10 +4,11 @@ from datetime import datetime
 
 from batchwright.chunk import Chunk
 from batchwright.chunklog import ChunkLog
+from batchwright.errors import Missing
 from batchwright.job import Job, Reason
 from batchwright.outcome import Ending
 from batchwright.ports import Clock, Objects
-from batchwright.reader import ChunkReader, Item
+from batchwright.reader import ChunkReader, GoneReader, Item
 from batchwright.segment import Settled
 from batchwright.settling import Settler
 
@@ -18,6 +19,9 @@ ENDINGS = {
     "budget:usd": Ending.CANCELLED,
 }
 NO_REASON = Reason(code="never_asked", message="no worker asked for this record")
+INPUT_GONE = Reason(
+    code="input_missing", message="the input was deleted before this record was asked for"
+)
 
 
 class Unasked:
@@ -35,15 +39,21 @@ class Unasked:
 
     def settle(self, chunk: Chunk, asked: frozenset[int], log: ChunkLog) -> None:
         """Settle what ``log`` lacks of the records of ``chunk`` that were to be ``asked``."""
-        reader = ChunkReader(self._objects, self._job, chunk)
+        reader, reason = self._reader(chunk)
         settler = Settler(self._job, reader.dialect)
         now = self._clock.now()
         rest = reader.items(asked - log.settled)
-        log.append([self._settled(settler, item, now) for item in rest])
+        log.append([self._settled(settler, item, reason, now) for item in rest])
 
-    def _settled(self, settler: Settler, item: Item, now: datetime) -> Settled:
-        ending = ENDINGS.get(self._reason.code, Ending.FAILED)
+    def _reader(self, chunk: Chunk) -> tuple[ChunkReader | GoneReader, Reason]:
         try:
-            return settler.never_asked(item, ending, self._reason, now)
+            return ChunkReader(self._objects, self._job, chunk), self._reason
+        except Missing:
+            return GoneReader(self._job, chunk), INPUT_GONE
+
+    def _settled(self, settler: Settler, item: Item, reason: Reason, now: datetime) -> Settled:
+        ending = ENDINGS.get(reason.code, Ending.FAILED)
+        try:
+            return settler.never_asked(item, ending, reason, now)
         except Exception as fault:  # noqa: BLE001 - whatever is odd about one record, the job must close
             return settler.unforeseen(item, fault, now)

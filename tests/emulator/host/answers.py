@@ -15,7 +15,9 @@ from tests.emulator.host.refusals import Refusal
 _NAMESPACE = "http://internal.amazon.com/coral/com.amazon.bedrock/"
 
 
-async def paid(call: Call, body: dict[str, Any], *, doing: Doing | None, latency_ms: int) -> Answer:
+async def paid(
+    call: Call, body: dict[str, Any], *, doing: Doing | None, latency_ms: int, tier: str | None
+) -> Answer:
     """Answer a call that was paid for, unless a fault spoils it; note the status that is sent."""
     if doing == "hang":
         await asyncio.Event().wait()  # until the client goes away, which cancels this
@@ -25,6 +27,8 @@ async def paid(call: Call, body: dict[str, Any], *, doing: Doing | None, latency
         headers["X-Amzn-Bedrock-Input-Token-Count"] = str(call.input_tokens)
         headers["X-Amzn-Bedrock-Output-Token-Count"] = str(call.output_tokens)
         headers["X-Amzn-Bedrock-Invocation-Latency"] = str(latency_ms)
+        if tier is not None:
+            headers["X-Amzn-Bedrock-Service-Tier"] = tier
     written = b"{}" if doing == "empty" else orjson.dumps(body)
     return Answer(body=written, headers=headers, cut=doing == "cut")
 

@@ -26,6 +26,8 @@ class Asked(Protocol):
 
     ask: Ask
     metadata: dict[str, str] | None
+    tier: str | None
+    """The service tier asked for, which is then the tier served."""
 
     def answer(self, completion: Completion, *, latency_ms: int) -> dict[str, Any]:
         """Return the body of the answer."""
@@ -87,7 +89,7 @@ def model_call(desk: Desk, api: str, read: Reader) -> Handler:
             return answers.refused(refusal)
         latency_ms = round((time.time() - call.at) * 1000)
         body = wanted.answer(completion, latency_ms=latency_ms)
-        return await answers.paid(call, body, doing=doing, latency_ms=latency_ms)
+        return await answers.paid(call, body, doing=doing, latency_ms=latency_ms, tier=wanted.tier)
 
     return handle
 
@@ -129,4 +131,5 @@ def _converse(request: Request, model: str) -> Asked:
 
 def _invoke_model(request: Request, model: str) -> Asked:
     metadata = request.headers.get("x-amzn-bedrock-request-metadata")
-    return InvokeModel(request.body, model=model, metadata=metadata)
+    tier = request.headers.get("x-amzn-bedrock-service-tier")
+    return InvokeModel(request.body, model=model, metadata=metadata, tier=tier)

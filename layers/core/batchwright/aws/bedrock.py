@@ -29,6 +29,7 @@ from batchwright.usage import Usage
 OK = 200
 CONNECT_SECONDS = 10
 METADATA = "X-Amzn-Bedrock-Request-Metadata"
+TIER = "X-Amzn-Bedrock-Service-Tier"
 
 
 class BedrockEngine:
@@ -91,9 +92,13 @@ class BedrockEngine:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if request.family is None:
             operation, body = "/converse", {**request.body, "requestMetadata": {**metadata}}
+            if request.tier is not None:
+                body["serviceTier"] = {"type": request.tier}
         else:
             operation, body = "/invoke", request.body
             headers[METADATA] = orjson.dumps({**metadata}).decode()
+            if request.tier is not None:
+                headers[TIER] = request.tier
         signed = AWSRequest(
             method="POST",
             url=f"{self._endpoint}/model/{quote(model, safe='')}{operation}",
@@ -132,11 +137,18 @@ def completion_of(content: bytes, headers: Mapping[str, str]) -> Completion:
             ),
             latency_ms=int(fields["metrics"]["latencyMs"]),
             request_id=headers.get("x-amzn-RequestId"),
+            tier=_tier(fields.get("serviceTier")),
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
         raise MalformedCompletion(
             "Bedrock said 200 and sent no answer with output, stopReason, usage and metrics"
         ) from None
+
+
+def _tier(told: Any) -> str | None:
+    """Read the tier that answered; an answer without one, or with an odd one, is an answer all the same."""
+    tier = told.get("type") if isinstance(told, dict) else None
+    return tier if isinstance(tier, str) else None
 
 
 def _block(block: Any) -> dict[str, Any]:
@@ -153,6 +165,7 @@ def told_of(headers: Mapping[str, str], waited_ms: int) -> Told:
         output_tokens=_count(headers, "Output-Token-Count"),
         latency_ms=waited_ms if latency_ms is None else latency_ms,
         request_id=headers.get("x-amzn-RequestId"),
+        tier=headers.get(TIER),
     )
 
 

@@ -38,7 +38,7 @@ class DynamoDBJobs:
 
     def add(self, row: JobRow) -> bool:
         """Write a new job's row."""
-        return self._put(self._item(row), "attribute_not_exists(job_id)", {}, {})
+        return self._put_free(self._item(row))
 
     def get(self, job_id: str) -> JobRow | None:
         """Return a job's row."""
@@ -62,7 +62,7 @@ class DynamoDBJobs:
             **reason.model_dump(),
             **self._expiry(datetime.now(UTC)),
         }
-        self._put(item, "attribute_not_exists(job_id)", {}, {})
+        self._put_free(item)
 
     def stop_reason(self, job_id: str, *, redrive: int = 0) -> Reason | None:
         """Return why the job must stop."""
@@ -82,9 +82,7 @@ class DynamoDBJobs:
             "reported_at": timestamp(now),
             **self._expiry(now),
         }
-        condition = "attribute_not_exists(#segments) OR #segments <= :segments"
-        values = {":segments": {"N": str(segments)}}
-        self._put(item, condition, {"#segments": "segments"}, values)
+        self._put_free(item, ("segments", segments))
 
     def progress(self, job_id: str, *, redrive: int = 0) -> Tally:
         """Return what all chunks of a job have reported."""
@@ -140,14 +138,13 @@ class DynamoDBJobs:
                 },
             )
             for page in pages:
-                for item in page["Items"]:
-                    yield _plain(item)
+                yield from filter(_stands, map(_plain, page["Items"]))
 
     def _item(self, row: JobRow) -> dict[str, Any]:
-        return {**_item(row), **self._expiry(datetime.fromisoformat(row.created_at))}
+        return {**_item(row), **self._expiry(datetime.fromisoformat(row.updated_at))}
 
     def _expiry(self, start: datetime) -> dict[str, int]:
-        return {"expires_at": int((start + self._life).timestamp())}
+        return {"expires_at": _seconds(start + self._life)}
 
     def _get(self, job_id: str, sk: str) -> dict[str, Any] | None:
         with told("read of the jobs table"):
@@ -156,7 +153,18 @@ class DynamoDBJobs:
                 Key={"job_id": {"S": job_id}, "sk": {"S": sk}},
                 ConsistentRead=True,
             )
-        return _plain(found["Item"]) if "Item" in found else None
+        item = _plain(found.get("Item", {}))
+        return item if _stands(item) else None
+
+    def _put_free(self, item: dict[str, Any], newer: tuple[str, int] | None = None) -> bool:
+        """Write an item where none stands, or one whose number of that name is no larger."""
+        condition = "attribute_not_exists(job_id) OR expires_at <= :now"
+        names, values = {}, {":now": {"N": str(_seconds(datetime.now(UTC)))}}
+        if newer is not None:
+            condition += " OR #number <= :number"
+            names = {"#number": newer[0]}
+            values[":number"] = {"N": str(newer[1])}
+        return self._put(item, condition, names, values)
 
     def _put(
         self, item: dict[str, Any], condition: str, names: dict[str, str], values: dict[str, Any]
@@ -177,6 +185,18 @@ class DynamoDBJobs:
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return False
         return True
+
+
+def _seconds(time: datetime) -> int:
+    return int(time.timestamp())
+
+
+def _stands(item: dict[str, Any]) -> bool:
+    """Whether there is an item; DynamoDB deletes those whose time is over within days, and shows them until then.
+
+    (docs.aws.amazon.com/amazondynamodb/latest/developerguide/ttl-expired-items.html)
+    """
+    return bool(item) and item["expires_at"] > _seconds(datetime.now(UTC))
 
 
 def _sk(redrive: int, name: str) -> str:

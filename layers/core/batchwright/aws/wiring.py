@@ -3,9 +3,11 @@
 Everything is made on first use and kept: nothing happens at import.
 """
 
+import os
+from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -13,12 +15,20 @@ from botocore.config import Config
 from batchwright.aws.budgets import DynamoDBBudgets
 from batchwright.aws.dynamodb import DynamoDBJobs
 from batchwright.aws.s3 import S3Objects
+from batchwright.aws.schedules import QUICK, DynamoDBSchedules
 from batchwright.settings import Settings, read_settings
 
+if TYPE_CHECKING:
+    from batchwright.crashpoints import Watch
+
+# Longer than any deadline may be.
+LONGEST_JOB = timedelta(days=16)
 # Calls to our own plumbing are safe to repeat; the model's call is never made here.
 PLUMBING = Config(
     retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=5, read_timeout=60
 )
+# Tests say here where a process dies.
+CRASH_AT = "BATCHWRIGHT_CRASH_AT"
 
 
 @cache
@@ -51,5 +61,35 @@ def budgets() -> DynamoDBBudgets:
     return DynamoDBBudgets(client("dynamodb"), settings().jobs_table, life=_life())
 
 
+@cache
+def schedules() -> DynamoDBSchedules:
+    """Return the schedules of the models."""
+    quick: Any = boto3.client("dynamodb", config=QUICK)
+    return DynamoDBSchedules(quick, settings().state_table)
+
+
 def _life() -> timedelta:
-    return timedelta(days=settings().result_retention_days)
+    """Rows live as long as results, counted from their last change; no job may lose its own while it runs."""
+    return max(timedelta(days=settings().result_retention_days), LONGEST_JOB)
+
+
+def armed[**Ports, World](world: Callable[Ports, World]) -> Callable[Ports, World]:
+    """Return the class of a step's world as it is.
+
+    Only where a test has set ``BATCHWRIGHT_CRASH_AT``, the process dies at the effect that it names
+    (:mod:`batchwright.crashpoints`).
+    """
+    return _armed(world) if CRASH_AT in os.environ else world
+
+
+def _armed[**Ports, World](world: Callable[Ports, World]) -> Callable[Ports, World]:
+    from batchwright.crashpoints import watched  # noqa: PLC0415 - no function loads it unless it is to die
+
+    return lambda *args, **ports: watched(world(*args, **ports), _watch())
+
+
+@cache
+def _watch() -> "Watch":
+    from batchwright.crashpoints import watch_of  # noqa: PLC0415 - as above
+
+    return watch_of(os.environ[CRASH_AT])

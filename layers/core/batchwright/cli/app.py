@@ -15,6 +15,7 @@ from batchwright.cli.contracts import put_contract
 from batchwright.cli.estimate import estimate, terms_of
 from batchwright.cli.export import Format, export
 from batchwright.cli.faults import Code, told
+from batchwright.cli.redrive import Ending, cancel, redrive
 from batchwright.cli.results import download
 from batchwright.cli.show_estimate import Reading, write_estimate
 from batchwright.cli.submit import Via, submit
@@ -38,6 +39,9 @@ contracts = typer.Typer(help="Contracts: prompt and policy in one file.", no_arg
 app.add_typer(contracts, name="contract")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Wait, with a progress bar, until the job has ended.")
+]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
 LocalFile = Annotated[
     Path,
@@ -107,9 +111,7 @@ def submit_command(
             metavar="NAME", help="What the file is, if not its first line tells; by the queue."
         ),
     ] = None,
-    wait_for_end: Annotated[
-        bool, typer.Option("--wait", help="Wait, with a progress bar, until the job has ended.")
-    ] = False,
+    wait_for_end: Wait = False,
     as_json: Json = False,
 ) -> int:
     """Upload a file and make it a job. The same file under the same contract is the same job."""
@@ -163,6 +165,39 @@ def results_command(
     brought = download(row, directory, stack)
     table = {"table": export(job, form, brought, stack.objects)} if form else {}
     return _told_job(row, stack, as_json=as_json, places=brought | table)
+
+
+@app.command("redrive")
+def redrive_command(
+    job: JobId,
+    *,
+    only: Annotated[
+        list[Ending] | None,
+        typer.Option(
+            "--only", help="Ask again what ended so, too, besides what was never asked; repeatable."
+        ),
+    ] = None,
+    wait_for_end: Wait = False,
+    as_json: Json = False,
+) -> int:
+    """Run a job that has ended once more, over what was never asked. Successes are never asked again."""
+    stack = find_stack()
+    row = redrive(job, only or (), stack)
+    if not as_json:
+        typer.echo(f"redrive {row.redrives} of job {job} is sent", err=True)
+    if wait_for_end:
+        row = wait(job, stack, redrive=row.redrives)
+    return _told_job(row, stack, as_json=as_json)
+
+
+@app.command("cancel")
+def cancel_command(job: JobId, *, wait_for_end: Wait = False, as_json: Json = False) -> int:
+    """Stop a job. It ends within a minute, with what it has; batchwright redrive goes on with it."""
+    stack = find_stack()
+    row = cancel(job, stack)
+    if not as_json:
+        typer.echo(f"job {job} is told to stop", err=True)
+    return _told_job(watch(job, stack) if wait_for_end else row, stack, as_json=as_json)
 
 
 @app.command("jobs")

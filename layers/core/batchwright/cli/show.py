@@ -46,6 +46,7 @@ def facts_of(row: JobRow, bucket: str) -> dict[str, Any]:
         "problems": row.problems,
         "reason": row.reason.model_dump() if row.reason else None,
         "incomplete_reason": row.incomplete_reason,
+        "redrive": row.redrive.model_dump(mode="json") if row.redrive else None,
         "results": {
             name: f"s3://{bucket}/{places[name]}" if name in places else None for name in RESULTS
         },
@@ -60,6 +61,9 @@ def lines_of(facts: dict[str, Any]) -> Iterable[tuple[str, str]]:
     if reason := facts["reason"]:
         line = f" (line {reason['line']})" if reason["line"] else ""
         yield "reason", f"{reason['code']}: {reason['message']}{line}"
+    if redrive := facts["redrive"]:
+        only = f", also of what was {', '.join(redrive['only'])}" if redrive["only"] else ""
+        yield "redrive", f"{redrive['number']}{only}"
     yield "contract", facts["contract"]
     yield "input", facts["input"] or "none that can be read"
     yield "records", counted(facts["counts"])

@@ -59,10 +59,10 @@ class Watcher:
     pause: Callable[[float], None] = time.sleep
     seconds: Callable[[], float] = time.monotonic
 
-    def appears(self, job_id: str, patience: float = PATIENCE) -> bool:
-        """Wait until a job has its row; ``False`` if it gets none in time."""
+    def appears(self, job_id: str, patience: float = PATIENCE, *, redrive: int = 0) -> bool:
+        """Wait until a job has its row, or that of a redrive; ``False`` if it gets none in time."""
         ends = self.seconds() + patience
-        while self.jobs.get(job_id) is None:
+        while (row := self.jobs.get(job_id)) is None or row.redrives < redrive:
             if self.seconds() >= ends:
                 return False
             self.pause(BETWEEN_LOOKS)
@@ -83,14 +83,17 @@ def watch(job_id: str, stack: "Stack") -> JobRow:
     return _drawn(Watcher(jobs=stack.jobs), job_id)
 
 
-def wait(job_id: str, stack: "Stack", watcher: Watcher | None = None) -> JobRow:
-    """Watch a job that was only just sent; raises :class:`Halt` where it never appears."""
+def wait(
+    job_id: str, stack: "Stack", watcher: Watcher | None = None, *, redrive: int = 0
+) -> JobRow:
+    """Watch a job, or a redrive of it, that was only just sent; raises :class:`Halt` where it never appears."""
     watcher = watcher or Watcher(jobs=stack.jobs)
     with _leaving(job_id):
-        appeared = watcher.appears(job_id)
+        appeared = watcher.appears(job_id, redrive=redrive)
     if not appeared:
+        what = f"redrive {redrive} of job {job_id}" if redrive else f"job {job_id}"
         raise Halt(
-            f"job {job_id} has not appeared within {PATIENCE:.0f} s; {_dead_letters(stack)},"
+            f"{what} has not appeared within {PATIENCE:.0f} s; {_dead_letters(stack)},"
             " and the log of the admit function says more",
             Code.REFUSED,
         )

@@ -72,6 +72,7 @@ class Told:
     output_tokens: int | None
     latency_ms: int
     request_id: str | None
+    tier: str | None = None
 
 
 def completion_of(family: str, content: bytes, told: Told) -> Completion:
@@ -92,6 +93,7 @@ def completion_of(family: str, content: bytes, told: Told) -> Completion:
             request_id=told.request_id,
             native=orjson.loads(content),
             vectors=said.vectors,
+            tier=told.tier,
         )
     except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
         raise MalformedCompletion(

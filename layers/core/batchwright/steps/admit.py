@@ -175,7 +175,8 @@ class Door:
         row = None if new else world.jobs.get(job_id)
         if row is None or not row.status.final:
             world.workflows.start(Run(job_id=job_id, redrive=row.redrives if row else 0))
-        if new:
+        if row is None or (row.status is Status.RECEIVED and not row.redrives):
+            # Once more where the message came twice: the first may have died before it could say so.
             world.events.job_changed(job_id, Status.RECEIVED, {"contract": terms.name})
         return Admitted(job_id=job_id, new=new, refusal=refusal.code if refusal else None)
 

@@ -8,13 +8,13 @@ import orjson
 
 from batchwright import __version__
 from batchwright.assembly import assemble
-from batchwright.errors import Missing
+from batchwright.errors import AlreadyExists, Missing
 from batchwright.job import Job, JobRow, Reason, Status, timestamp
 from batchwright.listing import first_chunk
 from batchwright.outcome import Ending, Tally
 from batchwright.places import job_key, problems_key, result_key
 from batchwright.ports import Clock, Events, Jobs, Objects
-from batchwright.receipt import ResultFile, manifest_of, receipt_of
+from batchwright.receipt import ResultFile, manifest_of, receipt_of, row_told_by
 
 RECEIPT = "receipt.json"
 # Here nobody knows yet what the job's chunks are, or which of them are run again.
@@ -102,24 +102,36 @@ def _closed(
         updated_at=timestamp(world.clock.now()),
         results=_places(row, files),
     )
-    if ended := _ended(row, world):
-        return ended, None
     if row.chunks and first_chunk(job.job_id, world.objects).dialect in BEDROCK:
         manifest = result_key(job.job_id, MANIFEST, row.redrives)
         world.objects.write(manifest, orjson.dumps(manifest_of(row)))
         row = replace(row, results={**(row.results or {}), "manifest": manifest})
-    receipt = receipt_of(job, row, files, version=__version__)
-    world.objects.write(result_key(job.job_id, RECEIPT, row.redrives), _pretty(receipt))
+    row = _sealed(row, receipt_of(job, row, files, version=__version__), world)
     if not world.jobs.change(row):
         return _ended(row, world) or row, None
     return row, late
 
 
-def _ended(row: JobRow, world: World) -> JobRow | None:
-    """Return the job's row where another execution closed it meanwhile: a cancelled job is closed from two sides.
+def _sealed(row: JobRow, receipt: dict[str, Any], world: World) -> JobRow:
+    """Write the receipt, once; return the row that says the same.
 
-    Its files are the same, byte for byte; the receipt tells the time, and stands as it was written.
+    Another run of closing may have been faster, one that died since, or the other of the two that close a cancelled
+    job. The result files are the same, byte for byte; how and when the job ended is what the first receipt tells.
     """
+    key = result_key(row.job_id, RECEIPT, row.redrives)
+    try:
+        world.objects.create(key, _pretty(receipt))
+    except AlreadyExists:
+        standing = orjson.loads(world.objects.read(key))
+        if standing["created_at"] == row.created_at:
+            return row_told_by(standing, row)
+        # Of a job of the same file, whose row's time was over when the file was dropped again.
+        world.objects.write(key, _pretty(receipt))
+    return row
+
+
+def _ended(row: JobRow, world: World) -> JobRow | None:
+    """Return the job's row where another execution has ended it."""
     standing = world.jobs.get(row.job_id)
     if standing and (standing.status.final or standing.redrives != row.redrives):
         return standing

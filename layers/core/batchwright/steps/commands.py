@@ -1,6 +1,7 @@
 """Redrive and cancel: what is done with a job that stands, once for every wish, however often it comes."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from batchwright.errors import Missing, Refused
 from batchwright.job import JobRow, Reason, Redrive, Status, timestamp
@@ -41,9 +42,17 @@ def redrive(wish: Redriving, world: World) -> bool:
 
 def _begin(row: JobRow, wish: Redriving, world: World) -> bool:
     check_redrive(row, wish.number, world.objects)
+    if not world.jobs.reopen(reopened(row, wish, world.clock.now())):
+        return False
+    detail = {"contract": row.contract, "redrive": wish.number}
+    world.events.job_changed(wish.job, Status.RECEIVED, detail)
+    return True
+
+
+def reopened(row: JobRow, wish: Redriving, now: datetime) -> JobRow:
+    """Return the row of a job that has ended as its redrive begins."""
     endings = tuple(ending for ending in Ending if ending.value in wish.only)
-    now = world.clock.now()
-    reopened = replace(
+    return replace(
         row,
         status=Status.RECEIVED,
         updated_at=timestamp(now),
@@ -53,11 +62,6 @@ def _begin(row: JobRow, wish: Redriving, world: World) -> bool:
         results=None,
         redrive=Redrive(number=wish.number, only=endings, began_at=now),
     )
-    if not world.jobs.reopen(reopened):
-        return False
-    detail = {"contract": row.contract, "redrive": wish.number}
-    world.events.job_changed(wish.job, Status.RECEIVED, detail)
-    return True
 
 
 def cancel(wish: Cancelling, world: World) -> None:

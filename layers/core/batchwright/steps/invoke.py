@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from batchwright.asking import Asker
-from batchwright.attachments import Attachments
+from batchwright.attachments import Attachments, Fetched
 from batchwright.chunk import Chunk
 from batchwright.chunklog import ChunkLog
 from batchwright.contract import Route
@@ -21,14 +21,16 @@ from batchwright.errors import (
     Unavailable,
     WorkerKilled,
 )
+from batchwright.gates import Gates
 from batchwright.job import Job, Reason
 from batchwright.logwriter import LogWriter
 from batchwright.outcome import Ending, Tally
 from batchwright.pace import SHORTEST_REST, LeftForLater, Pace
 from batchwright.places import job_key
-from batchwright.ports import Budgets, Clock, Engine, Jobs, Objects
+from batchwright.ports import Budgets, Clock, Engine, Jobs, Objects, Schedules
 from batchwright.purse import Payer, Purse, Unlimited
 from batchwright.reader import ChunkReader, Item
+from batchwright.record import Record
 from batchwright.request import Request
 from batchwright.segment import Settled
 from batchwright.settling import Asked, Settler
@@ -57,10 +59,13 @@ class World:
     objects: Objects
     jobs: Jobs
     budgets: Budgets
+    schedules: Schedules
     engine: Engine
     clock: Clock
     seconds: Callable[[], float]
     """A clock that never jumps."""
+    time: Callable[[], float]
+    """Seconds since 1970; workers must agree about it to some hundred milliseconds."""
     chance: Callable[[], float]
     """A random number from 0 to 1."""
     new_id: Callable[[], str]
@@ -124,10 +129,18 @@ class Worker:
         began = self._world.seconds()
         await asyncio.to_thread(self._open)
         self._payer = self._purse()
+        self._gates = Gates(
+            self._world.schedules,
+            self._pace,
+            job=self._chunk.job_id,
+            priority=self._contract.priority,
+            time=self._world.time,
+        )
         self._asker = Asker(
             self._world.engine,
             self._pace,
             self._payer,
+            self._gates,
             max_attempts=self._contract.max_attempts,
             time_left=self._time_for_a_call,
         )
@@ -166,9 +179,9 @@ class Worker:
         working = self._time_left() - self._drain
         if working <= 0:
             return
-        drained = asyncio.get_running_loop().call_later(working, self._pace.stopping.set)
+        drained = asyncio.get_running_loop().call_later(working, self._pace.stop)
         writing = asyncio.create_task(self._writer.keep_writing())
-        writing.add_done_callback(lambda _: self._pace.stopping.set())
+        writing.add_done_callback(lambda _: self._pace.stop())
         try:
             for group in groups_of(self._open_records, self._dead):
                 if not self._pace.stopping.is_set():
@@ -210,6 +223,7 @@ class Worker:
         efforts = {index: asked.effort() for index, asked in self._asking.items() if asked.calls}
         await self._writer.write(efforts=efforts, left=True)
         await self._payer.close()
+        await self._gates.close()
         with suppress(Unavailable):
             await asyncio.to_thread(self._report)
 
@@ -219,6 +233,8 @@ class Worker:
             await asyncio.to_thread(self._look_around)
         if self._stop_reason is not None:
             self._halt(self._stop_reason)
+        if self._log.overtaken:  # side by side with its successor it would pay for everything twice
+            self._pace.stop()
 
     def _look_around(self) -> None:
         if self._world.seconds() - self._reported_at >= REPORT_SECONDS:
@@ -248,7 +264,7 @@ class Worker:
 
     def _halt(self, reason: Reason) -> None:
         """Take no new record, and give up soon what is in flight."""
-        self._pace.stopping.set()
+        self._pace.stop()
         if self._limit is not None and reason.code != BudgetExceeded.code:
             soon = asyncio.get_running_loop().time() + GRACE
             self._limit.reschedule(min(self._limit.when() or soon, soon))
@@ -257,6 +273,8 @@ class Worker:
         for item in items:
             if self._pace.stopping.is_set():
                 return
+            if item.index in self._log.settled:  # another worker was faster: this one is late
+                continue
             try:
                 settled = await self._settle(item)
             except LeftForLater:
@@ -271,14 +289,14 @@ class Worker:
             return self._settler.at_fault(item, self._now())
         # The plan went through the same contract: what cannot be prepared is a problem already.
         request = self._reader.dialect.request(item.record)
-        route, request = self._contract.prepared(item.record, request, self._job.models)
-        asked = self._to_ask(item, route, request)
+        routes = self._contract.routes_for(item.record, self._job.models)
+        asked = self._to_ask(item.index, item.record, routes[0], request)
         self._asking[item.index] = asked
         try:
             async with self._attachments.fetched(item.record, request) as fetched:
                 if item.record.attachments:
-                    asked = self._asking[item.index] = self._to_ask(item, route, fetched.told)
-                await self._asker.ask(fetched.request, route, asked, self._job.job_id)
+                    self._turn(asked, item.index, item.record, routes[0], fetched.told)
+                await self._ask_in_turn(asked, item.index, item.record, routes, fetched)
         except (RecordEnds, AskAgain) as fault:
             settled = self._settler.ended(item, asked, fault, self._now())
         except JobStops as fault:
@@ -290,19 +308,47 @@ class Worker:
             self.report.latencies_ms.append(asked.completion.latency_ms)
         return settled
 
-    def _to_ask(self, item: Item, route: Route, request: Request) -> Asked:
-        contract = self._job.contract_digest or ""
-        request_digest = digest_of_request(
-            route.model, request.body, contract, family=request.family
-        )
-        asked = Asked(
-            model=route.model,
-            request_digest=request_digest,
-            key=idempotency_key(self._job.job_id, item.index, request_digest),
-        )
-        if effort := self._log.efforts.get(item.index):
+    async def _ask_in_turn(
+        self,
+        asked: Asked,
+        index: int,
+        record: Record,
+        routes: tuple[Route, ...],
+        fetched: Fetched,
+    ) -> None:
+        """Ask the routes one after the other, as far as the contract lets one stand in for the one before."""
+        for route in routes:
+            if route is not routes[0]:
+                self._turn(asked, index, record, route, fetched.told)
+            request = self._contract.prepared(route, record, fetched.request)
+            falls_back_on = self._contract.falls_back_on if route is not routes[-1] else ()
+            try:
+                await self._asker.ask(
+                    request, route, asked, self._job.job_id, falls_back_on=falls_back_on
+                )
+            except falls_back_on:
+                continue
+            return
+
+    def _to_ask(self, index: int, record: Record, route: Route, request: Request) -> Asked:
+        asked = Asked(input_tokens=record.input_tokens)
+        self._turn(asked, index, record, route, request)
+        if effort := self._log.efforts.get(index):
             asked.go_on_from(effort)
         return asked
+
+    def _turn(
+        self, asked: Asked, index: int, record: Record, route: Route, request: Request
+    ) -> None:
+        told = self._contract.prepared(route, record, request)
+        contract = self._job.contract_digest or ""
+        request_digest = digest_of_request(route.model, told.body, contract, family=told.family)
+        asked.turn_to(
+            route.model,
+            self._contract.place_of(route),
+            request_digest=request_digest,
+            key=idempotency_key(self._job.job_id, index, request_digest),
+        )
 
     async def _stop(self, fault: JobStops) -> None:
         if self._stop_reason is None:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from batchwright.contract import Contract
 from batchwright.errors import AccessDenied, Missing, Refused, UploadGone
 from batchwright.job import Job, JobRow, Pin, Reason, Status, timestamp
 from batchwright.listing import is_joined
@@ -116,7 +117,7 @@ def _first(
         status=Status.RUNNING,
         total=progress.records,
         chunks=progress.cut.chunks,
-        estimate=estimate_of(progress.totals),
+        estimate=estimate_of(progress.totals, job.terms()),
     )
     return _begun(running, world)
 
@@ -141,11 +142,12 @@ def _begun(row: JobRow, world: World) -> dict[str, Any] | None:
     return None
 
 
-def estimate_of(totals: dict[str, Total]) -> dict[str, Any]:
-    """Return what a job may use at most, as its row keeps it."""
+def estimate_of(totals: dict[str, Total], contract: Contract) -> dict[str, Any]:
+    """Return what a job may use at most, as its row keeps it; the tier flex costs no more than the default."""
+    dearer = {route.model for route in contract.routes if route.tier == "priority"}
     cost: float | None = 0.0
     for model, total in totals.items():
-        cost = add_costs(cost, total.max_cost_usd(model))
+        cost = add_costs(cost, None if model in dearer else total.max_cost_usd(model))
     return {
         "input_tokens": sum(total.input_tokens for total in totals.values()),
         "max_output_tokens": sum(total.max_output_tokens for total in totals.values()),

@@ -21,6 +21,7 @@ type Fraction = Annotated[float, Field(ge=0, le=1)]
 _METADATA = r"^[a-zA-Z0-9\s:_@$#=/+,\-.]{%s,256}$"
 type MetadataKey = Annotated[str, Field(pattern=_METADATA % 1)]
 type MetadataValue = Annotated[str, Field(pattern=_METADATA % 0)]
+type Tier = Literal["priority", "default", "flex", "reserved"]
 type Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(min_length=1, max_length=16)]
 
 
@@ -64,7 +65,7 @@ class OutputConfig(Shape):
 class ServiceTier(Shape):
     """The tier asked for, which is then the tier served."""
 
-    type: Literal["priority", "default", "flex", "reserved"]
+    type: Tier
 
 
 class PerformanceConfig(Shape):
@@ -109,6 +110,8 @@ class Converse:
             )
         self._request = read(ConverseRequest, body)
         self.metadata = self._request.request_metadata
+        tier = self._request.service_tier
+        self.tier: str | None = None if tier is None else tier.type
         self.ask = _ask(self._request)
 
     def answer(self, completion: Completion, *, latency_ms: int) -> dict[str, Any]:
@@ -119,8 +122,8 @@ class Converse:
             "stopReason": completion.stop_reason,
             "usage": usage(completion),
         }
-        if self._request.service_tier is not None:
-            body["serviceTier"] = {"type": self._request.service_tier.type}
+        if self.tier is not None:
+            body["serviceTier"] = {"type": self.tier}
         if self._request.performance_config is not None:
             body["performanceConfig"] = {"latency": self._request.performance_config.latency}
         return body

@@ -11,7 +11,7 @@ from tests.emulator.host.refusals import invalid
 from tests.emulator.host.wire.anthropic import Anthropic
 from tests.emulator.host.wire.chat import OpenAI
 from tests.emulator.host.wire.cohere import Command, CommandR
-from tests.emulator.host.wire.converse import Metadata
+from tests.emulator.host.wire.converse import Metadata, Tier
 from tests.emulator.host.wire.embeddings import CohereV3, CohereV4, TitanV1, TitanV2
 from tests.emulator.host.wire.mistral import MistralText, mistral
 from tests.emulator.host.wire.native import MetaLlama, Native, Titan
@@ -44,13 +44,16 @@ _BY_MEMBER: dict[str, Callable[[bytes, str], Native]] = {
 }
 _METADATA: TypeAdapter[dict[str, str]] = TypeAdapter(Annotated[Metadata, Field(max_length=16)])
 
+_TIER: TypeAdapter[Tier] = TypeAdapter(Tier)
+
 
 class InvokeModel:
     """One InvokeModel request, read from its body and its metadata header."""
 
-    def __init__(self, body: bytes, *, model: str, metadata: str | None) -> None:
+    def __init__(self, body: bytes, *, model: str, metadata: str | None, tier: str | None) -> None:
         self._native = native(body, model=model)
         self.metadata = _metadata(metadata)
+        self.tier = _tier(tier)
         self.ask = self._native.ask
 
     def answer(self, completion: Completion, *, latency_ms: int) -> dict[str, Any]:  # noqa: ARG002 - told in a header
@@ -83,5 +86,14 @@ def _metadata(header: str | None) -> dict[str, str] | None:
         return None
     try:
         return _METADATA.validate_json(header)
+    except ValidationError as error:
+        raise malformed(error) from None
+
+
+def _tier(header: str | None) -> str | None:
+    if header is None:
+        return None
+    try:
+        return _TIER.validate_python(header)
     except ValidationError as error:
         raise malformed(error) from None

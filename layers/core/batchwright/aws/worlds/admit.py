@@ -3,13 +3,13 @@
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.eventbridge import EventBridgeEvents
 from batchwright.aws.stepfunctions import StepFunctionsWorkflows
-from batchwright.aws.wiring import client, jobs, objects, settings
+from batchwright.aws.wiring import armed, client, jobs, objects, settings
 from batchwright.steps.admit import World
 
 
 def world() -> World:
     """Return the world around admission."""
-    return World(
+    return armed(World)(
         objects=objects(),
         jobs=jobs(),
         workflows=StepFunctionsWorkflows(client("stepfunctions"), settings().state_machine_arn),

@@ -2,13 +2,13 @@
 
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.eventbridge import EventBridgeEvents
-from batchwright.aws.wiring import client, jobs, objects, settings
+from batchwright.aws.wiring import armed, client, jobs, objects, settings
 from batchwright.steps.close import World
 
 
 def world() -> World:
     """Return the world around closing."""
-    return World(
+    return armed(World)(
         objects=objects(),
         jobs=jobs(),
         events=EventBridgeEvents(client("events"), settings().bucket),

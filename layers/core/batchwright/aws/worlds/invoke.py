@@ -10,7 +10,7 @@ import boto3
 
 from batchwright.aws.bedrock import BedrockEngine
 from batchwright.aws.clock import SystemClock
-from batchwright.aws.wiring import budgets, client, jobs, objects, settings
+from batchwright.aws.wiring import armed, budgets, client, jobs, objects, schedules, settings
 from batchwright.steps.invoke import World
 
 
@@ -18,13 +18,15 @@ from batchwright.steps.invoke import World
 async def world() -> AsyncIterator[World]:
     """Give the world around a worker; its connections live as long as one event loop."""
     async with _bedrock() as engine:
-        yield World(
+        yield armed(World)(
             objects=objects(),
             jobs=jobs(),
             budgets=budgets(),
+            schedules=schedules(),
             engine=engine,
             clock=SystemClock(),
             seconds=time.monotonic,
+            time=time.time,
             chance=random.random,
             new_id=lambda: uuid.uuid4().hex,
         )

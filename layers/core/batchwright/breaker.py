@@ -1,0 +1,93 @@
+"""A circuit breaker: a model that is down is not asked by every record in turn, but by one, now and then.
+
+It belongs to one worker. Powertools has one that all workers share, for functions that block: it would take the
+coroutine of a call for its answer, and read its table before the call (``utilities/circuit_breaker``).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from batchwright.errors import AskAgain, JobStops, RecordEnds, Throttled, Unavailable
+
+# So many calls in a row, over all records of the worker, that found the model down and no answer in between.
+FAILURES = 10
+FIRST_PAUSE = 2.0
+LONGEST_PAUSE = 60.0
+# How soon to look again while another record tries whether the model is back.
+PROBING = 1.0
+
+
+class Breaker:
+    """Lets calls to one model pass while it answers, and while it is down one after every pause.
+
+    The pauses grow, and are jittered: workers do not know of each other's.
+    """
+
+    def __init__(
+        self, model: str, *, now: Callable[[], float], chance: Callable[[], float]
+    ) -> None:
+        """``now`` is a clock that never jumps, ``chance`` a random number from 0 to 1."""
+        self._model = model
+        self._now = now
+        self._chance = chance
+        self._failures = 0
+        self._pause = FIRST_PAUSE
+        self._next_probe: float | None = None
+        self._probing = False
+        self._denied: JobStops | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether the model is taken to be down."""
+        return self._next_probe is not None
+
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        """Make a call in it; without one raises :class:`Unavailable`, or how the model was denied before."""
+        probe = self._admit()
+        try:
+            yield
+        except Unavailable:
+            self._failed(probe=probe)
+            raise
+        except JobStops as fault:
+            self._denied = fault
+            raise
+        except AskAgain as fault:
+            # A throttle is a word of a model that is up; of other faults nobody knows whose they are.
+            if probe:
+                self._answered() if isinstance(fault, Throttled) else self._failed(probe=True)
+            raise
+        except RecordEnds:
+            self._answered()
+            raise
+        else:
+            self._answered()
+        finally:
+            if probe:  # a call that was given up has told nothing: the next one tries
+                self._probing = False
+
+    def _admit(self) -> bool:
+        """Say whether the call is a probe."""
+        if self._denied is not None:
+            raise type(self._denied)(str(self._denied))
+        if self._next_probe is None:
+            return False
+        wait = PROBING if self._probing else self._next_probe - self._now()
+        if wait > 0:
+            raise Unavailable(
+                f"{self._model} is down, and not asked before it had a pause", retry_after=wait
+            )
+        self._probing = True
+        return True
+
+    def _answered(self) -> None:
+        self._failures = 0
+        self._pause = FIRST_PAUSE
+        self._next_probe = None
+
+    def _failed(self, *, probe: bool) -> None:
+        self._failures += 1
+        if probe or (self._next_probe is None and self._failures >= FAILURES):
+            self._next_probe = self._now() + self._pause * (0.5 + self._chance() / 2)
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)

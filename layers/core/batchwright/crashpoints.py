@@ -1,0 +1,201 @@
+"""Crash points: every effect on the world has a number, and a process can be made to die before or after any of them.
+
+Tests need that, to see what a kill leaves behind. A deployed function loads this file only where its environment has
+``BATCHWRIGHT_CRASH_AT``, which no template sets.
+"""
+
+import os
+import re
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from enum import IntEnum, StrEnum
+from inspect import iscoroutinefunction
+from threading import Lock
+from typing import Any, cast
+
+from batchwright.errors import TimedOut
+
+PORTS = {"objects", "jobs", "workflows", "events", "engine", "budgets"}
+
+
+class Point(IntEnum):
+    """The effects, in the order in which a job has them."""
+
+    JOB_FILE = 1
+    """``job.json`` is created."""
+    JOB_ROW = 2
+    """The job's row is added, changed or reopened."""
+    START = 3
+    """An execution is started."""
+    RECORDS = 4
+    """Records are put away: those of a message, an unfolded input, a round that joins."""
+    PLAN = 5
+    """The plan, its problems or its checkpoint appears."""
+    SEGMENT = 6
+    """A segment of a chunk log is created: a claim, outcomes, or both."""
+    CALL = 7
+    """A model is called."""
+    STOP = 8
+    """The reason why a job must stop is noted."""
+    REPORT = 9
+    """A chunk's progress is reported."""
+    MONEY = 10
+    """Money is reserved or settled."""
+    ASSEMBLE = 11
+    """A file of the results or the checkpoint of closing appears."""
+    RECEIPT = 12
+    """The receipt or Bedrock's manifest is written."""
+    PUBLISH = 13
+    """An event is sent."""
+
+
+BY_METHOD = {
+    "add": Point.JOB_ROW,
+    "change": Point.JOB_ROW,
+    "reopen": Point.JOB_ROW,
+    "start": Point.START,
+    "ask": Point.CALL,
+    "stop": Point.STOP,
+    "report_chunk": Point.REPORT,
+    "reserve": Point.MONEY,
+    "settle": Point.MONEY,
+    "job_changed": Point.PUBLISH,
+    "job_stalled": Point.PUBLISH,
+}
+# How an object appears: created, written, or uploaded to its end. The first pattern that is found tells which it is.
+APPEARS = {"create", "write", "finish"}
+BY_KEY = {
+    r"/job\.json$": Point.JOB_FILE,
+    r"/input\.jsonl$|/unfolded$|/rounds/\d+\.jsonl$": Point.RECORDS,
+    r"plan\.jsonl$|/problems\.jsonl$|/work/plan\.json$|/work/ids/": Point.PLAN,
+    r"/chunks/": Point.SEGMENT,
+    r"/receipt\.json$|/manifest\.json\.out$": Point.RECEIPT,
+    r"^results/|/work/close\.json$": Point.ASSEMBLE,
+}
+
+
+class When(StrEnum):
+    """What befalls an effect."""
+
+    BEFORE = "before"
+    """It never happens."""
+    AFTER = "after"
+    """It happens, and nobody hears of it."""
+    LOST_REPLY = "lost-reply"
+    """It happens, its reply is lost, and the client sends it once more; a call, which is sent once, times out."""
+
+
+@dataclass
+class Watch:
+    """Counts the effects of a process, and lets ``die`` happen at one of them; where that returns, it goes on."""
+
+    point: Point
+    occurrence: int
+    """Which effect of its kind it is, counted from 1."""
+    when: When
+    die: Callable[[], None]
+
+    def __post_init__(self) -> None:
+        """No effect was seen yet."""
+        self.seen: Counter[Point] = Counter()
+        self._lock = Lock()  # workers write from threads
+
+    def reached(self, point: Point | None) -> When | None:
+        """Count an effect that is about to happen, ``None`` for a read; return what is to befall it."""
+        if point is None:
+            return None
+        with self._lock:
+            self.seen[point] += 1
+            hit = point is self.point and self.seen[point] == self.occurrence
+        return self.when if hit else None
+
+
+def watch_of(variable: str) -> Watch:
+    """Read ``point:occurrence:when``, such as ``segment:2:after``; with ``@<file>``, only one process dies of many."""
+    place, _, once = variable.partition("@")
+    point, occurrence, when = place.split(":")
+
+    def die() -> None:
+        try:
+            if once:
+                os.close(os.open(once, os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    return Watch(Point[point.upper()], int(occurrence), When(when), die)
+
+
+def watched[World](world: World, watch: Watch) -> World:
+    """Return a step's world with every port watched."""
+    found: Any = world
+    names = {field.name for field in fields(found)} & PORTS
+    ports = {name: Watched(getattr(found, name), watch) for name in names}
+    return cast("World", replace(found, **ports))
+
+
+class Watched:
+    """A port, or an upload to ``key``, whose effects are watched."""
+
+    def __init__(self, port: Any, watch: Watch, key: str | None = None) -> None:
+        """``port`` is any of the ports: this one passes everything on."""
+        self._port = port
+        self._watch = watch
+        self._key = key
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the port has under this name, watched where it is a method."""
+        found = getattr(self._port, name)
+        if iscoroutinefunction(found):
+            return self._call(found)
+        return self._method(name, found) if callable(found) else found
+
+    @contextmanager
+    def upload(self, key: str) -> Iterator["Watched"]:
+        """Do what the port does, by its other methods, so that the end of the upload is seen."""
+        upload: Watched = self.begin(key)
+        try:
+            yield upload
+            upload.finish()
+        except BaseException:
+            upload.abort()
+            raise
+
+    def _method(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        def effect(*args: Any, **kwargs: Any) -> Any:
+            fate = self._watch.reached(self._point(name, args))
+            if fate is When.BEFORE:
+                self._watch.die()
+            answer = method(*args, **kwargs)
+            if fate is When.AFTER:
+                self._watch.die()
+            if fate is When.LOST_REPLY:
+                answer = method(*args, **kwargs)
+            return Watched(answer, self._watch, args[0]) if name in {"begin", "resume"} else answer
+
+        return effect
+
+    def _call(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        async def effect(*args: Any, **kwargs: Any) -> Any:
+            fate = self._watch.reached(Point.CALL)
+            if fate is When.BEFORE:
+                self._watch.die()
+            answer = await method(*args, **kwargs)
+            if fate is When.AFTER:
+                self._watch.die()
+            if fate is When.LOST_REPLY:
+                raise TimedOut("the reply was lost")
+            return answer
+
+        return effect
+
+    def _point(self, name: str, args: tuple[Any, ...]) -> Point | None:
+        if name not in APPEARS:
+            return BY_METHOD.get(name)
+        if self._key is not None and name != "finish":
+            return None  # a block of an upload: nobody can see it yet
+        key = self._key or args[0]
+        return next((point for pattern, point in BY_KEY.items() if re.search(pattern, key)), None)

@@ -1,0 +1,101 @@
+"""The governors of one worker: before a call of a model whose limits the contract tells, it waits for its turn."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from batchwright.contract import Route
+from batchwright.governor import Governor, Permit, Wait, schedule_of
+from batchwright.pace import LeftForLater, Pace
+from batchwright.ports import Schedules
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Leave to make one call; what became of it must be told, by one of these."""
+
+    governor: Governor | None = None
+    permit: Permit | None = None
+
+    def settle(self, used_tokens: int) -> None:
+        """Tell what an answered call used."""
+        if self.governor and self.permit:
+            self.governor.settle(self.permit, used_tokens)
+
+    def throttled(self, retry_after: float | None) -> None:
+        """Tell that the call was refused for the model's limit."""
+        if self.governor and self.permit:
+            self.governor.throttled(self.permit, retry_after)
+
+    def failed(self) -> None:
+        """Tell that there was no answer."""
+        if self.governor and self.permit:
+            self.governor.failed(self.permit)
+
+    def unused(self) -> None:
+        """Tell that no call was made."""
+        if self.governor and self.permit:
+            self.governor.unused(self.permit)
+
+
+FREE = Leave()
+
+
+class Gates:
+    """One governor a model; a model whose limits nobody tells has none."""
+
+    def __init__(
+        self,
+        schedules: Schedules,
+        pace: Pace,
+        *,
+        job: str,
+        priority: int,
+        time: Callable[[], float],
+    ) -> None:
+        """``time`` is in seconds since 1970."""
+        self._schedules = schedules
+        self._pace = pace
+        self._job = job
+        self._priority = priority
+        self._time = time
+        self._governors: dict[str, Governor] = {}
+        pace.when_stopping.append(self._stop)
+
+    async def enter(self, route: Route, tokens: int) -> Leave:
+        """Wait for a call's turn, in which it reserves so many tokens; raises :class:`LeftForLater`.
+
+        Where the turn would come late, the workflow waits, for which nobody pays.
+        """
+        if route.rpm is None and route.tpm is None:
+            return FREE
+        if self._pace.stopping.is_set():
+            raise LeftForLater
+        governor = self._governor(route)
+        try:
+            return Leave(governor, await governor.permit(tokens))
+        except Wait as wait:
+            if not self._pace.stopping.is_set():
+                self._pace.rest_for(wait.seconds)
+            raise LeftForLater from None
+
+    async def close(self) -> None:
+        """Give back what the worker does not need."""
+        for governor in self._governors.values():
+            await governor.close()
+
+    def _governor(self, route: Route) -> Governor:
+        name = schedule_of(route)
+        if name not in self._governors:
+            self._governors[name] = Governor(
+                self._schedules,
+                route,
+                job=self._job,
+                priority=self._priority,
+                seconds=self._time,
+                chance=self._pace.chance,
+            )
+        return self._governors[name]
+
+    def _stop(self) -> None:
+        for governor in self._governors.values():
+            governor.stop()

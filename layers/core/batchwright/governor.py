@@ -1,0 +1,166 @@
+"""The governor: a call waits here until it may be made.
+
+A thin front on one event loop: what it decides is in :mod:`batchwright.turnstile`, what all workers share is behind the
+port :class:`batchwright.ports.Schedules`.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from batchwright.contract import Route
+from batchwright.errors import BatchwrightError
+from batchwright.ports import Schedules
+from batchwright.prices import model_id
+from batchwright.quotas import Quota
+from batchwright.schedule import SECOND, Change
+from batchwright.turnstile import Ticket, Turnstile
+
+
+class Wait(Exception):
+    """The model has no room for this worker soon: leave, and come back after ``seconds``."""
+
+    def __init__(self, seconds: float) -> None:
+        """The waiting is the workflow's, where it is free."""
+        super().__init__(f"wait {seconds:.0f} s")
+        self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Leave to make one call, now."""
+
+    ticket: Ticket
+
+
+def schedule_of(route: Route) -> str:
+    """Return the name of the schedule that a route shares with every other route to the same quota.
+
+    >>> schedule_of(Route(model="arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-lite-v1:0"))
+    'bedrock#us.amazon.nova-lite-v1:0'
+    """
+    return f"{route.engine}#{model_id(route.model)}"
+
+
+def limits_of(route: Route) -> Quota:
+    """Return the limits that the contract tells; the other is learnt, since an account may have more than others."""
+    return Quota(rpm=route.rpm, tpm=route.tpm)
+
+
+class Governor:
+    """What one worker may ask of one model, among all workers of all jobs."""
+
+    def __init__(
+        self,
+        schedules: Schedules,
+        route: Route,
+        *,
+        job: str,
+        priority: int,
+        seconds: Callable[[], float],
+        chance: Callable[[], float],
+    ) -> None:
+        """``seconds`` is the time of day since 1970: workers must agree about it to some hundred milliseconds."""
+        self._schedules = schedules
+        self._model = schedule_of(route)
+        self._seconds = seconds
+        self._gate = Turnstile(caps=limits_of(route), job=job, priority=priority, chance=chance)
+        self._futures: dict[Ticket, asyncio.Future[None]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._telling: asyncio.Task[None] | None = None
+
+    async def permit(self, tokens: int) -> Permit:
+        """Wait until a call may be made that reserves so many tokens of the quota; raises :class:`Wait`.
+
+        Every permit must be settled, throttled, failed, or given back unused.
+        """
+        ticket = self._gate.wait(tokens, self._now())
+        turn = self._futures[ticket] = asyncio.get_running_loop().create_future()
+        self._look()
+        try:
+            await turn
+        except BaseException:
+            self._gate.leave(ticket)
+            raise
+        finally:
+            self._futures.pop(ticket, None)
+        return Permit(ticket)
+
+    def settle(self, permit: Permit, used_tokens: int) -> None:
+        """Tell what an answered call used, in tokens as the quota counts them, like those of :meth:`permit`."""
+        self._gate.settle(permit.ticket, used_tokens, self._now())
+        self._look()
+
+    def throttled(self, permit: Permit, retry_after: float | None = None) -> None:
+        """Tell that the service refused a call for its limit: everybody slows down."""
+        self._gate.throttle(permit.ticket, self._now(), retry_after)
+        self._look()
+
+    def failed(self, permit: Permit) -> None:
+        """Tell that a call ended without an answer: what it used is not known."""
+        self._gate.fail(permit.ticket)
+        self._look()
+
+    def unused(self, permit: Permit) -> None:
+        """Give back a permit for a call that was not made."""
+        self._gate.leave(permit.ticket)
+        self._look()
+
+    def stop(self) -> None:
+        """Let nobody wait any more: each hears :class:`Wait`."""
+        self._refuse_all(Wait(0))
+
+    async def close(self) -> None:
+        """Give back what is not needed; nobody may wait any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._telling is not None:
+            await self._telling
+        if change := self._gate.closing(self._now()):
+            with suppress(BatchwrightError):  # what is not given back passes by itself
+                await asyncio.to_thread(self._schedules.change, self._model, change)
+
+    def _now(self) -> int:
+        return int(self._seconds() * SECOND)
+
+    def _look(self) -> None:
+        """Let calls go whose turn it is, tell what must be told, and say when to look again."""
+        now = self._now()
+        if (seconds := self._gate.rest(now)) is not None:
+            self._refuse_all(Wait(seconds))
+        for ticket in self._gate.released(now):
+            self._let_go(ticket)
+        if change := self._gate.change(now):
+            self._telling = asyncio.create_task(self._tell(change))
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        if self._gate.waiting or self._gate.running:
+            delay = (self._gate.wakes_at(now) - now) / SECOND
+            self._timer = asyncio.get_running_loop().call_later(delay, self._look)
+
+    def _let_go(self, ticket: Ticket) -> None:
+        turn = self._futures.get(ticket)
+        if turn is None or turn.done():
+            self._gate.leave(ticket)
+        else:
+            turn.set_result(None)
+
+    def _refuse_all(self, fault: Exception) -> None:
+        for ticket in [*self._gate.waiting]:
+            self._gate.leave(ticket)
+            turn = self._futures[ticket]
+            if not turn.done():
+                turn.set_exception(fault)
+
+    async def _tell(self, change: Change) -> None:
+        try:
+            applied, item = await asyncio.to_thread(self._schedules.change, self._model, change)
+            self._gate.heard(applied, item, self._now())
+        except BatchwrightError:
+            self._gate.failed(self._now())
+        except Exception as fault:  # noqa: BLE001 - nobody awaits this task: who waits for a turn must be told
+            self._gate.failed(self._now())
+            self._refuse_all(fault)
+        self._look()

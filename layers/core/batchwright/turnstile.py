@@ -1,0 +1,490 @@
+"""One worker's turns in a model's schedule: whose call may be made when, and what is told to the others.
+
+Pure: the clock is an argument, and the table is somebody else's. Times are milliseconds since 1970.
+
+The schedule is one number, up to when it is given away (a theoretical arrival time, as in the generic cell rate
+algorithm). A worker leases a stretch by moving that number with one write; within its stretch it is alone, and makes
+calls at the whole fleet's pace. So the fleet never goes faster than the limit, with clocks that agree to some hundred
+milliseconds, and the stretch of a worker that died passes by itself. Every job has such a number of its own, too, that
+moves faster the smaller the job's share is: a job that is ahead of its share gets only what the others leave.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from batchwright.believed import BEGAN, PASSED, REFUSED, SINCE, lowered, suspicious
+from batchwright.quotas import Quota
+from batchwright.reckoning import Reckoning
+from batchwright.schedule import (
+    EXPIRATION,
+    FORGET,
+    GIVEN,
+    JOB,
+    LENGTH,
+    MINUTE,
+    PRIORITY,
+    RATIO,
+    SECOND,
+    Change,
+    Item,
+    share,
+    slot,
+    stale,
+)
+
+# A job gets its share of the schedule so far ahead at most; stretches are made as long as brings it near TARGET.
+HORIZON = 8 * SECOND
+FULL = 2 * HORIZON
+# Where less than this is given away, others leave something.
+SPARE = 2 * SECOND
+TARGET = 4 * SECOND
+FIRST_STRETCH = 60.0
+LONGEST_STEP = 200.0
+MUCH_MORE = 2.0
+# A stretch is asked for so long before it is needed: a write takes five to ten milliseconds.
+AHEAD = 150
+ROUNDING = 0.5
+# A turn may be taken so late: a bucket of requests holds a second's worth.
+LATE = 500
+# A refusal comes back within this; a call that is out for longer was admitted.
+ADMITTED = 400
+# While nothing is known to go through, the fleet tries one call in so many milliseconds.
+BETWEEN_PROBES = 2.0 * SECOND
+# A worker that got no turn for so long should rest where waiting is free, about so many seconds.
+PATIENCE = 10 * SECOND
+REST = 60.0
+# The first and the longest pause before the schedule is looked at again. What other jobs leave comes and goes fast.
+PAUSES_ALONE = (2 * SECOND, 5 * SECOND)
+PAUSES_AMONG_OTHERS = (SECOND // 4, SECOND)
+MOST_TRIES = 3
+SAYS_LENGTH = 0.25
+# Without the table: a part of the limit, among as many workers as there seem to be, and at least a call in ten seconds.
+CAUTION = 0.1
+SLOWEST = 10 * SECOND
+NEXT_LOOK = 5 * SECOND
+
+type Standing = Literal["alone", "behind", "within", "spare", "full"]
+"""How a job stands to its share: nobody else is there; it takes less than its share, about as much, or more, where
+others leave it; or there is no room."""
+
+ROOM = {"alone": HORIZON, "behind": FULL, "within": FULL, "spare": SPARE, "full": 0}
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """A call that waits for its turn, and then one that is being made."""
+
+    tokens: int
+    """What it reserves."""
+    expected: int = 0
+    """What it is reckoned to use."""
+    began: int = 0
+
+
+@dataclass(slots=True)
+class Stretch:
+    """A part of the schedule, and what was made of it."""
+
+    begin: float
+    end: float
+    probe: bool
+    """Whether its first call must show that anything goes through at all."""
+    calls: int = 0
+    tokens: int = 0
+    first_at: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Untold:
+    """What a worker has to tell the others."""
+
+    tokens: int = 0
+    """What its calls used, more than it told before."""
+    credit: float = 0.0
+    """Milliseconds of the schedule that it got and did not need; less than nothing where it took more."""
+    refused: int | None = None
+    """When the last call began that was refused."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Turnstile:
+    """What one worker of a job knows of one model's schedule, and its waiting and running calls."""
+
+    caps: Quota
+    """The limits that were told."""
+    job: str
+    priority: int
+    chance: Callable[[], float]
+    """A random number from 0 to 1."""
+    waiting: deque[Ticket] = field(default_factory=deque)
+    running: dict[Ticket, None] = field(default_factory=dict)
+    item: Item = field(default_factory=dict)
+    asking: bool = False
+    """Whether a change is under way."""
+    deaf: bool = False
+    """Whether the table failed the last time."""
+    _heard: bool = False
+    _now: int = 0
+    _pause_until: int = 0
+    _pauses: int = 0
+    _tries: int = 0
+    _waits_since: int = 0
+    _next_alone: int = 0
+    _stretches: deque[Stretch] = field(default_factory=deque)
+    _length: float = FIRST_STRETCH
+    _asked: float = 0.0
+    _assumed: int = 0
+    _behind: bool = True
+    _standing: Standing = "alone"
+    _untold: Untold = field(default_factory=Untold)
+    _being_told: Untold = field(default_factory=Untold)
+    _passed: int = 0
+    _reckoning: Reckoning = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Nothing is known yet."""
+        self._reckoning = Reckoning(caps=self.caps, job=self.job)
+
+    # ---- calls -----------------------------------------------------------------------------------------------------
+
+    def wait(self, tokens: int, now: int) -> Ticket:
+        """Queue a call that reserves so many tokens of the quota."""
+        if not self.waiting:
+            self._waits_since = now
+        ticket = Ticket(tokens)
+        self.waiting.append(ticket)
+        return ticket
+
+    def leave(self, ticket: Ticket) -> None:
+        """Give up waiting, or a turn that was not taken."""
+        if ticket in self.running:
+            self._end(ticket, used=0, calls=0)
+        elif ticket in self.waiting:
+            self.waiting.remove(ticket)
+
+    def released(self, now: int) -> list[Ticket]:
+        """Return the calls whose turn it is."""
+        self._at(now)
+        calls = []
+        while self.waiting and (turn := self._next_turn()) is not None and turn <= now:
+            calls.append(self._take())
+        return calls
+
+    def wakes_at(self, now: int) -> int:
+        """Return when to look again if nothing happens before."""
+        self._at(now)
+        times = [now + SECOND]
+        if self.waiting:
+            turn = self._next_turn()
+            times.append(self._pause_until if turn is None else int(turn) + 1)
+            times.append(int(self._stretches[-1].end) - AHEAD if self._stretches else now)
+        if suspicious(self.item) and self.running:
+            times.append(next(reversed(self.running)).began + ADMITTED)
+        return min((time for time in times if time > now), default=now + SECOND)
+
+    def settle(self, ticket: Ticket, used: int, now: int) -> None:
+        """Note what an answered call used, in tokens as the quota counts them."""
+        self._at(now)
+        self._passed = max(self._passed, ticket.began)
+        self._reckoning.learn(ticket.tokens, used, now - ticket.began)
+        self._end(ticket, used=used, calls=1)
+
+    def fail(self, ticket: Ticket) -> None:
+        """Note a call that was admitted and got no answer: what it used is not known."""
+        self._passed = max(self._passed, ticket.began)
+        self.running.pop(ticket, None)
+
+    def throttle(self, ticket: Ticket, now: int, retry_after: float | None) -> None:
+        """Note a call that was refused for the limit: the worker goes on when the others know."""
+        self._at(now)
+        self.running.pop(ticket, None)
+        self._untold.refused = max(self._untold.refused or 0, ticket.began)
+        self._untold.tokens -= ticket.expected
+        # What is left of this stretch passes unused; the others' begin behind it.
+        self._untold.credit += sum(each.end - each.begin for each in list(self._stretches)[1:])
+        self._stretches.clear()
+        if retry_after:
+            self._pause_until = max(self._pause_until, now + int(retry_after * SECOND))
+
+    def rest(self, now: int) -> float | None:
+        """Return for how many seconds the worker should leave, where its calls have waited for too long."""
+        if not self.waiting or self.deaf or now - self._waits_since < PATIENCE:
+            return None
+        return REST * (0.5 + self.chance())
+
+    def _at(self, now: int) -> None:
+        self._now = now
+        self._reckoning.look(self.item, now)
+
+    def _end(self, ticket: Ticket, *, used: int, calls: int) -> None:
+        if ticket in self.running:
+            del self.running[ticket]
+            self._untold.tokens += used - ticket.expected
+            self._untold.credit += self._reckoning.cost(1, ticket.expected) - self._reckoning.cost(
+                calls, used
+            )
+
+    # ---- turns -----------------------------------------------------------------------------------------------------
+
+    def _next_turn(self) -> float | None:
+        while self._stretches:
+            stretch = self._stretches[0]
+            turn = self._turn_in(stretch)
+            if turn < stretch.end - ROUNDING and self._now <= stretch.end + LATE:
+                return self._probed(stretch, turn)
+            self._stretches.popleft()
+        return self._next_alone if self.deaf else None
+
+    def _turn_in(self, stretch: Stretch) -> float:
+        """Return the next turn of a stretch; what was not taken in time has passed."""
+        made = self._reckoning.cost(stretch.calls, stretch.tokens)
+        stretch.begin = max(stretch.begin, self._now - LATE - made)
+        return stretch.begin + made
+
+    def _probed(self, stretch: Stretch, turn: float) -> float:
+        waits = stretch.probe and stretch.calls == 1
+        return max(turn, stretch.first_at + ADMITTED) if waits else turn
+
+    def _take(self) -> Ticket:
+        ticket = self.waiting.popleft()
+        self._waits_since = self._now
+        self._pauses = 0
+        ticket.began, ticket.expected = self._now, self._reckoning.expected(ticket.tokens)
+        self.running[ticket] = None
+        self._untold.tokens += ticket.expected
+        self._reckoning.count(ticket.expected)
+        if self._stretches:
+            stretch = self._stretches[0]
+            stretch.first_at = stretch.first_at or self._now
+            stretch.calls += 1
+            stretch.tokens += ticket.expected
+            # The last call may take more than is left of the stretch: that is owed.
+            self._untold.credit += min(0.0, stretch.end - self._turn_in(stretch))
+        else:
+            self._next_alone = self._now + self._alone(ticket.expected)
+        return ticket
+
+    def _alone(self, tokens: int) -> int:
+        """Return how long to wait between calls while the table does not answer."""
+        if not self._heard:
+            return SLOWEST
+        part = CAUTION * min(1.0, self._length / TARGET)
+        return min(SLOWEST, int(self._reckoning.cost(1, tokens) / part))
+
+    # ---- what is told ----------------------------------------------------------------------------------------------
+
+    def change(self, now: int) -> Change | None:
+        """Return what should be written now, if anything; :meth:`heard` or :meth:`failed` must follow."""
+        self._at(now)
+        if self.asking or (self.deaf and now < self._pause_until):
+            return None
+        wants = self._wants_turns()
+        if not wants and not self._has_news():
+            return None
+        return self._telling(self._stretch_wanted() if wants else 0.0)
+
+    def closing(self, now: int) -> Change | None:
+        """Return what gives back what is not needed any more, if anything."""
+        self._at(now)
+        self._untold.credit += sum(
+            max(0.0, each.end - max(self._turn_in(each), now)) for each in self._stretches
+        )
+        self._stretches.clear()
+        told = self._untold.tokens or self._untold.credit or self._untold.refused is not None
+        return self._telling(0.0) if told and self._heard else None
+
+    def heard(self, applied: bool, item: Item, now: int) -> None:
+        """Take in how the item stands: after the change where it was done, else as the change found it."""
+        self.item = item
+        self._at(now)
+        self.asking = self.deaf = False
+        self._heard = True
+        # The workers of a job come to take stretches of one length.
+        self._length = (self._length + item.get(LENGTH + self.job, self._length)) / 2
+        if applied:
+            self._tries = 0
+            self._untold.tokens -= self._being_told.tokens + self._assumed
+            self._untold.credit -= self._being_told.credit
+            if self._untold.refused == self._being_told.refused:
+                self._untold.refused = None
+            if self._asked:
+                self._lease()
+            return
+        self._tries += 1
+        self._behind = item.get(GIVEN, 0) < now
+        self._standing = self._stands()
+        if self._standing == "full" or self._tries >= MOST_TRIES:
+            self._pause()
+
+    def failed(self, now: int) -> None:
+        """Note that the table did not answer."""
+        self._at(now)
+        self.asking = False
+        if not self.deaf:
+            self._next_alone = now + int(self.chance() * SLOWEST)
+        self.deaf = True
+        self._pause_until = now + int(NEXT_LOOK * (0.5 + self.chance()))
+
+    def _wants_turns(self) -> bool:
+        if not self.waiting or self._now < self._pause_until:
+            return False
+        return not self._stretches or (
+            len(self._stretches) == 1 and self._now >= self._stretches[0].end - AHEAD
+        )
+
+    def _has_news(self) -> bool:
+        return self._untold.refused is not None or self._saw_passing()
+
+    def _saw_passing(self) -> bool:
+        """Whether the worker knows better than the others, who believe that nothing goes through."""
+        if not suspicious(self.item):
+            return False
+        self._see_passing()
+        return self._passed > self.item.get(REFUSED, 0)
+
+    def _see_passing(self) -> None:
+        for ticket in reversed(self.running):
+            if ticket.began <= self._now - ADMITTED:
+                self._passed = max(self._passed, ticket.began)
+                break
+
+    def _stretch_wanted(self) -> float:
+        """Return how much of the schedule to ask for: whole calls, and no more than are at hand."""
+        if suspicious(self.item) and not self._saw_passing():
+            return BETWEEN_PROBES
+        calls = tokens = 0
+        for ticket in self.waiting:
+            calls, tokens = calls + 1, tokens + self._reckoning.expected(ticket.tokens)
+            if self._reckoning.cost(calls, tokens) >= self._length:
+                return self._reckoning.cost(calls, tokens)
+        if self._reckoning.latency > HORIZON:
+            return self._reckoning.cost(calls, tokens)
+        coming_back = len(self.running)
+        whole = self._reckoning.cost(
+            calls + coming_back, tokens + coming_back * self._reckoning.tokens_a_call
+        )
+        return max(self._reckoning.cost(calls, tokens), min(self._length, whole))
+
+    def _telling(self, length: float) -> Change:
+        now, untold = self._now, self._untold
+        self.asking, self._asked, self._assumed = True, length, self._assume(length)
+        self._being_told = replace(untold)
+        change = Change(
+            add={slot(now): untold.tokens + self._assumed},
+            put={EXPIRATION: (now + FORGET) // SECOND},
+        )
+        self._tell_what_was_refused(change)
+        if length:
+            self._lease_of_schedule(change, length)
+            self._lease_of_share(change, length)
+            self._tell_of_job(change)
+        else:
+            change.add[GIVEN] = -round(untold.credit)
+            change.add[JOB + self.job] = -round(untold.credit / self._share())
+        remove = stale(self.item, now) - change.add.keys() - change.put.keys()
+        return replace(change, remove=remove)
+
+    def _tell_what_was_refused(self, change: Change) -> None:
+        self._see_passing()
+        if suspicious(self.item) and self._passed > self.item.get(PASSED, 0):
+            change.put[PASSED] = self._passed
+        refused = self._untold.refused
+        if refused is None:
+            return
+        change.put[REFUSED] = refused
+        if not suspicious(self.item):
+            change.put[SINCE] = self._now
+        known = {**self.item, PASSED: max(self._passed, self.item.get(PASSED, 0))}
+        guessed = self.caps == Quota()
+        step = lowered(known, self._reckoning.pace(), refused, self._now, guessed=guessed)
+        if step is not None:
+            change.put.update(step.put)
+            change.within.update(step.within)
+
+    def _assume(self, length: float) -> int:
+        """Return what a stretch is likely to use: told at once, since the next word may come late."""
+        if not length or not self.waiting:
+            return 0
+        one = self._reckoning.expected(self.waiting[0].tokens)
+        if suspicious(self.item):
+            return one
+        return max(one, round(length * self._reckoning.pace() / MINUTE))
+
+    def _lease_of_schedule(self, change: Change, length: float) -> None:
+        now, charge = self._now, length - self._untold.credit
+        if self._behind:
+            change.put[GIVEN] = now + round(max(length, charge))
+            change.within[GIVEN] = (None, now - 1)
+        else:
+            change.add[GIVEN] = round(charge)
+            change.within[GIVEN] = (now, now + ROOM[self._standing])
+
+    def _lease_of_share(self, change: Change, length: float) -> None:
+        now, job = self._now, JOB + self.job
+        charge = (length - self._untold.credit) / self._share()
+        if self._standing == "alone":
+            change.put[job] = now + TARGET
+        elif self._standing == "spare":
+            change.put[job] = now + HORIZON
+        elif self._standing == "behind":
+            change.put[job] = now + round(max(length, charge))
+            change.within[job] = (None, now - 1)
+        else:
+            change.add[job] = round(charge)
+            change.within[job] = (now, now + HORIZON)
+
+    def _tell_of_job(self, change: Change) -> None:
+        change.put[PRIORITY + self.job] = self.priority
+        if self.chance() < SAYS_LENGTH:
+            change.put[LENGTH + self.job] = round(self._length)
+        if self._reckoning.ratio is not None:
+            change.put[RATIO + self.job] = round(1000 * self._reckoning.ratio)
+        if BEGAN not in self.item:
+            change.put[BEGAN] = self._now
+            change.within[BEGAN] = (None, 0)
+
+    def _stands(self) -> Standing:
+        lead = self.item.get(JOB + self.job, 0) - self._now
+        ahead = self.item.get(GIVEN, 0) - self._now
+        if self._alone_in_schedule():
+            return "alone" if ahead <= HORIZON else "full"
+        if lead <= HORIZON and ahead <= FULL:
+            return "behind" if lead < 0 else "within"
+        return "spare" if ahead <= SPARE else "full"
+
+    def _share(self) -> float:
+        return share(self.item, self.job, self.priority, self._now)
+
+    def _alone_in_schedule(self) -> bool:
+        return self._share() == 1
+
+    def _lease(self) -> None:
+        end = self.item[GIVEN]
+        self._stretches.append(Stretch(end - self._asked, end, probe=suspicious(self.item)))
+        lead = self.item[JOB + self.job] - self._now
+        ahead = end - self._now
+        if self._asked >= self._length and not suspicious(self.item):
+            self._adapt(ahead if self._standing == "alone" else min(lead, TARGET // SPARE * ahead))
+        if self._alone_in_schedule():
+            self._standing = "alone"
+        elif self._standing in {"alone", "spare"}:
+            self._standing = "within"
+
+    def _adapt(self, lead: float) -> None:
+        """Make stretches as long as brings the end of the last one near the target."""
+        wanted = TARGET / max(lead, 1)
+        if wanted < MUCH_MORE:
+            self._length = min(self._length * max(0.5, wanted), self._length + LONGEST_STEP)
+        else:
+            self._length *= 2
+
+    def _pause(self) -> None:
+        first, last = PAUSES_ALONE if self._alone_in_schedule() else PAUSES_AMONG_OTHERS
+        longest = min(last, first * 2**self._pauses)
+        self._pauses += 1
+        self._tries = 0
+        self._pause_until = self._now + int(longest * (0.5 + self.chance() / 2))
+        if self._standing == "full":
+            self._standing = "alone" if self._alone_in_schedule() else "within"

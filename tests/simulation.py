@@ -1,0 +1,254 @@
+"""A fleet of workers, a model's quota and the table, on a clock of our own: hours in seconds, the same every time."""
+
+import heapq
+import itertools
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from batchwright.quotas import Quota
+from batchwright.turnstile import Ticket, Turnstile
+from tests.emulator.host.behaviour import LimitModel
+from tests.emulator.host.quota import Quotas, Shortage
+from tests.fakes import MODEL, MemorySchedules
+
+START = 1_800_000_000_000
+SECOND = 1000
+MINUTE = 60 * SECOND
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Workers that do the same, and what their calls are like."""
+
+    name: str = "job"
+    workers: int = 8
+    in_flight: int = 64
+    priority: int = 5
+    told: Quota = field(default_factory=Quota)
+    """The limits that its contract says."""
+    begins: int = 0
+    records: int = 10**9
+    """Of all its workers together."""
+    input_tokens: int = 100
+    output_tokens: int = 64
+    max_tokens: int = 64
+    latency: int = 1000
+    dies_after: dict[int, int] = field(default_factory=dict)
+    """When which of its workers is killed, and another put in its place."""
+
+
+@dataclass(kw_only=True)
+class Fleet:
+    """Everything that happens, in order of time; times are milliseconds."""
+
+    jobs: list[Job]
+    limit_model: LimitModel
+    limit: Quota
+    seed: int = 1
+    table_fails: tuple[int, int] = (0, 0)
+    now: int = START
+    schedules: MemorySchedules = field(default_factory=MemorySchedules)
+    admitted: list[tuple[int, str, int]] = field(default_factory=list)
+    """When, for which job, how many tokens in the end."""
+    refused: list[int] = field(default_factory=list)
+    writes: list[int] = field(default_factory=list)
+    rests: list[float] = field(default_factory=list)
+    left: Counter[str] = field(default_factory=Counter)
+    _events: list[tuple[int, int, Callable[[], None]]] = field(default_factory=list)
+    _order: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    def __post_init__(self) -> None:
+        self.dice = random.Random(self.seed)  # noqa: S311 - the same dice every time
+        self.set_limit(self.limit)
+        for job in self.jobs:
+            self.left[job.name] = job.records
+            for number in range(job.workers):
+                life = job.dies_after.get(number)
+                self.later(
+                    job.begins + self.dice.randrange(500), SimulatedWorker(self, job, life).work
+                )
+
+    def set_limit(self, limit: Quota) -> None:
+        """Have another limit from now on."""
+        self.limit = limit
+        self.quotas = Quotas(
+            rpm=limit.rpm, tpm=limit.tpm, limit_model=self.limit_model, start=self.now / 1000
+        )
+
+    def later(self, delay: int, do: Callable[[], None]) -> None:
+        """Let something happen after a while."""
+        heapq.heappush(self._events, (self.now + delay, next(self._order), do))
+
+    def run(self, *, minutes: float) -> "Fleet":
+        """Let so much time pass."""
+        end = self.now + int(minutes * MINUTE)
+        while self._events and self._events[0][0] <= end:
+            self.now, _, do = heapq.heappop(self._events)
+            do()
+        self.now = end
+        return self
+
+    def calls(self, begin: float = 0, end: float = 1e9, job: str | None = None) -> int:
+        """Count the calls that went through between two minutes."""
+        return sum(1 for at, name, _ in self._between(begin, end) if job in {None, name})
+
+    def tokens(self, begin: float = 0, end: float = 1e9) -> int:
+        """Count the tokens that they used."""
+        return sum(tokens for _, _, tokens in self._between(begin, end))
+
+    def refused_part(self, begin: float = 0, end: float = 1e9) -> float:
+        """Return what part of all calls between two minutes was refused."""
+        refused = sum(1 for at in self.refused if begin <= (at - START) / MINUTE < end)
+        return refused / max(1, refused + self.calls(begin, end))
+
+    def _between(self, begin: float, end: float) -> list[tuple[int, str, int]]:
+        return [call for call in self.admitted if begin <= (call[0] - START) / MINUTE < end]
+
+
+@dataclass(kw_only=True)
+class Call:
+    job: Job
+    retries: int = 0
+
+
+class SimulatedWorker:
+    """Does what the governor does, without its event loop."""
+
+    def __init__(self, fleet: Fleet, job: Job, life: int | None) -> None:
+        self.fleet, self.job = fleet, job
+        self.skew = fleet.dice.randrange(-50, 50)
+        self.dead = False
+        self._begin()
+        if life is not None:
+            fleet.later(life, self.die)
+
+    def _begin(self) -> None:
+        self.gate = Turnstile(
+            caps=self.job.told,
+            job=self.job.name,
+            priority=self.job.priority,
+            chance=self.fleet.dice.random,
+        )
+        self.calls: dict[Ticket, Call] = {}
+        self.busy = 0
+        self.resting = False
+        self.wake = 0
+
+    @property
+    def now(self) -> int:
+        return self.fleet.now + self.skew
+
+    def die(self) -> None:
+        self.dead = True
+        # What was in flight is asked again.
+        self.fleet.left[self.job.name] += self.busy
+        self.fleet.later(2000, SimulatedWorker(self.fleet, self.job, None).work)
+
+    def work(self) -> None:
+        if self.dead or self.resting:
+            return
+        seconds = self.gate.rest(self.now)
+        if seconds is not None:
+            self._rest(seconds)
+            return
+        while self.busy < self.job.in_flight and self.fleet.left[self.job.name] > 0:
+            self.fleet.left[self.job.name] -= 1
+            self.busy += 1
+            self._queue(Call(job=self.job))
+        for ticket in self.gate.released(self.now):
+            self._send(ticket)
+        self._tell()
+        at = self.gate.wakes_at(self.now) - self.skew
+        if self.busy and (self.wake <= self.fleet.now or at < self.wake):
+            self.wake = at
+            self.fleet.later(at - self.fleet.now, self.work)
+
+    def _rest(self, seconds: float) -> None:
+        self.fleet.rests.append(seconds)
+        for ticket in [*self.gate.waiting]:
+            self.gate.leave(ticket)
+            self.fleet.left[self.job.name] += 1
+            self.busy -= 1
+        self.resting = True
+        if change := self.gate.closing(self.now):
+            self.fleet.writes.append(self.fleet.now)
+            self.fleet.schedules.change(MODEL, change)
+        self.fleet.later(int(seconds * 1000), self._come_back)
+
+    def _come_back(self) -> None:
+        if not self.dead:
+            self._begin()
+            self.work()
+
+    def _queue(self, call: Call) -> None:
+        job = call.job
+        self.calls[self.gate.wait(job.input_tokens + job.max_tokens, self.now)] = call
+
+    def _tell(self) -> None:
+        change = self.gate.change(self.now)
+        if change is None:
+            return
+        gate, there, back = (
+            self.gate,
+            self.fleet.dice.randrange(2, 6),
+            self.fleet.dice.randrange(2, 6),
+        )
+        first, last = self.fleet.table_fails
+
+        def arrive() -> None:
+            self.fleet.writes.append(self.fleet.now)
+            if first <= self.fleet.now - START < last:
+                self.fleet.later(1000, lambda: self._hear(lambda: gate.failed(self.now)))
+                return
+            applied, item = self.fleet.schedules.change(MODEL, change)
+            self.fleet.later(back, lambda: self._hear(lambda: gate.heard(applied, item, self.now)))
+
+        self.fleet.later(there, arrive)
+
+    def _hear(self, told: Callable[[], None]) -> None:
+        if not self.dead:
+            told()
+            self.work()
+
+    def _send(self, ticket: Ticket) -> None:
+        self.fleet.later(self.fleet.dice.randrange(5, 15), lambda: self._arrive(ticket, self.gate))
+
+    def _arrive(self, ticket: Ticket, gate: Turnstile) -> None:
+        fleet, job = self.fleet, self.job
+        reservation = fleet.quotas.reserve(MODEL, ticket.tokens, now=fleet.now / 1000)
+        if isinstance(reservation, Shortage):
+            fleet.refused.append(fleet.now)
+            fleet.later(fleet.dice.randrange(15, 40), lambda: self._refused(ticket, gate))
+            return
+        output = min(
+            job.max_tokens, max(1, int(fleet.dice.gauss(job.output_tokens, job.output_tokens / 4)))
+        )
+        fleet.admitted.append((fleet.now, job.name, job.input_tokens + output))
+
+        def end() -> None:
+            reservation.settle(job.input_tokens, output, now=fleet.now / 1000)
+            if not self.dead:
+                gate.settle(ticket, job.input_tokens + output, self.now)
+                if gate is self.gate:
+                    self.calls.pop(ticket)
+                    self.busy -= 1
+                    self.work()
+
+        fleet.later(int(job.latency * fleet.dice.uniform(0.7, 1.3)), end)
+
+    def _refused(self, ticket: Ticket, gate: Turnstile) -> None:
+        if self.dead or gate is not self.gate:
+            return
+        gate.throttle(ticket, self.now, None)
+        call = self.calls.pop(ticket)
+        backoff = self.fleet.dice.uniform(0, min(5.0, 0.5 * 2**call.retries))
+        call.retries += 1
+        self.fleet.later(int(backoff * 1000), lambda: self._again(call, gate))
+        self.work()
+
+    def _again(self, call: Call, gate: Turnstile) -> None:
+        if not self.dead and gate is self.gate and not self.resting:
+            self._queue(call)
+            self.work()

@@ -1,0 +1,111 @@
+"""Calls of a model whose limits the contract tells go out at their pace, over all workers."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+import pytest
+
+from batchwright.completion import Completion
+from batchwright.errors import Throttled
+from batchwright.job import Reason
+from batchwright.request import Request
+from tests.fakes import MODEL, MemorySchedules, ScriptedEngine, echo
+from tests.laptop import Laptop, chat_file
+
+TOLD = f"""
+name: told
+routes: [{{engine: bedrock, model: "{MODEL}", max_tokens: 20, %s}}]
+models: {{"*": "{MODEL}"}}
+"""
+
+
+@dataclass
+class Dated(ScriptedEngine):
+    """Remembers when it was asked."""
+
+    times: list[float] = field(default_factory=list)
+
+    async def ask(self, request: Request, **_: object) -> Completion:
+        self.calls.append(request)
+        self.times.append(time.time())
+        return echo(request)
+
+
+def told(limits: str, count: int, **fields: object) -> tuple[Laptop, str]:
+    laptop = Laptop(chunk_records=count, **fields)  # type: ignore[arg-type]  # as Laptop names them
+    laptop.put_contract("told", TOLD % limits)
+    job_id = laptop.drop(chat_file(count), "inbox/told/file.jsonl")
+    laptop.plan(job_id)
+    return laptop, job_id
+
+
+async def test_two_workers_together_keep_to_the_limit_of_requests() -> None:
+    engine = Dated()
+    schedules = MemorySchedules()
+    jobs = [told("rpm: 1200", 30, engine=engine, schedules=schedules) for _ in range(2)]
+
+    answers = await asyncio.gather(
+        *(laptop.invoke(laptop.chunks(job_id)[0]) for laptop, job_id in jobs)
+    )
+
+    assert answers == [{"state": "done"}] * 2
+    assert len(engine.calls) == 60
+    lasted = engine.times[-1] - engine.times[0]
+    assert 59 / 20 * 0.7 <= lasted <= 59 / 20 + 6, "60 calls at 20 a second"
+    assert schedules.writes < 60, "a call costs a part of a write"
+
+
+async def test_tokens_bind_where_they_are_scarcer() -> None:
+    engine = Dated()
+    laptop, job_id = told("rpm: 60000, tpm: 6000", 20, engine=engine)
+
+    assert await laptop.invoke(laptop.chunks(job_id)[0]) == {"state": "done"}
+
+    assert engine.times[-1] - engine.times[0] > 0.5, "a hundred tokens a second"
+
+
+async def test_a_worker_whose_turn_comes_late_leaves_the_waiting_to_the_workflow() -> None:
+    laptop, job_id = told("rpm: 2", 40, engine=Dated())
+
+    answer = await laptop.invoke(laptop.chunks(job_id)[0])
+
+    assert answer["state"] == "paused"
+    assert answer["seconds"] >= 10
+
+
+async def test_a_worker_that_must_stop_waits_for_no_turn() -> None:
+    laptop, job_id = told("rpm: 60", 40, engine=Dated())
+    worker = asyncio.create_task(laptop.invoke(laptop.chunks(job_id)[0]))
+    await asyncio.sleep(0.3)
+
+    laptop.jobs.stop(job_id, Reason(code="cancelled", message="by hand"))
+    began = time.monotonic()
+
+    assert (await worker)["state"] in {"stopped", "paused"}
+    assert time.monotonic() - began < 12
+
+
+async def test_a_model_that_throttles_although_the_limit_is_told_slows_everybody_down() -> None:
+    def throttle(request: Request, call: int) -> Completion:
+        if call < 3:
+            raise Throttled("slow down")
+        return echo(request)
+
+    engine = ScriptedEngine(throttle)
+    laptop, job_id = told("rpm: 6000", 12, engine=engine)
+    (chunk,) = laptop.chunks(job_id)
+
+    while (answer := await laptop.invoke(chunk))["state"] != "done":
+        assert answer["state"] == "paused"
+
+    assert laptop.jobs.progress(job_id).calls == len(engine.calls)
+
+
+@pytest.mark.parametrize("limits", ["timeout: 60"])
+async def test_without_a_limit_that_is_told_nothing_is_scheduled(limits: str) -> None:
+    laptop, job_id = told(limits, 10)
+
+    await laptop.invoke(laptop.chunks(job_id)[0])
+
+    assert laptop.schedules.writes == 0

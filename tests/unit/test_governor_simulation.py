@@ -1,0 +1,174 @@
+"""Whole fleets on a virtual clock: the real turnstile and the model host's own limits, seeded, without sleeping."""
+
+from collections import Counter
+
+import pytest
+
+from batchwright.quotas import Quota
+from tests.emulator.host.behaviour import LimitModel
+from tests.simulation import SECOND, START, Fleet, Job
+
+BOTH = pytest.mark.parametrize("limit_model", ["window", "bucket"])
+FAST = Quota(rpm=3000)
+HALF = Quota(rpm=1500)
+TOKENS = Quota(tpm=500_000)
+LARGE = Quota(tpm=2_000_000)
+
+
+def fleet(
+    *jobs: Job,
+    limit_model: LimitModel,
+    limit: Quota = FAST,
+    table_fails: tuple[int, int] = (0, 0),
+) -> Fleet:
+    return Fleet(
+        jobs=[*jobs], limit_model=limit_model, limit=limit, seed=7, table_fails=table_fails
+    )
+
+
+@BOTH
+def test_eight_workers_use_a_limit_that_they_were_told_and_nothing_is_refused(
+    limit_model: LimitModel,
+) -> None:
+    run = fleet(Job(told=FAST), limit_model=limit_model).run(minutes=3)
+
+    assert run.calls() >= 0.98 * 3 * 3000
+    assert run.refused_part() <= 0.005
+    assert len(run.writes) <= 0.05 * run.calls()
+
+
+@BOTH
+def test_two_dozen_workers_use_a_small_limit(limit_model: LimitModel) -> None:
+    limit = Quota(rpm=600)
+    run = fleet(Job(workers=24, told=limit), limit_model=limit_model, limit=limit).run(minutes=3)
+
+    assert run.calls() >= 0.96 * 3 * 600
+    assert run.refused_part() <= 0.005
+
+
+@BOTH
+def test_a_limit_that_nobody_told_is_known_after_two_minutes(limit_model: LimitModel) -> None:
+    run = fleet(Job(), limit_model=limit_model).run(minutes=6)
+
+    assert run.calls(2, 6) >= 0.9 * 4 * 3000
+    assert run.refused_part(2, 6) <= 0.01
+
+
+@BOTH
+@pytest.mark.parametrize("told", [Quota(), FAST], ids=["learnt", "told"])
+def test_a_limit_that_is_halved_is_followed_within_a_minute(
+    limit_model: LimitModel, told: Quota
+) -> None:
+    run = fleet(Job(told=told), limit_model=limit_model).run(minutes=3)
+    run.set_limit(HALF)
+    run.run(minutes=3)
+
+    assert run.calls(4, 5) >= 0.9 * 1500
+    assert run.calls(5, 6) >= 0.9 * 1500
+    assert run.refused_part() <= 0.03
+
+
+@BOTH
+def test_tokens_that_bind_are_used_as_requests_are(limit_model: LimitModel) -> None:
+    run = fleet(Job(told=TOKENS), limit_model=limit_model, limit=TOKENS).run(minutes=3)
+
+    assert run.tokens() >= 0.98 * 3 * 500_000
+    assert run.refused_part() <= 0.005
+
+
+def test_limits_of_answers_that_are_far_too_large_cost_a_bucket_nothing() -> None:
+    greedy = Job(told=TOKENS, max_tokens=32 * 64)
+    run = fleet(greedy, limit_model="bucket", limit=TOKENS).run(minutes=3)
+
+    assert run.tokens() >= 0.98 * 3 * 500_000
+    assert run.refused_part() <= 0.005
+
+
+def test_limits_of_answers_that_are_far_too_large_cost_a_window_what_they_hold_back() -> None:
+    """A call holds 2,148 tokens for a second and uses 164: of a window, 1 / (1 + 13.1 / 60) can be had."""
+    greedy = Job(told=TOKENS, max_tokens=32 * 64)
+    run = fleet(greedy, limit_model="window", limit=TOKENS).run(minutes=5)
+
+    assert run.tokens(1, 5) >= 0.9 * 4 * 500_000 / (1 + 13.1 / 60)
+    assert run.refused_part() <= 0.02
+
+
+@BOTH
+def test_two_jobs_share_a_model_by_their_priority(limit_model: LimitModel) -> None:
+    low = Job(name="low", priority=2, told=FAST)
+    high = Job(name="high", priority=6, told=FAST)
+    run = fleet(low, high, limit_model=limit_model).run(minutes=4)
+
+    assert 2.7 <= run.calls(1, 4, "high") / run.calls(1, 4, "low") <= 3.3
+    assert run.calls() >= 0.98 * 4 * 3000
+
+
+def test_the_share_of_a_job_is_not_a_matter_of_its_workers() -> None:
+    small, large = Job(name="small", workers=1, told=FAST), Job(name="large", workers=30, told=FAST)
+    run = fleet(small, large, limit_model="bucket").run(minutes=3)
+
+    assert 0.85 <= run.calls(1, 3, "large") / run.calls(1, 3, "small") <= 1.18
+
+
+def test_a_small_job_is_not_starved_behind_a_large_one() -> None:
+    large = Job(name="large", workers=30, told=FAST)
+    small = Job(name="small", workers=1, told=FAST, begins=60 * SECOND, records=300)
+    run = fleet(large, small, limit_model="bucket").run(minutes=2)
+
+    assert run.calls(1, 1.75, "small") == 300
+
+
+def test_what_a_job_does_not_use_of_its_share_the_others_get() -> None:
+    idle = Job(name="idle", workers=1, in_flight=1, told=FAST)
+    busy = Job(name="busy", told=FAST)
+    run = fleet(idle, busy, limit_model="bucket").run(minutes=3)
+
+    assert run.calls(1, 3, "busy") >= 0.95 * 2 * 3000 - run.calls(1, 3, "idle")
+
+
+@BOTH
+def test_five_hundred_workers_use_two_million_tokens_a_minute_and_leave_the_table_alone(
+    limit_model: LimitModel,
+) -> None:
+    crowd = Job(
+        workers=500, input_tokens=1500, output_tokens=300, max_tokens=1000, latency=4000, told=LARGE
+    )
+    run = fleet(crowd, limit_model=limit_model, limit=LARGE).run(minutes=4)
+    writes = Counter((at - START) // (10 * SECOND) for at in run.writes)
+
+    assert run.tokens() >= 0.93 * 4 * 2_000_000
+    assert run.refused_part() <= 0.03
+    assert len(run.writes) / (4 * 60) <= 55
+    assert max(count for slot, count in writes.items() if slot > 0) <= 10 * 80
+
+
+@BOTH
+def test_workers_that_are_killed_take_only_their_stretch_with_them(limit_model: LimitModel) -> None:
+    deaths = {number: 20 * SECOND * (number + 1) for number in range(8)}
+    run = fleet(Job(told=FAST, dies_after=deaths), limit_model=limit_model).run(minutes=3)
+
+    assert run.calls() >= 0.96 * 3 * 3000
+    assert run.refused_part() <= 0.005
+
+
+def test_without_the_table_a_tenth_is_asked_and_afterwards_everything() -> None:
+    run = fleet(Job(told=FAST), limit_model="window", table_fails=(60 * SECOND, 120 * SECOND)).run(
+        minutes=4
+    )
+
+    assert 0.05 * 3000 <= run.calls(1.25, 2) / 0.75 <= 0.12 * 3000
+    assert run.calls(2.25, 4) >= 0.98 * 1.75 * 3000
+    assert run.refused_part() == 0
+
+
+def test_without_the_table_from_the_beginning_a_worker_makes_a_call_in_ten_seconds() -> None:
+    run = fleet(Job(told=FAST), limit_model="window", table_fails=(0, 300 * SECOND)).run(minutes=5)
+
+    assert 8 * 6 * 4 <= run.calls(0, 5) <= 8 * 6 * 5 + 8
+
+
+def test_the_same_seed_gives_the_same_run() -> None:
+    first, second = (fleet(Job(), limit_model="bucket").run(minutes=1) for _ in range(2))
+
+    assert first.admitted == second.admitted
+    assert first.writes == second.writes

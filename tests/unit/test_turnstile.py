@@ -1,0 +1,176 @@
+"""One worker's turns, looked at from near; whole fleets are in test_governor_simulation.py."""
+
+from batchwright.quotas import Quota
+from batchwright.schedule import SECOND
+from batchwright.turnstile import Ticket, Turnstile
+from tests.fakes import MODEL, MemorySchedules
+
+NOW = 1_800_000_000_000
+
+
+class Worker:
+    """A turnstile, its table, and a clock that goes in steps of ten milliseconds."""
+
+    def __init__(
+        self, *, caps: Quota, job: str = "j", table: MemorySchedules | None = None
+    ) -> None:
+        self.table = table or MemorySchedules()
+        self.gate = Turnstile(caps=caps, job=job, priority=5, chance=lambda: 0.5)
+        self.now = NOW
+
+    def run(self, seconds: float) -> list[Ticket]:
+        """Let time pass; return the calls whose turn came."""
+        calls: list[Ticket] = []
+        for _ in range(int(seconds * 100)):
+            self.now += 10
+            calls += self.gate.released(self.now)
+            while change := self.gate.change(self.now):
+                self.gate.heard(*self.table.change(MODEL, change), self.now)
+        return calls
+
+    def queue(self, count: int, tokens: int = 100) -> None:
+        for _ in range(count):
+            self.gate.wait(tokens, self.now)
+
+
+def test_a_worker_alone_gets_every_turn_there_is() -> None:
+    worker = Worker(caps=Quota(rpm=600))
+    worker.queue(500)
+
+    assert 590 <= 20 * len(worker.run(30)) / 10 <= 610
+
+
+def test_a_call_that_is_larger_than_a_minute_gets_its_turn_and_is_paid_for_afterwards() -> None:
+    worker = Worker(caps=Quota(tpm=1000))
+    worker.queue(2, tokens=1500)
+
+    assert len(worker.run(60)) == 1
+    assert len(worker.run(60)) == 1
+
+
+def test_what_a_call_did_not_use_moves_the_schedule_back() -> None:
+    worker = Worker(caps=Quota(tpm=60_000))
+    worker.queue(1, tokens=3000)
+    (call,) = worker.run(1)
+    before = worker.table.items[MODEL]["given"]
+
+    worker.gate.settle(call, 1000, worker.now)
+    change = worker.gate.closing(worker.now)
+
+    assert change is not None
+    worker.table.change(MODEL, change)
+    assert 1900 <= before - worker.table.items[MODEL]["given"] <= 2100
+
+
+def test_the_next_calls_are_reckoned_by_what_the_last_ones_used() -> None:
+    worker = Worker(caps=Quota(tpm=60_000))
+    for _ in range(40):
+        worker.queue(1, tokens=1000)
+        for call in worker.run(1.2):
+            worker.gate.settle(call, 100, worker.now)
+    worker.queue(200, tokens=1000)
+
+    assert len(worker.run(10)) >= 90
+
+
+def test_a_new_worker_of_the_job_reckons_with_what_the_others_know() -> None:
+    table = MemorySchedules()
+    known = Worker(caps=Quota(tpm=60_000), table=table)
+    known.queue(1, tokens=1000)
+    (call,) = known.run(1)
+    known.gate.settle(call, 100, known.now)
+    known.queue(1, tokens=1000)
+    known.run(1)
+
+    new = Worker(caps=Quota(tpm=60_000), table=table)
+    new.now = known.now
+    new.queue(200, tokens=1000)
+
+    assert len(new.run(10)) >= 80
+
+
+def test_after_a_refusal_one_call_must_pass_before_the_others_follow() -> None:
+    worker = Worker(caps=Quota(rpm=6000))
+    worker.queue(400)
+    refused = worker.run(0.2)
+    for call in refused:
+        worker.gate.throttle(call, worker.now, None)
+
+    assert len(worker.run(0.3)) <= 1
+    assert len(worker.run(1.2)) > 60
+
+
+def test_while_everything_is_refused_a_call_is_tried_every_two_seconds() -> None:
+    worker = Worker(caps=Quota(rpm=6000))
+    worker.queue(5000)
+    tried = 0
+    for _ in range(200):
+        for call in worker.run(0.1):
+            tried += 1
+            worker.gate.throttle(call, worker.now, None)
+
+    assert 8 <= tried <= 20
+
+
+def test_what_the_service_asks_to_wait_is_waited() -> None:
+    worker = Worker(caps=Quota(rpm=6000))
+    worker.queue(100)
+    call, *_ = worker.run(0.1)
+
+    worker.gate.throttle(call, worker.now, 7.0)
+
+    assert worker.run(6.9) == []
+    assert worker.run(1.0) != []
+
+
+def test_a_turn_that_nobody_took_has_passed() -> None:
+    worker = Worker(caps=Quota(rpm=600))
+    worker.queue(1)
+    assert len(worker.run(0.1)) == 1
+    worker.now += 60 * SECOND
+    worker.queue(100)
+
+    assert len(worker.run(2)) <= 26
+
+
+def test_a_worker_that_comes_back_to_an_idle_schedule_does_not_wait() -> None:
+    worker = Worker(caps=Quota(rpm=60))
+    worker.queue(1)
+    worker.run(1)
+    worker.now += 60 * SECOND
+    worker.queue(1)
+
+    assert len(worker.run(0.1)) == 1
+
+
+def test_a_worker_that_gets_turns_never_rests() -> None:
+    worker = Worker(caps=Quota(rpm=600))
+    worker.queue(1000)
+    worker.run(30)
+
+    assert worker.gate.rest(worker.now) is None
+
+
+def test_leaving_gives_back_a_turn_that_was_not_taken() -> None:
+    worker = Worker(caps=Quota(tpm=60_000))
+    worker.queue(1, tokens=3000)
+    (call,) = worker.run(1)
+
+    worker.gate.leave(call)
+    worker.gate.leave(call)
+
+    assert not worker.gate.running
+    worker.queue(1, tokens=100)
+    assert len(worker.run(3.2)) == 1
+
+
+def test_the_item_stays_small_however_many_jobs_come_and_go() -> None:
+    table, now = MemorySchedules(), NOW
+    for number in range(100):
+        worker = Worker(caps=Quota(rpm=600), job=f"job-{number}", table=table)
+        worker.now = now
+        worker.queue(5)
+        worker.run(1)
+        now = worker.now + 10 * SECOND
+
+    assert len(table.items[MODEL]) < 60
