@@ -18,7 +18,7 @@ from typing import Any
 
 import boto3
 
-from tests.bench.clients.errand import TOKENS, Errand, Report
+from tests.bench.clients.errand import STATE_TABLE, TOKENS, Errand, Report
 from tests.bench.crew import Client, send
 from tests.bench.figure import Figure, at_least, at_most, untargeted, without_target
 from tests.bench.ministack import ministack
@@ -30,7 +30,6 @@ from tests.emulator.stack import LOCAL
 from tests.emulator.surroundings import CREDENTIALS
 from tests.fakes import MODEL
 
-STATE_TABLE = "state"
 ROOT_USER: Any = {
     "region_name": CREDENTIALS["AWS_REGION"],
     "aws_access_key_id": CREDENTIALS["AWS_ACCESS_KEY_ID"],
@@ -155,7 +154,7 @@ SCENARIOS = (
     ),
 )
 CLIENTS = (
-    Client(name="batchwright", program="ours", ours=True),
+    Client(name="batchwright", program="ours", ours=True, shares=True),
     Client(name="boto3_standard", program="boto3_threads", mode="standard"),
     Client(name="boto3_adaptive", program="boto3_threads", mode="adaptive"),
 )
@@ -266,7 +265,7 @@ def leading_to(host: RunningHost, client: Client) -> Iterator[dict[str, str]]:
     with ministack(host.url) as url:
         dynamodb = boto3.client("dynamodb", endpoint_url=url, **ROOT_USER)
         dynamodb.create_table(TableName=STATE_TABLE, **table_of("StateTable"))
-        yield {**environment, "AWS_ENDPOINT_URL": url, "STATE_TABLE": STATE_TABLE}
+        yield {**environment, "AWS_ENDPOINT_URL": url}
 
 
 def errands(scenario: Scenario, client: Client) -> Sequence[Errand]:

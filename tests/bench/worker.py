@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from batchwright.contract import default_contract
+from batchwright.contract import read_contract
 from batchwright.job import Job, JobRow, Status, timestamp
 from batchwright.places import job_key
 from batchwright.steps.plan import World, plan
 from tests.bench import plumbing
-from tests.bench.clients.errand import Errand, Report
+from tests.bench.clients.errand import NO_LIMIT, Errand, Report
 from tests.bench.clients.one_worker import JOB
-from tests.bench.clients.ours import lines
+from tests.bench.clients.ours import contract_of, lines
 from tests.bench.crew import Client, send
 from tests.bench.disk import DiskObjects
 from tests.bench.figure import Figure, at_least, at_most, untargeted
@@ -93,6 +93,7 @@ def run(load: Load, client: Client, host: RunningHost) -> Report:
             in_flight=load.in_flight,
             max_tokens=64,
             mode=client.mode,
+            rpm=NO_LIMIT,
             folder=folder,
         )
         lay_out(errand)
@@ -120,7 +121,7 @@ def lay_out(errand: Errand) -> None:
             contract="default",
         )
     )
-    contract = default_contract((MODEL,))
+    contract = read_contract(contract_of(errand).encode(), name="bench")
     job = Job(
         job_id=JOB,
         created_at=now,

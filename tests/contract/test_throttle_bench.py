@@ -10,7 +10,7 @@ from tests.bench.score import Limit
 from tests.bench.throttle import Scenario, errands, leading_to, run
 from tests.emulator.host.running import RunningHost
 
-OURS = Client(name="ours", program="ours", ours=True)
+OURS = Client(name="ours", program="ours", ours=True, shares=True)
 BOTO3 = Client(name="boto3_threads", program="boto3_threads", mode="standard")
 WIDE = Scenario(
     name="wide",

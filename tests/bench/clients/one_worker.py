@@ -17,7 +17,7 @@ from tests.bench.clients.errand import Errand, Report, carry_out
 from tests.bench.clients.ours import settle, warm
 from tests.bench.close import peak_megabytes
 from tests.bench.disk import DiskObjects
-from tests.fakes import MemoryBudgets, MemoryJobs
+from tests.fakes import MemoryBudgets, MemoryJobs, MemorySchedules
 
 JOB = "0" * 32
 
@@ -40,14 +40,17 @@ class TimedEngine:
 
 
 def prepare(errand: Errand) -> Callable[[], Report]:
-    objects, jobs, budgets = DiskObjects(Path(errand.folder)), MemoryJobs(), MemoryBudgets()
+    objects, jobs = DiskObjects(Path(errand.folder)), MemoryJobs()
+    budgets, schedules = MemoryBudgets(), MemorySchedules()
     chunk = Chunk.model_validate_json(objects.read(plan_key(JOB)))
     timed: list[float] = []
     warm(errand)
 
     def around(real: World) -> World:
         engine = TimedEngine(real.engine, timed)
-        return replace(real, objects=objects, jobs=jobs, budgets=budgets, engine=engine)
+        return replace(
+            real, objects=objects, jobs=jobs, budgets=budgets, schedules=schedules, engine=engine
+        )
 
     def ask_all() -> Report:
         wall, cpu = time.monotonic(), time.process_time()

@@ -1,6 +1,7 @@
 """One worker of Batchwright on one chunk: the bucket and the table of jobs in memory, the rest as in Lambda."""
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from batchwright.aws.worlds.invoke import world
 from batchwright.chunk import Chunk
 from batchwright.outcome import Ending
 from batchwright.steps.invoke import World, invoke
-from tests.bench.clients.errand import Errand, Report, carry_out
+from tests.bench.clients.errand import STATE_TABLE, Errand, Report, carry_out
 from tests.bench.clients.wire import Wire
 from tests.fakes import StoppedClock
 from tests.laptop import Laptop, converse_line, jsonl
@@ -27,7 +28,8 @@ def prepare(errand: Errand) -> Callable[[], Report]:
         chunk_records=errand.count,
         clock=StoppedClock(datetime.now(UTC)),  # the worker's is real: the job must be of today
     )
-    job_id = laptop.drop(jsonl(lines(errand)))
+    laptop.put_contract("bench", contract_of(errand))
+    job_id = laptop.drop(jsonl(lines(errand)), "inbox/bench/file.jsonl")
     laptop.plan(job_id)
     (chunk,) = laptop.chunks(job_id)
     warm(errand)
@@ -44,6 +46,13 @@ def prepare(errand: Errand) -> Callable[[], Report]:
     return ask_all
 
 
+def contract_of(errand: Errand) -> str:
+    """Return a contract, YAML, that says the limit as far as it is known."""
+    limits = {"rpm": errand.rpm, "tpm": errand.tpm}
+    route = {"model": errand.model, **{name: limit for name, limit in limits.items() if limit}}
+    return json.dumps({"name": "bench", "routes": [route]})
+
+
 def lines(errand: Errand) -> list[dict[str, Any]]:
     """Return the prompts as a Converse batch file has them."""
     limit = {"maxTokens": errand.max_tokens}
@@ -58,6 +67,7 @@ def warm(errand: Errand) -> None:
     os.environ |= {
         "BUCKET": "box",
         "JOBS_TABLE": "jobs",
+        "STATE_TABLE": STATE_TABLE,
         "MODEL_ARNS": f"arn:aws:bedrock:*:*:inference-profile/{errand.model}",
         "IN_FLIGHT": str(errand.in_flight),
     }

@@ -16,15 +16,15 @@ from batchwright.aws.worlds import close as closing
 from batchwright.aws.worlds import invoke as invoking
 from batchwright.aws.worlds import plan as planning
 from batchwright.chunk import Chunk
-from batchwright.contract import default_contract
+from batchwright.contract import read_contract
 from batchwright.job import Job, JobRow, Status, timestamp
 from batchwright.places import job_key, plan_key
 from batchwright.settings import CHUNK_RECORDS
 from batchwright.steps.close import close
 from batchwright.steps.invoke import invoke
 from batchwright.steps.plan import plan
-from tests.bench.clients.errand import Errand, Report, carry_out
-from tests.bench.clients.ours import LAMBDA_SECONDS, lines, warm
+from tests.bench.clients.errand import STATE_TABLE, Errand, Report, carry_out
+from tests.bench.clients.ours import LAMBDA_SECONDS, contract_of, lines, warm
 from tests.bench.clients.wire import Wire
 from tests.bench.tables import table_of
 from tests.laptop import jsonl
@@ -91,6 +91,7 @@ def lay_out() -> None:
     s3.create_bucket(Bucket=BUCKET)
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     dynamodb.create_table(TableName=JOBS_TABLE, **table_of("JobsTable"))
+    dynamodb.create_table(TableName=STATE_TABLE, **table_of("StateTable"))
 
 
 def admitted(errand: Errand) -> None:
@@ -103,7 +104,7 @@ def admitted(errand: Errand) -> None:
         updated_at=timestamp(now),
         contract="default",
     )
-    contract = default_contract((errand.model,))
+    contract = read_contract(contract_of(errand).encode(), name="bench")
     job = Job(
         job_id=JOB,
         created_at=now,
