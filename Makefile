@@ -46,6 +46,8 @@ lock: ## choose the newest versions that fit, of everything
 	@$(EXPORT) --extra parquet | grep -vxFf layers/core/requirements.txt >layers/parquet/requirements.txt
 	@for tool in sam ministack; do $(UV) pip compile --quiet --upgrade --universal --python-version 3.13 \
 		--no-annotate --no-header $(PINS)/$$tool.in -o $(PINS)/$$tool.txt || exit; done
+	@$(UV) pip compile --quiet --upgrade --universal --python-version 3.13 --no-annotate --no-header \
+		tests/bench/peers.in -o tests/bench/peers.txt
 
 clean: down ## remove what the commands made, the environments too
 	@rm -rf .venv .local .aws-sam out dist .coverage .hypothesis .pytest_cache .mypy_cache .ruff_cache \

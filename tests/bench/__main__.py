@@ -9,7 +9,18 @@ from tests.bench.figure import Figure
 
 HERE = Path(__file__).parent
 # What benches share.
-NO_BENCH = {"__main__", "figure", "disk"}
+NO_BENCH = {
+    "__main__",
+    "crew",
+    "disk",
+    "figure",
+    "ministack",
+    "peers",
+    "plot",
+    "plumbing",
+    "score",
+    "tables",
+}
 
 
 def main(names: list[str]) -> int:

@@ -8,14 +8,15 @@ import pytest
 from batchwright.completion import Completion
 from batchwright.errors import ContentFiltered
 from batchwright.job import Reason
+from batchwright.places import contract_key
 from batchwright.request import Request
 from tests.cli.cloud import Cloud
 from tests.cli.conftest import Command
-from tests.fakes import ScriptedEngine, echo, texts_of
+from tests.fakes import MODEL, ScriptedEngine, echo, texts_of
 from tests.laptop import chat_file
 
 FACTS = {
-    "job_id", "status", "contract", "input", "counts", "usage", "cost_usd", "calls", "problems",
+    "job_id", "status", "contract", "input", "counts", "usage", "cost_usd", "calls", "cached", "problems",
     "reason", "incomplete_reason", "redrive", "results",
 }  # fmt: skip
 COUNTS = {
@@ -275,3 +276,26 @@ def test_a_folder_that_cannot_be_written_is_one_line(
     assert said.code == 2
     assert said.err.startswith("batchwright: ")
     assert said.err.count("\n") == 1
+
+
+CACHED = f"""
+name: cached
+routes: [{{model: "{MODEL}", max_tokens: 100, temperature: 0}}]
+models: {{"*": "{MODEL}"}}
+cache: {{exact: 7d}}
+"""
+
+
+def test_records_that_an_earlier_answer_stands_for_are_told(
+    cloud: Cloud, batchwright: Command, mails: Path
+) -> None:
+    cloud.objects.write(contract_key("cached"), CACHED.encode())
+    for again in ("", "--again"):
+        batchwright("submit", mails, "--contract", "cached", *filter(None, [again]))
+        (row,) = cloud.run()
+
+    facts, lines = (batchwright("status", row.job_id, *flags) for flags in (["--json"], []))
+
+    assert (facts.json["cached"], facts.json["calls"], facts.json["cost_usd"]) == (5, 0, 0.0)
+    assert "5 records, without a call" in lines.out
+    assert len(cloud.engine.calls) == 5

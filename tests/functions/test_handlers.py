@@ -155,6 +155,7 @@ def test_a_worker_measures_what_it_did_in_numbers(capsys: pytest.CaptureFixture[
     assert metrics["RecordsSucceeded"] == [2]
     assert metrics["RecordsFailed"] == [0]
     assert metrics["Calls"] == [2]
+    assert metrics["CachedRecords"] == metrics["CacheFaults"] == [0]
     assert metrics["InputTokens"] == [11]
     assert metrics["CostUSD"][0] > 0
     assert len(metrics["ModelLatency"]) == 2

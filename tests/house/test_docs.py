@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from batchwright.contract import Contract, Prompt, ResponseFormat, Route, read_contract
+from batchwright.contract import Cache, Contract, Prompt, ResponseFormat, Route, read_contract
 from batchwright.document import Document
 from batchwright.logwriter import FLUSH_OUTCOMES, FLUSH_SECONDS
 from batchwright.outcome import Ending
@@ -64,6 +64,7 @@ def test_every_field_of_a_contract_is_documented() -> None:
     assert set(written) | set(cut) == set(Contract.model_fields)
     assert set(cut["document"]) == set(Document.model_fields)
     assert set(written["routes"][0]) == set(Route.model_fields)
+    assert set(written["cache"]) == set(Cache.model_fields)
     assert set(written["prompt"]) == set(Prompt.model_fields)
     assert set(written["response"]) == {
         field.alias or name for name, field in ResponseFormat.model_fields.items()

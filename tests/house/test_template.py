@@ -15,7 +15,7 @@ type Rule = Callable[[Template], Iterator[str]]
 
 QUEUES = ("JobsQueue", "JobsDeadLetterQueue")
 KEPT = ("Key", "Bucket", "LedgerTable")
-EXPIRING = {"inbox/", "uploads/", "jobs/", "results/", "quarantine/"}
+EXPIRING = {"inbox/", "uploads/", "jobs/", "results/", "quarantine/", "cache/"}
 HOLDERS = ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SNS::Topic")
 DOORS = {
     "Bucket": ("s3:*", {"${Bucket.Arn}", "${Bucket.Arn}/*"}),
@@ -353,7 +353,7 @@ BROKEN: list[tuple[Rule, str, object]] = [
     (an_open_or_forgetful_bucket, f"Bucket.{EVENTS}.EventBridgeEnabled", False),
     (what_never_expires, "Bucket.LifecycleConfiguration.Rules.0.Status", "Disabled"),
     (what_never_expires, "Bucket.LifecycleConfiguration.Rules.3.Prefix", "result/"),
-    (what_never_expires, "Bucket.LifecycleConfiguration.Rules.5", {"Status": "Enabled"}),
+    (what_never_expires, "Bucket.LifecycleConfiguration.Rules.6", {"Status": "Enabled"}),
     (tables_that_could_be_lost, "JobsTable.PointInTimeRecoverySpecification", {}),
     (tables_that_could_be_lost, "LedgerTable.DeletionProtectionEnabled", False),
     (tables_that_could_be_lost, "LedgerTable.TimeToLiveSpecification", {"AttributeName": "at"}),

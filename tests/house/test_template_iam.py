@@ -51,8 +51,9 @@ GRANTS = {
     "InvokeRole": """
         bedrock:InvokeModel  ${ModelArns}
         s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/* ${Bucket.Arn}/jobs/*
-        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/*
+        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/* cache/*
         s3:PutObject  ${Bucket.Arn}/jobs/*/chunks/*
+        s3:GetObject s3:PutObject  ${Bucket.Arn}/cache/*
         dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem  ${JobsTable.Arn}
         dynamodb:UpdateItem  ${StateTable.Arn}
         kms:Decrypt kms:GenerateDataKey  ${Key.Arn}

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from tests.bench.__main__ import benches, main
-from tests.bench.figure import Figure, at_least, at_most
+from tests.bench.figure import Figure, at_least, at_most, untargeted
 
 
 def test_a_figure_is_one_line_of_json() -> None:
@@ -25,8 +25,14 @@ def test_a_figure_is_held_against_its_target(figure: Figure, ok: bool) -> None:
     assert figure.ok is ok
 
 
-def test_closing_is_measured() -> None:
-    assert "close" in benches()
+def test_what_benches_share_is_no_bench() -> None:
+    assert benches() == ["close", "governor", "plan", "throttle", "worker"]
+
+
+def test_what_has_no_target_is_never_missed() -> None:
+    told = json.loads(str(untargeted("boto3.failed", 1025, "of 1500")))
+
+    assert (told["target"], told["ok"]) == (None, True)
 
 
 def test_a_bench_that_is_not_there_is_no_success() -> None:

@@ -200,8 +200,8 @@ async def test_closing_gives_back_what_was_leased_and_not_needed() -> None:
     assert left < 0.5
 
 
-def test_what_the_contract_says_comes_before_what_aws_gives() -> None:
-    assert limits_of(Route(model=MODEL)) == Quota(tpm=4_000_000)
+def test_only_what_the_contract_tells_is_known() -> None:
+    assert limits_of(Route(model=MODEL, rpm=10)) == Quota(rpm=10)
     assert limits_of(Route(model=MODEL, rpm=10, tpm=20)) == Quota(rpm=10, tpm=20)
     assert limits_of(Route(model="somebody.new-v1:0")) == Quota()
 

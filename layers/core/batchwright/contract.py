@@ -49,6 +49,7 @@ from batchwright.suiting import (
 
 DEFAULT = "default"
 NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
+SPAN = r"^[1-9][0-9]{0,5}[mhd]$"
 LARGEST_CONTRACT = 256 * 1024
 # Bedrock reserves max_tokens of the minute's quota before it answers, and the model's own maximum where nothing is
 # said: the largest cause of throttling. Every text model that Bedrock serves takes this many.
@@ -56,6 +57,8 @@ DEFAULT_MAX_TOKENS = 2048
 # Working files are kept for 30 days, and a run of the workflow has 25,000 events, which waiting uses up
 # (docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
 LONGEST_DEADLINE = timedelta(days=14)
+# The bucket's lifecycle deletes what was kept for so long.
+LONGEST_CACHE = timedelta(days=30)
 # Bedrock's own ids are <maker>.<model>, perhaps behind a geography; gpt-4.1-mini or claude-3.5-sonnet are not.
 BEDROCK_ID = re.compile(r"^(arn:|([a-z]{2,6}(-[a-z]{3})?\.)?[a-z][a-z0-9]*\.[a-z])")
 
@@ -132,6 +135,29 @@ class Budget(BaseModel):
         return round(self.usd * BILLIONTHS)
 
 
+class Cache(BaseModel):
+    """How long the answer to a request stands for the same request again, without a call."""
+
+    model_config = _STRICT
+
+    exact: Annotated[str, Field(pattern=SPAN)]
+    """Minutes, hours or days."""
+    any_temperature: bool = False
+    """Whether an answer that was drawn by chance stands, too: else only temperature 0 and vectors."""
+
+    @field_validator("exact")
+    @classmethod
+    def _check_exact(cls, exact: str) -> str:
+        if _span(exact) > LONGEST_CACHE:
+            raise ValueError(f"at most {LONGEST_CACHE.days}d; answers are not kept for longer")
+        return exact
+
+    @property
+    def lifetime(self) -> timedelta:
+        """The same as a time span."""
+        return _span(self.exact)
+
+
 class Contract(BaseModel):
     """A contract, as its author wrote it."""
 
@@ -147,13 +173,14 @@ class Contract(BaseModel):
     response: ResponseFormat | None = None
     strict: bool = False
     """Whether one bad line refuses the whole file."""
-    deadline: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}[mhd]$")] = "24h"
+    deadline: Annotated[str, Field(pattern=SPAN)] = "24h"
     """How long a job may take: minutes, hours or days."""
     budget: Budget | None = None
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 6
     """Calls for one record that may end without a whole answer, each of which may be billed."""
     priority: Annotated[int, Field(ge=1, le=10)] = 5
     """The job's share of a model that others ask, too: jobs share it in proportion."""
+    cache: Cache | None = None
 
     @field_validator("deadline")
     @classmethod
@@ -312,9 +339,9 @@ class Contract(BaseModel):
         )
 
 
-def _span(deadline: str) -> timedelta:
-    unit = {"m": "minutes", "h": "hours", "d": "days"}[deadline[-1]]
-    return timedelta(**{unit: int(deadline[:-1])})
+def _span(written: str) -> timedelta:
+    unit = {"m": "minutes", "h": "hours", "d": "days"}[written[-1]]
+    return timedelta(**{unit: int(written[:-1])})
 
 
 def _defaults(route: Route) -> dict[str, Any]:

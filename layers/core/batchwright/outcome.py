@@ -26,7 +26,8 @@ class Outcome:
     """One record's end: our own facts, one line of ``outcomes.jsonl``.
 
     ``attempts`` counts the calls that were made for it, ``ambiguous_attempts`` those that got no whole answer and may
-    have been billed. ``cost_usd`` is ``None`` where the model's price is not known.
+    have been billed. ``cost_usd`` is ``None`` where the model's price is not known. ``cached`` says that an earlier
+    answer to the same request stands for this record, too.
     """
 
     index: int
@@ -42,6 +43,7 @@ class Outcome:
     ambiguous_attempts: int = 0
     usage: Usage = field(default_factory=Usage)
     cost_usd: float | None = 0.0
+    cached: bool = False
     latency_ms: int | None = None
     request_digest: str | None = None
     idempotency_key: str | None = None
@@ -67,6 +69,7 @@ class Outcome:
             "ambiguous_attempts": self.ambiguous_attempts,
             "usage": self.usage.to_json(),
             "cost_usd": self.cost_usd,
+            "cached": self.cached,
             "latency_ms": self.latency_ms,
             "request_digest": self.request_digest,
             "idempotency_key": self.idempotency_key,
@@ -83,6 +86,7 @@ class Counted(Struct, frozen=True, gc=False):
     status: Ending
     usage: Usage
     cost_usd: float | None
+    cached: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,6 +98,8 @@ class Tally:
     cost_usd: float | None = 0.0
     calls: int = 0
     ambiguous_calls: int = 0
+    cached: int = 0
+    """The records that the exact cache has answered."""
 
     @property
     def settled(self) -> int:
@@ -104,6 +110,7 @@ class Tally:
         """Count one outcome. Its calls are not taken from it: segments count those, wasted ones included."""
         self.counts[outcome.status] += 1
         self.usage += outcome.usage
+        self.cached += outcome.cached
         self.cost_usd = add_costs(self.cost_usd, outcome.cost_usd)
 
     def add_all(self, other: "Tally") -> None:
@@ -114,6 +121,7 @@ class Tally:
         self.cost_usd = add_costs(self.cost_usd, other.cost_usd)
         self.calls += other.calls
         self.ambiguous_calls += other.ambiguous_calls
+        self.cached += other.cached
 
     def to_json(self) -> dict[str, Any]:
         """Return it as the job's row and the receipt keep it."""
@@ -123,6 +131,7 @@ class Tally:
             "cost_usd": self.cost_usd,
             "calls": self.calls,
             "ambiguous_calls": self.ambiguous_calls,
+            "cached": self.cached,
         }
 
     @classmethod
@@ -134,6 +143,7 @@ class Tally:
             cost_usd=None if facts["cost_usd"] is None else float(facts["cost_usd"]),
             calls=int(facts["calls"]),
             ambiguous_calls=int(facts["ambiguous_calls"]),
+            cached=int(facts.get("cached", 0)),  # earlier versions had no cache
         )
 
 

@@ -5,6 +5,7 @@ UPLOADS = "uploads/"
 CONTRACTS = "contracts/"
 JOBS = "jobs/"
 RESULTS = "results/"
+CACHE = "cache/"
 
 
 def file_name(key: str) -> str:
@@ -74,6 +75,11 @@ def chunk_prefix(job_id: str, chunk: int, redrive: int = 0) -> str:
 def result_key(job_id: str, name: str, redrive: int = 0) -> str:
     """Where one of the result files lies; those of a redrive leave the earlier ones as they are."""
     return f"{RESULTS}{job_id}/{_redrive(redrive)}{name}"
+
+
+def answer_key(request_digest: str) -> str:
+    """Where the answer to a request is kept for the next who asks the same."""
+    return f"{CACHE}{request_digest[:2]}/{request_digest}"
 
 
 def _work(job_id: str, redrive: int) -> str:

@@ -33,6 +33,14 @@ class Request:
         limit: int | None = self.body.get("inferenceConfig", {}).get("maxTokens")
         return limit
 
+    @property
+    def deterministic(self) -> bool:
+        """Whether the same answer can be expected again: the request is for vectors, or says temperature 0."""
+        if self.family is None:
+            return bool(self.body.get("inferenceConfig", {}).get("temperature") == 0)
+        asked = native(self.family)
+        return asked.embeds or asked.temperature_of(self.body) == 0
+
     def with_max_tokens(self, limit: int) -> "Request":
         """Return the same request with another limit."""
         if self.family is not None:

@@ -38,6 +38,13 @@ class Asked:
     cost_usd: float | None = 0.0
     """What the answers cost, each at the price of the model that gave it."""
     completion: Completion | None = None
+    cached: bool = False
+    """Whether the completion was found in the exact cache."""
+
+    def answer_with(self, kept: Completion) -> None:
+        """Take an answer that was kept: what it took was paid for by who asked for it."""
+        self.completion = kept
+        self.cached = True
 
     def turn_to(self, model: str, route: int | None, *, request_digest: str, key: str) -> None:
         """Go on with another request, or another model; what was spent so far stays."""
@@ -171,7 +178,8 @@ class Settler:
             ambiguous_attempts=asked.ambiguous_calls,
             usage=asked.usage,
             cost_usd=asked.cost_usd,
-            latency_ms=completion.latency_ms if completion else None,
+            cached=asked.cached,
+            latency_ms=completion.latency_ms if completion and not asked.cached else None,
             request_digest=asked.request_digest,
             idempotency_key=asked.key,
         )

@@ -25,6 +25,8 @@ def measure(report: "Report") -> None:
     _measure_records(tally)
     metrics.add_metric("Calls", MetricUnit.Count, tally.calls)
     metrics.add_metric("AmbiguousCalls", MetricUnit.Count, tally.ambiguous_calls)
+    metrics.add_metric("CachedRecords", MetricUnit.Count, tally.cached)
+    metrics.add_metric("CacheFaults", MetricUnit.Count, report.cache_faults)
     metrics.add_metric("InputTokens", MetricUnit.Count, tally.usage.input_tokens)
     metrics.add_metric("OutputTokens", MetricUnit.Count, tally.usage.output_tokens)
     if tally.cost_usd is not None:

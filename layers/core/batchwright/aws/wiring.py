@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 LONGEST_JOB = timedelta(days=16)
 # Calls to our own plumbing are safe to repeat; the model's call is never made here.
 PLUMBING = Config(
-    retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=5, read_timeout=60
+    retries={"mode": "standard", "total_max_attempts": 6},
+    connect_timeout=5,
+    read_timeout=60,
+    max_pool_connections=32,  # a worker's threads: attachments, the cache, the segments
 )
 # Tests say here where a process dies.
 CRASH_AT = "BATCHWRIGHT_CRASH_AT"

@@ -43,6 +43,7 @@ def facts_of(row: JobRow, bucket: str) -> dict[str, Any]:
         "usage": row.tally.usage.to_json(),
         "cost_usd": row.tally.cost_usd,
         "calls": row.tally.calls,
+        "cached": row.tally.cached,
         "problems": row.problems,
         "reason": row.reason.model_dump() if row.reason else None,
         "incomplete_reason": row.incomplete_reason,
@@ -73,6 +74,8 @@ def lines_of(facts: dict[str, Any]) -> Iterable[tuple[str, str]]:
     yield "tokens", f"{usage['input_tokens']:,} in, {usage['output_tokens']:,} out"
     yield "cost", money(facts["cost_usd"])
     yield "calls", f"{facts['calls']:,}"
+    if facts["cached"]:
+        yield "cached", f"{facts['cached']:,} records, without a call"
     for name, place in facts["results"].items():
         if place:
             yield name, place

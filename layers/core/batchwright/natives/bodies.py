@@ -103,6 +103,11 @@ class Native:
         limit: int | None = _at(body, self._place(body))
         return limit
 
+    def temperature_of(self, body: Mapping[str, Any]) -> float | None:
+        """Return the temperature, if the body says; every family writes it beside the limit."""
+        temperature: float | None = _at(body, (*self.limits[0][:-1], "temperature"))
+        return temperature
+
     def limit_in(self, shape: Any) -> int | None:
         """Return the same of a body in its shape."""
         for place in self.limits:

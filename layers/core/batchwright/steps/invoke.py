@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from batchwright.answers import Answers
 from batchwright.asking import Asker
 from batchwright.attachments import Attachments, Fetched
 from batchwright.chunk import Chunk
@@ -79,6 +80,7 @@ class Report:
     tally: Tally = field(default_factory=Tally)
     latencies_ms: list[int] = field(default_factory=list)
     seconds: float = 0.0
+    cache_faults: int = 0
 
 
 async def invoke(
@@ -144,9 +146,11 @@ class Worker:
             max_attempts=self._contract.max_attempts,
             time_left=self._time_for_a_call,
         )
+        self._answers = Answers(self._world.objects, self._world.clock, self._contract.cache)
         if self._stop_reason is None and self._open_records:
             await self._work_in_groups()
         self.report.tally = self._writer.tally
+        self.report.cache_faults = self._answers.faults
         self.report.seconds = self._world.seconds() - began
         return self._answer()
 
@@ -224,6 +228,7 @@ class Worker:
         await self._writer.write(efforts=efforts, left=True)
         await self._payer.close()
         await self._gates.close()
+        await self._answers.close()
         with suppress(Unavailable):
             await asyncio.to_thread(self._report)
 
@@ -304,7 +309,7 @@ class Worker:
             raise LeftForLater from None
         else:
             settled = self._settler.succeeded(item, asked, self._now())
-        if asked.completion:
+        if asked.completion and not asked.cached:
             self.report.latencies_ms.append(asked.completion.latency_ms)
         return settled
 
@@ -322,12 +327,17 @@ class Worker:
                 self._turn(asked, index, record, route, fetched.told)
             request = self._contract.prepared(route, record, fetched.request)
             falls_back_on = self._contract.falls_back_on if route is not routes[-1] else ()
+            if kept := await self._answers.find(request, asked.request_digest):
+                asked.answer_with(kept)
+                return
             try:
                 await self._asker.ask(
                     request, route, asked, self._job.job_id, falls_back_on=falls_back_on
                 )
             except falls_back_on:
                 continue
+            if asked.completion:
+                self._answers.keep(request, asked.request_digest, asked.completion)
             return
 
     def _to_ask(self, index: int, record: Record, route: Route, request: Request) -> Asked:

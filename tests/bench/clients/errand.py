@@ -1,0 +1,63 @@
+"""What a client is sent to do, and how it reports: a program each, so that the peers can have their own environment.
+
+A client reads its errand from the command line, opens what it needs, says ``ready``, waits for a line, asks for all
+of its prompts, and says how many were answered.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+REGION = "us-east-1"
+STATE_TABLE = "state"
+# More a minute than any bench asks for.
+NO_LIMIT = 10_000_000
+# Four characters are a token of the model host's echo: so much goes in, and as much comes out.
+TOKENS = 64
+
+
+type Report = dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Errand:
+    """Prompts to ask, so many at once."""
+
+    model: str
+    first: int
+    count: int
+    in_flight: int
+    max_tokens: int
+    mode: str = ""
+    """Which of its ways of retrying the client takes, where it has several."""
+    rpm: int | None = None
+    """The limit, where the client is told."""
+    tpm: int | None = None
+    folder: str = ""
+    """Where its input lies, for a client that reads one."""
+
+    def texts(self) -> list[str]:
+        """Return the prompts."""
+        return [text_of(number) for number in range(self.first, self.first + self.count)]
+
+    def told(self) -> str:
+        """Return it for the command line."""
+        return json.dumps(asdict(self))
+
+
+def text_of(number: int) -> str:
+    """Return a prompt of :data:`TOKENS` tokens.
+
+    >>> len(text_of(7))
+    256
+    """
+    return f"{number:06d} ".ljust(4 * TOKENS, "x")
+
+
+def carry_out(prepare: Callable[[Errand], Callable[[], Report]]) -> None:
+    """Run a client: ``prepare`` opens what it needs and returns what asks. Its environment leads to the host."""
+    ask_all = prepare(Errand(**json.loads(sys.argv[1])))
+    print("ready", flush=True)  # noqa: T201 - told to the parent
+    sys.stdin.readline()
+    print(json.dumps(ask_all()), flush=True)  # noqa: T201 - told to the parent

@@ -1,0 +1,122 @@
+"""A whole job with the adapters of AWS, on ministack: every request that leaves, counted as it leaves.
+
+The functions' worlds are as in Lambda; the workflow's turns are taken here, all chunks at once. Calls of the model go
+another way and are not counted.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import boto3
+
+from batchwright.aws.wiring import jobs, objects
+from batchwright.aws.worlds import close as closing
+from batchwright.aws.worlds import invoke as invoking
+from batchwright.aws.worlds import plan as planning
+from batchwright.chunk import Chunk
+from batchwright.contract import read_contract
+from batchwright.job import Job, JobRow, Status, timestamp
+from batchwright.places import job_key, plan_key
+from batchwright.settings import CHUNK_RECORDS
+from batchwright.steps.close import close
+from batchwright.steps.invoke import invoke
+from batchwright.steps.plan import plan
+from tests.bench.clients.errand import STATE_TABLE, Errand, Report, carry_out
+from tests.bench.clients.ours import LAMBDA_SECONDS, contract_of, lines, warm
+from tests.bench.clients.wire import Wire
+from tests.bench.tables import table_of
+from tests.laptop import jsonl
+
+JOB = "0" * 32
+BUCKET, JOBS_TABLE = "box", "jobs"
+INPUT = "inbox/file.jsonl"
+
+
+def prepare(errand: Errand) -> Callable[[], Report]:
+    wire = Wire()
+    lay_out()
+    warm(errand)
+    objects().write(INPUT, jsonl(lines(errand)))
+
+    def ask_all() -> Report:
+        wire.step = "admit"
+        admitted(errand)
+        wire.step = "plan"
+        began = time.monotonic()
+        answer = plan(
+            JOB,
+            planning.world(),
+            chunk_records=CHUNK_RECORDS,
+            max_concurrency=10,
+            time_left=lambda: LAMBDA_SECONDS,
+        )
+        assert answer["state"] == "done", answer
+        wire.step, planned = "invoke", time.monotonic()
+        laps = asyncio.run(settled(errand.in_flight))
+        wire.step, invoked = "close", time.monotonic()
+        closed, _ = close(JOB, None, closing.world(), time_left=lambda: LAMBDA_SECONDS)
+        assert closed["status"] == "completed", closed
+        steps = planned - began + time.monotonic() - invoked
+        told = {"invoke_seconds": sum(laps), "step_seconds": steps, "chunks": float(len(laps))}
+        return {**told, **{name: float(count) for name, count in wire.requests.items()}}
+
+    return ask_all
+
+
+async def settled(in_flight: int) -> list[float]:
+    """Run every chunk; return how long each took."""
+    plan_lines = await asyncio.to_thread(objects().read, plan_key(JOB))
+    chunks = [Chunk.model_validate_json(line) for line in plan_lines.splitlines()]
+    return await asyncio.gather(*(lap(chunk, in_flight) for chunk in chunks))
+
+
+async def lap(chunk: Chunk, in_flight: int) -> float:
+    began = time.monotonic()
+    async with invoking.world() as around:
+        answer, _ = await invoke(
+            chunk,
+            around,
+            time_left=lambda: began + LAMBDA_SECONDS - time.monotonic(),
+            in_flight=in_flight,
+        )
+    assert answer["state"] == "done", answer
+    return time.monotonic() - began
+
+
+def lay_out() -> None:
+    """Make the bucket and the table as the template has them."""
+    s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    dynamodb.create_table(TableName=JOBS_TABLE, **table_of("JobsTable"))
+    dynamodb.create_table(TableName=STATE_TABLE, **table_of("StateTable"))
+
+
+def admitted(errand: Errand) -> None:
+    """Do what admission does to the bucket and the table."""
+    now = datetime.now(UTC)
+    row = JobRow(
+        job_id=JOB,
+        status=Status.RECEIVED,
+        created_at=timestamp(now),
+        updated_at=timestamp(now),
+        contract="default",
+    )
+    contract = read_contract(contract_of(errand).encode(), name="bench")
+    job = Job(
+        job_id=JOB,
+        created_at=now,
+        input=objects().pin(INPUT),
+        contract_name=contract.name,
+        contract=contract.to_json(),
+        contract_digest=contract.digest(),
+        models=(errand.model,),
+    )
+    objects().write(job_key(JOB), job.model_dump_json().encode())
+    jobs().add(row)
+
+
+if __name__ == "__main__":
+    carry_out(prepare)

@@ -1,0 +1,35 @@
+"""Every request that boto3 sends, counted as it leaves."""
+
+from collections import Counter
+from typing import Any
+
+import boto3
+
+READS = ("BatchGet", "Describe", "Get", "List", "Query", "Scan")
+
+
+class Wire:
+    """Counts the requests of clients of the default session that are made after it, those sent again, too."""
+
+    def __init__(self) -> None:
+        boto3.setup_default_session()
+        assert boto3.DEFAULT_SESSION is not None
+        self.step = ""
+        """What is being done; empty: what is sent now does not count."""
+        self.requests: Counter[str] = Counter()
+        """By step, service and operation."""
+        boto3.DEFAULT_SESSION.events.register("before-send", self._count)
+
+    def writes(self, service: str) -> int:
+        """Return how many requests were no reads."""
+        return sum(
+            count
+            for name, count in self.requests.items()
+            if (sent := name.partition(":")[2]).startswith(f"{service}.")
+            and not sent.partition(".")[2].startswith(READS)
+        )
+
+    def _count(self, event_name: str, **_: Any) -> None:
+        if self.step:
+            service, operation = event_name.split(".")[1:]
+            self.requests[f"{self.step}:{service}.{operation}"] += 1

@@ -1,0 +1,296 @@
+"""A limit shared by workers that know nothing of each other: how much of it is used, and how many calls are wasted.
+
+The model host keeps the limit and a ledger. For each scenario our workers and the peers ask the same prompts, one
+client after the other; without BENCH_LONG=1 only the first scenarios and boto3. The ledgers are kept in
+``.local/bench``, for ``tests/bench/plot.py``.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+import boto3
+
+from tests.bench.clients.errand import STATE_TABLE, TOKENS, Errand, Report
+from tests.bench.crew import Client, send
+from tests.bench.figure import Figure, at_least, at_most, untargeted, without_target
+from tests.bench.ministack import ministack
+from tests.bench.score import Limit, Score, score
+from tests.bench.tables import table_of
+from tests.emulator.host.behaviour import LimitModel
+from tests.emulator.host.running import RunningHost, running
+from tests.emulator.stack import LOCAL
+from tests.emulator.surroundings import CREDENTIALS
+from tests.fakes import MODEL
+
+ROOT_USER: Any = {
+    "region_name": CREDENTIALS["AWS_REGION"],
+    "aws_access_key_id": CREDENTIALS["AWS_ACCESS_KEY_ID"],
+    "aws_secret_access_key": CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+}
+KEPT = LOCAL / "bench"
+# Who needs longer than this many times the ideal has not got it done.
+PATIENCE = 6
+MOST_WRITES = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """A limit, and who runs into it."""
+
+    name: str
+    workers: int
+    in_flight: int
+    prompts: int
+    limit: Limit
+    limit_model: LimitModel
+    max_tokens: int = TOKENS
+    latency: float = 0.2
+    """Seconds until a model answers."""
+    told: bool = True
+    """Whether clients that take a limit are told it."""
+    since: float = 0.0
+    """The second from which on the limit must be used: before, it is learnt."""
+    used: float = 0.0
+    throttled: float = 0.005
+    long: bool = False
+
+    @property
+    def ideal(self) -> float:
+        """The seconds that all prompts take where each call is made as soon as the limit has room for it."""
+        amount = self.prompts * (2 * TOKENS if self.limit.tokens else 1)
+        return self.limit.seconds_for(amount) + self.latency
+
+    @property
+    def behaviour(self) -> dict[str, Any]:
+        """What the host is told."""
+        kind = "tpm" if self.limit.tokens else "rpm"
+        limits = {"rpm": None, "tpm": None, kind: int(self.limit.per_minute)}
+        return {**limits, "limit_model": self.limit_model}
+
+
+def by_tokens(max_tokens: int, *, long: bool) -> Scenario:
+    """Tokens bind: 1,200 calls a minute would use them up, and each holds ``max_tokens`` while it lasts.
+
+    Answers take long, or what is held too much would not matter: of 2,048 the whole minute's worth is 72 calls.
+    """
+    whole = 1200 * 2.0 * TOKENS
+    return Scenario(
+        name=f"tokens_{max_tokens}",
+        workers=8,
+        in_flight=48,
+        prompts=2400,
+        latency=8.0,
+        limit=Limit(per_minute=whole, stock=whole, tokens=True),
+        limit_model="bucket",
+        max_tokens=max_tokens,
+        used=0.9,
+        long=long,
+    )
+
+
+SCENARIOS = (
+    Scenario(
+        name="bucket",
+        workers=8,
+        in_flight=16,
+        prompts=1500,
+        limit=Limit(per_minute=3000),
+        limit_model="bucket",
+        used=0.98,
+    ),
+    Scenario(
+        name="window",
+        workers=8,
+        in_flight=16,
+        prompts=4500,
+        limit=Limit(per_minute=3000),
+        limit_model="window",
+        used=0.98,
+    ),
+    Scenario(
+        name="many",
+        workers=24,
+        in_flight=8,
+        prompts=480,
+        limit=Limit(per_minute=600),
+        limit_model="bucket",
+        used=0.96,
+    ),
+    by_tokens(2048, long=False),
+    by_tokens(512, long=True),
+    by_tokens(64, long=True),
+    Scenario(
+        name="unknown",
+        workers=8,
+        in_flight=16,
+        prompts=3600,
+        limit=Limit(per_minute=1200),
+        limit_model="bucket",
+        told=False,
+        since=120,
+        used=0.9,
+        throttled=0.03,
+        long=True,
+    ),
+    Scenario(
+        name="halved",
+        workers=8,
+        in_flight=16,
+        prompts=6000,
+        limit=Limit(per_minute=3000, change=(60, 1500)),
+        limit_model="bucket",
+        since=120,
+        used=0.9,
+        throttled=0.03,
+        long=True,
+    ),
+)
+CLIENTS = (
+    Client(name="batchwright", program="ours", ours=True, shares=True),
+    Client(name="boto3_standard", program="boto3_threads", mode="standard"),
+    Client(name="boto3_adaptive", program="boto3_threads", mode="adaptive"),
+)
+SLOW_CLIENTS = (
+    Client(name="litellm", program="litellm_bedrock", stranger=True),
+    Client(
+        name="zae_limiter",
+        program="zae",
+        mode="standard",
+        stranger=True,
+        shares=True,
+        needs_limit=True,
+    ),
+)
+
+
+def figures() -> Iterator[Figure]:
+    long = bool(os.environ.get("BENCH_LONG"))
+    clients = (*CLIENTS, *SLOW_CLIENTS) if long else CLIENTS
+    with running("echo") as host:
+        for scenario in SCENARIOS:
+            if long or not scenario.long:
+                for client in clients:
+                    if client.needs_limit and not scenario.told:
+                        continue
+                    yield from told(scenario, client, run(scenario, client, host))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What became of one client in one scenario."""
+
+    score: Score
+    failed: int
+    seconds: float
+    writes: int
+    """Of the shared table."""
+
+
+def told(scenario: Scenario, client: Client, done: Run) -> Iterator[Figure]:
+    """Hold ours against the targets; a peer's have none."""
+    name, scored = f"throttle.{scenario.name}.{client.name}", done.score
+    throttled = round(scored.for_each_answer(scored.refused), 4)
+    writes = round(scored.for_each_answer(done.writes), 4)
+    held = [
+        at_most(f"{name}.failed", done.failed, 0, f"of {scenario.prompts} prompts"),
+        at_least(f"{name}.used", round(scored.used, 4), scenario.used, "of the limit"),
+        at_most(f"{name}.throttled", throttled, scenario.throttled, "a call answered"),
+    ]
+    if client.shares:
+        held.append(at_most(f"{name}.writes", writes, MOST_WRITES, "of the table a call answered"))
+    yield from held if client.ours else map(without_target, held)
+    if not done.failed:
+        longer = round(done.seconds / scenario.ideal, 3)
+        yield untargeted(f"{name}.time", longer, f"of the ideal {scenario.ideal:.1f} s")
+
+
+def run(scenario: Scenario, client: Client, host: RunningHost, *, kept: Path = KEPT) -> Run:
+    """Let one client ask all prompts of a scenario, and keep the ledger."""
+    host.reset()
+    host.behave(latency_ms=scenario.latency * 1000)
+    begun: list[float] = []
+    timers: list[Timer] = []
+
+    def begin() -> None:
+        host.behave(**scenario.behaviour)
+        begun.append(time.time())
+        if scenario.limit.change is not None:
+            second, per_minute = scenario.limit.change
+            timers.append(Timer(second, host.behave, kwargs={"rpm": int(per_minute)}))
+            timers[0].start()
+
+    try:
+        patience = PATIENCE * scenario.ideal
+        with leading_to(host, client) as environment:
+            wanted = errands(scenario, client)
+            reports = send(client, wanted, environment, begin=begin, patience=patience)
+            seconds = time.time() - begun[0]
+    finally:
+        for timer in timers:
+            timer.cancel()
+    calls = host.calls()
+    keep(calls, begun[0], kept / f"{scenario.name}.{client.name}.jsonl")
+    scored = score(calls, scenario.limit, began=begun[0], since=scenario.since)
+    # Who was not done in time says nothing; what its prompts came to, the ledger knows.
+    late = None in reports
+    answered = scored.answered if late else total(reports, "answered")
+    return Run(
+        score=scored,
+        failed=scenario.prompts - answered,
+        seconds=seconds,
+        writes=total(reports, "writes"),
+    )
+
+
+def total(reports: Sequence[Report | None], name: str) -> int:
+    """Add up what the workers reported."""
+    return int(sum(report.get(name, 0) for report in reports if report))
+
+
+@contextmanager
+def leading_to(host: RunningHost, client: Client) -> Iterator[dict[str, str]]:
+    """Give the environment that leads to the host, and for those who share one to a table that nobody used before."""
+    environment = {**CREDENTIALS, "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": host.url}
+    if not client.shares:
+        yield environment
+        return
+    with ministack(host.url) as url:
+        dynamodb = boto3.client("dynamodb", endpoint_url=url, **ROOT_USER)
+        dynamodb.create_table(TableName=STATE_TABLE, **table_of("StateTable"))
+        yield {**environment, "AWS_ENDPOINT_URL": url}
+
+
+def errands(scenario: Scenario, client: Client) -> Sequence[Errand]:
+    """Deal the prompts out."""
+    shares = [scenario.prompts * worker // scenario.workers for worker in range(scenario.workers)]
+    per_minute = int(scenario.limit.per_minute) if scenario.told else None
+    return [
+        Errand(
+            model=MODEL,
+            first=first,
+            count=after - first,
+            in_flight=scenario.in_flight,
+            max_tokens=scenario.max_tokens,
+            mode=client.mode,
+            rpm=None if scenario.limit.tokens else per_minute,
+            tpm=per_minute if scenario.limit.tokens else None,
+        )
+        for first, after in pairwise([*shares, scenario.prompts])
+    ]
+
+
+def keep(calls: Sequence[dict[str, Any]], began: float, file: Path) -> None:
+    """Write down when each call came, in seconds since the beginning, and what became of it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    moments = sorted((call["at"] - began, call["status"]) for call in calls)
+    file.write_text(
+        "".join(json.dumps({"at": round(at, 3), "status": status}) + "\n" for at, status in moments)
+    )
