@@ -73,6 +73,20 @@ def test_the_next_calls_are_reckoned_by_what_the_last_ones_used() -> None:
     assert len(worker.run(10)) >= 90
 
 
+def test_calls_that_use_more_than_they_reserve_are_reckoned_with_it() -> None:
+    """Output that burns down fivefold may pass what input and max_tokens come to."""
+    worker = Worker(caps=Quota(tpm=60_000))
+    for _ in range(10):
+        worker.queue(1, tokens=1000)
+        for call in worker.run(3.5):
+            worker.gate.settle(call, 3000, worker.now)
+    worker.queue(200, tokens=1000)
+
+    (first, *_) = worker.run(10)
+
+    assert first.expected == 3000
+
+
 def test_a_new_worker_of_the_job_reckons_with_what_the_others_know() -> None:
     table = MemorySchedules()
     known = Worker(caps=Quota(tpm=60_000), table=table)

@@ -42,7 +42,7 @@ class Reckoning:
     def expected(self, tokens: int) -> int:
         """Return what a call will use that reserves so many tokens."""
         known = self._item.get(RATIO + self.job, 1000) / 1000 if self.ratio is None else self.ratio
-        return round(tokens * min(known, 1.0))
+        return round(tokens * known)
 
     def cost(self, calls: int, tokens: float) -> float:
         """Return how long a part of the schedule calls take."""
