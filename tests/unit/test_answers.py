@@ -320,6 +320,22 @@ async def test_a_slow_bucket_is_waited_for_only_so_long(monkeypatch: pytest.Monk
     await cache.close()
 
 
+def test_answers_that_come_all_at_once_are_kept_though_keeping_takes_its_time() -> None:
+    laptop = laptop_with(objects=SlowToKeep(), chunk_records=150)
+
+    run(laptop, file(150), "one")
+
+    assert len(kept(laptop)) == 150
+
+
+class SlowToKeep(MemoryObjects):
+    """A bucket that takes as long for an answer as S3 does."""
+
+    def write(self, key: str, content: bytes) -> None:
+        sleep(0.02 if key.startswith(CACHE) else 0)
+        super().write(key, content)
+
+
 def test_a_cached_record_touches_no_budget() -> None:
     laptop = laptop_with(CACHED + "budget: {usd: 1}\n")
     run(laptop, file(), "one")

@@ -23,12 +23,13 @@ from batchwright.places import answer_key
 from batchwright.ports import Clock, Objects
 from batchwright.request import Request
 
-# The client keeps 32 connections to S3: half of them are for these.
-THREADS = 16
+# A record waits while its answer is looked for, and for nobody to keep one: the client keeps 64 connections to S3.
+FINDERS = 32
+KEEPERS = 8
 # A bucket that takes longer than this many seconds is not worth the wait: the model is asked.
 PATIENCE = 2.0
-# Answers that wait to be kept; more than that are not.
-MOST_WAITING = 100
+# Answers that wait to be kept; what comes on top of that is not.
+MOST_WAITING = 500
 # After so many faults in a row a worker leaves the cache alone.
 MOST_FAULTS = 5
 
@@ -55,7 +56,8 @@ class Answers:
         self._objects = objects
         self._clock = clock
         self._cache = cache
-        self._threads = ThreadPoolExecutor(THREADS)
+        self._finders = ThreadPoolExecutor(FINDERS)
+        self._keepers = ThreadPoolExecutor(KEEPERS)
         self._keeping: set[asyncio.Future[None]] = set()
         self._faults_in_a_row = 0
 
@@ -65,7 +67,7 @@ class Answers:
             return None
         try:
             async with asyncio.timeout(PATIENCE):
-                found = await self._in_thread(self._read, request_digest)
+                found = await _in_thread(self._finders, self._read, request_digest)
         except Missing:
             found = None
         except Exception:  # noqa: BLE001 - whatever is wrong with the bucket, the model can be asked
@@ -77,7 +79,7 @@ class Answers:
     def keep(self, request: Request, request_digest: str, completion: Completion) -> None:
         """Keep an answer that is a success, beside whatever else goes on."""
         if self._covers(request) and len(self._keeping) < MOST_WAITING:
-            kept = self._in_thread(self._write, request_digest, completion)
+            kept = _in_thread(self._keepers, self._write, request_digest, completion)
             self._keeping.add(kept)
             kept.add_done_callback(self._kept)
 
@@ -85,17 +87,13 @@ class Answers:
         """Let what is being kept come to its end, if that is soon."""
         if self._keeping:
             await asyncio.wait(self._keeping, timeout=PATIENCE)
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._finders, self._keepers):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def _covers(self, request: Request) -> bool:
         if self._cache is None or self._faults_in_a_row >= MOST_FAULTS:
             return False
         return self._cache.any_temperature or request.deterministic
-
-    def _in_thread[*Given, Answer](
-        self, work: Callable[[*Given], Answer], *given: *Given
-    ) -> asyncio.Future[Answer]:
-        return asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
 
     def _read(self, request_digest: str) -> Completion | None:
         return self._standing(self._objects.read(answer_key(request_digest)), request_digest)
@@ -129,3 +127,9 @@ class Answers:
     def _fault(self) -> None:
         self.faults += 1
         self._faults_in_a_row += 1
+
+
+def _in_thread[*Given, Answer](
+    threads: ThreadPoolExecutor, work: Callable[[*Given], Answer], *given: *Given
+) -> asyncio.Future[Answer]:
+    return asyncio.get_running_loop().run_in_executor(threads, work, *given)

@@ -25,7 +25,7 @@ LARGEST_REQUEST = 20_000_000
 # In base64, from before it is read until the call is over, for all records of a worker: no more than one request may
 # need alone. With all copies that is some four times as much memory, for which the smallest worker has room.
 MOST_HELD = LARGEST_REQUEST
-# The client keeps 32 connections to S3: the rest is for the cache and the segments.
+# The client keeps 64 connections to S3: the rest is for the cache and the segments.
 READERS = 8
 
 

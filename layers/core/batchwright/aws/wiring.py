@@ -28,7 +28,7 @@ PLUMBING = Config(
     retries={"mode": "standard", "total_max_attempts": 6},
     connect_timeout=5,
     read_timeout=60,
-    max_pool_connections=32,  # a worker's threads: attachments, the cache, the segments
+    max_pool_connections=64,  # a worker's threads: attachments, the cache, the segments
 )
 # Tests say here where a process dies.
 CRASH_AT = "BATCHWRIGHT_CRASH_AT"
