@@ -242,7 +242,7 @@ class MemorySchedules:
         self.writes = 0
         self._lock = Lock()
 
-    def change(self, model: str, change: Change) -> tuple[bool, Item]:
+    def exchange(self, model: str, change: Change) -> tuple[bool, Item]:
         with self._lock:
             self.writes += 1
             item = self.items.setdefault(model, {})

@@ -174,7 +174,7 @@ class SimulatedWorker:
         self.resting = True
         if change := self.gate.closing(self.now):
             self.fleet.writes.append(self.fleet.now)
-            self.fleet.schedules.change(MODEL, change)
+            self.fleet.schedules.exchange(MODEL, change)
         self.fleet.later(int(seconds * 1000), self._come_back)
 
     def _come_back(self) -> None:
@@ -202,7 +202,7 @@ class SimulatedWorker:
             if first <= self.fleet.now - START < last:
                 self.fleet.later(1000, lambda: self._hear(lambda: gate.failed(self.now)))
                 return
-            applied, item = self.fleet.schedules.change(MODEL, change)
+            applied, item = self.fleet.schedules.exchange(MODEL, change)
             self.fleet.later(back, lambda: self._hear(lambda: gate.heard(applied, item, self.now)))
 
         self.fleet.later(there, arrive)

@@ -31,9 +31,9 @@ def schedules(request: pytest.FixtureRequest) -> Schedules:
 
 
 def test_a_change_adds_puts_and_removes_at_once(schedules: Schedules) -> None:
-    schedules.change("m", Change(put={"given": 10, "used#1": 5, "job#a": 3}))
+    schedules.exchange("m", Change(put={"given": 10, "used#1": 5, "job#a": 3}))
 
-    applied, item = schedules.change(
+    applied, item = schedules.exchange(
         "m",
         Change(add={"given": 7, "used#2": -4}, put={"top": 9}, remove=frozenset({"used#1", "no"})),
     )
@@ -49,34 +49,34 @@ def test_a_change_adds_puts_and_removes_at_once(schedules: Schedules) -> None:
 def test_a_change_is_made_where_the_number_lies_in_its_span(
     schedules: Schedules, span: tuple[int | None, int], applied: bool
 ) -> None:
-    schedules.change("m", Change(put={"given": 10}))
+    schedules.exchange("m", Change(put={"given": 10}))
 
-    done, item = schedules.change("m", Change(add={"given": 1}, within={"given": span}))
+    done, item = schedules.exchange("m", Change(add={"given": 1}, within={"given": span}))
 
     assert done is applied
     assert item == {"given": 11 if applied else 10}
 
 
 def test_a_number_that_is_not_there_lies_in_a_span_that_is_open_below(schedules: Schedules) -> None:
-    assert schedules.change("m", Change(put={"top": 1}, within={"given": (0, 9)})) == (False, {})
-    assert schedules.change("m", Change(put={"top": 1}, within={"given": (None, 9)})) == (
+    assert schedules.exchange("m", Change(put={"top": 1}, within={"given": (0, 9)})) == (False, {})
+    assert schedules.exchange("m", Change(put={"top": 1}, within={"given": (None, 9)})) == (
         True, {"top": 1},
     )  # fmt: skip
 
 
 def test_a_change_of_which_one_number_does_not_fit_changes_nothing(schedules: Schedules) -> None:
-    schedules.change("m", Change(put={"given": 10, "top": 5}))
+    schedules.exchange("m", Change(put={"given": 10, "top": 5}))
 
     within: dict[str, tuple[int | None, int]] = {"given": (0, 20), "top": (6, 6)}
-    refused = schedules.change("m", Change(add={"given": 1}, put={"top": 4}, within=within))
+    refused = schedules.exchange("m", Change(add={"given": 1}, put={"top": 4}, within=within))
 
     assert refused == (False, {"given": 10, "top": 5})
 
 
 def test_every_model_has_a_schedule_of_its_own(schedules: Schedules) -> None:
-    schedules.change("m", Change(put={"given": 10}))
+    schedules.exchange("m", Change(put={"given": 10}))
 
-    assert schedules.change("n", Change(add={"given": 1})) == (True, {"given": 1})
+    assert schedules.exchange("n", Change(add={"given": 1})) == (True, {"given": 1})
 
 
 def test_of_fifty_who_lease_at_once_nobody_gets_what_another_has(schedules: Schedules) -> None:
@@ -84,22 +84,22 @@ def test_of_fifty_who_lease_at_once_nobody_gets_what_another_has(schedules: Sche
     with ThreadPoolExecutor(10) as threads:
         ends = [
             item["given"]
-            for _, item in threads.map(lambda _: schedules.change("m", lease), range(50))
+            for _, item in threads.map(lambda _: schedules.exchange("m", lease), range(50))
         ]
 
     assert sorted(ends) == [7 * (number + 1) for number in range(50)]
 
 
 def test_numbers_of_a_century_are_exact(schedules: Schedules) -> None:
-    schedules.change("m", Change(put={"given": 4_000_000_000_001}))
+    schedules.exchange("m", Change(put={"given": 4_000_000_000_001}))
 
-    assert schedules.change("m", Change(add={"given": 1})) == (True, {"given": 4_000_000_000_002})
+    assert schedules.exchange("m", Change(add={"given": 1})) == (True, {"given": 4_000_000_000_002})
 
 
 def test_a_schedule_lies_beside_other_state_and_is_forgotten_by_the_tables_clock(
     dynamodb: Any,
 ) -> None:
-    DynamoDBSchedules(dynamodb, "state").change(
+    DynamoDBSchedules(dynamodb, "state").exchange(
         "bedrock#m", Change(put={"expiration": 1_800_000_000})
     )
 
@@ -117,4 +117,4 @@ def test_a_table_that_is_throttled_is_told_as_unavailable(dynamodb: Any) -> None
     dynamodb.meta.events.register("before-call.dynamodb.UpdateItem", throttle)
 
     with pytest.raises(Unavailable, match="schedule of a model"):
-        DynamoDBSchedules(dynamodb, "state").change("m", Change(add={"given": 1}))
+        DynamoDBSchedules(dynamodb, "state").exchange("m", Change(add={"given": 1}))

@@ -20,7 +20,17 @@ from batchwright.crashpoints import (
 )
 from batchwright.errors import AlreadyExists
 from batchwright.job import Reason
-from batchwright.ports import Budgets, Clock, Engine, Events, Jobs, Objects, Upload, Workflows
+from batchwright.ports import (
+    Budgets,
+    Clock,
+    Engine,
+    Events,
+    Jobs,
+    Objects,
+    Schedules,
+    Upload,
+    Workflows,
+)
 from batchwright.steps.plan import World
 from tests.fakes import ListedEvents, MemoryJobs, MemoryObjects, StoppedClock
 from tests.laptop import Laptop, chat_file
@@ -120,9 +130,11 @@ def test_every_object_that_a_whole_job_writes_has_a_number() -> None:
     assert row.counts()["succeeded"] == 3
     # The user's own file is the only object that no numbered effect made.
     assert len(written(laptop)) == sum(watch.seen[point] for point in OBJECTS) + 1
-    assert {*watch.seen} == {*Point} - {Point.MONEY, Point.STOP, Point.RECORDS}
+    assert {*watch.seen} == {*Point} - NOT_ALWAYS
 
 
+# Only a job with a budget, a stop, records in a message, limits that are told, or a cache has these.
+NOT_ALWAYS = {Point.MONEY, Point.STOP, Point.RECORDS, Point.TURN, Point.KEEP}
 OBJECTS = {*BY_KEY.values()}
 READS = {
     *("bucket", "pin", "read", "read_pinned", "blocks", "keys", "now", "money", "state"),
@@ -132,7 +144,7 @@ UPLOADS = {"begin", "resume", "upload", "abort", "pause"}
 
 
 @pytest.mark.parametrize(
-    "port", [Objects, Upload, Jobs, Workflows, Events, Engine, Budgets, Clock], ids=str
+    "port", [Objects, Upload, Jobs, Workflows, Events, Engine, Budgets, Schedules, Clock], ids=str
 )
 def test_every_method_of_a_port_reads_or_has_a_number(port: type) -> None:
     methods = {name for name in vars(port) if not name.startswith("_")}

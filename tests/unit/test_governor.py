@@ -32,7 +32,7 @@ class BrokenSchedules:
     fault: Exception
     asked: int = 0
 
-    def change(self, model: str, change: Change) -> tuple[bool, Item]:
+    def exchange(self, model: str, change: Change) -> tuple[bool, Item]:
         assert model
         assert change
         self.asked += 1
@@ -141,7 +141,7 @@ async def test_a_refusal_slows_down_every_worker() -> None:
 
 async def test_a_worker_without_room_for_long_is_told_to_wait_elsewhere() -> None:
     clock, schedules = Clock(), MemorySchedules()
-    schedules.change(NAME, Change(put={"given": int((time.time() + 3600) * 1000), "began": 1}))
+    schedules.exchange(NAME, Change(put={"given": int((time.time() + 3600) * 1000), "began": 1}))
     gate = governor(schedules, clock=clock)
     waiting = [asyncio.create_task(gate.permit(10)) for _ in range(3)]
     await asyncio.sleep(0.05)
@@ -184,7 +184,7 @@ async def test_a_fault_of_our_own_is_not_hidden_in_a_slow_pace() -> None:
 
 async def test_closing_gives_back_what_was_leased_and_not_needed() -> None:
     schedules, ledger = MemorySchedules(), Ledger()
-    schedules.change(NAME, Change(put={"length#j": 8000}))
+    schedules.exchange(NAME, Change(put={"length#j": 8000}))
     gate = governor(schedules, chance=0.9)
     calls = [asyncio.create_task(take(gate, ledger)) for _ in range(600)]
     await ledger.thirty.wait()

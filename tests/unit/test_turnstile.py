@@ -25,7 +25,7 @@ class Worker:
             self.now += 10
             calls += self.gate.released(self.now)
             while change := self.gate.change(self.now):
-                self.gate.heard(*self.table.change(MODEL, change), self.now)
+                self.gate.heard(*self.table.exchange(MODEL, change), self.now)
         return calls
 
     def queue(self, count: int, tokens: int = 100) -> None:
@@ -58,7 +58,7 @@ def test_what_a_call_did_not_use_moves_the_schedule_back() -> None:
     change = worker.gate.closing(worker.now)
 
     assert change is not None
-    worker.table.change(MODEL, change)
+    worker.table.exchange(MODEL, change)
     assert 1900 <= before - worker.table.items[MODEL]["given"] <= 2100
 
 

@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from batchwright.errors import TimedOut
 
-PORTS = {"objects", "jobs", "workflows", "events", "engine", "budgets"}
+PORTS = {"objects", "jobs", "workflows", "events", "engine", "budgets", "schedules"}
 
 
 class Point(IntEnum):
@@ -50,6 +50,10 @@ class Point(IntEnum):
     """The receipt or Bedrock's manifest is written."""
     PUBLISH = 13
     """An event is sent."""
+    TURN = 14
+    """A stretch of a model's schedule is leased or given back."""
+    KEEP = 15
+    """An answer is kept for whoever asks the same later."""
 
 
 BY_METHOD = {
@@ -62,6 +66,7 @@ BY_METHOD = {
     "report_chunk": Point.REPORT,
     "reserve": Point.MONEY,
     "settle": Point.MONEY,
+    "exchange": Point.TURN,
     "job_changed": Point.PUBLISH,
     "job_stalled": Point.PUBLISH,
 }
@@ -73,6 +78,7 @@ BY_KEY = {
     r"plan\.jsonl$|/problems\.jsonl$|/work/plan\.json$|/work/ids/": Point.PLAN,
     r"/chunks/": Point.SEGMENT,
     r"/receipt\.json$|/manifest\.json\.out$": Point.RECEIPT,
+    r"^cache/": Point.KEEP,
     r"^results/|/work/close\.json$": Point.ASSEMBLE,
 }
 

@@ -119,7 +119,7 @@ class Governor:
             await self._telling
         if change := self._gate.closing(self._now()):
             with suppress(BatchwrightError):  # what is not given back passes by itself
-                await asyncio.to_thread(self._schedules.change, self._model, change)
+                await asyncio.to_thread(self._schedules.exchange, self._model, change)
 
     def _now(self) -> int:
         return int(self._seconds() * SECOND)
@@ -156,7 +156,7 @@ class Governor:
 
     async def _tell(self, change: Change) -> None:
         try:
-            applied, item = await asyncio.to_thread(self._schedules.change, self._model, change)
+            applied, item = await asyncio.to_thread(self._schedules.exchange, self._model, change)
             self._gate.heard(applied, item, self._now())
         except BatchwrightError:
             self._gate.failed(self._now())

@@ -163,7 +163,7 @@ class Budgets(Protocol):
 class Schedules(Protocol):
     """How much of each model's limit is given away, shared by all workers of all jobs."""
 
-    def change(self, model: str, change: Change) -> tuple[bool, Item]:
+    def exchange(self, model: str, change: Change) -> tuple[bool, Item]:
         """Make a change whole, or not at all where a number does not lie in its span; raises :class:`Unavailable`.
 
         Returns whether it was made, and the numbers: after the change, or as the refused change found them. A reply

@@ -27,7 +27,7 @@ class DynamoDBSchedules:
         self._dynamodb = client
         self._table = table
 
-    def change(self, model: str, change: Change) -> tuple[bool, Item]:
+    def exchange(self, model: str, change: Change) -> tuple[bool, Item]:
         """Make a change whole, or not at all."""
         try:
             with told("write to the schedule of a model"):
