@@ -15,6 +15,8 @@ class Sample:
     contract: str = "default"
 
 
+# A contract that runs a sample which has another already.
+BESIDE = {"with-fallback": "support-mails.jsonl"}
 SAMPLES = {
     "support-mails.jsonl": Sample(dialect="openai_chat", records=24, contract="support-triage"),
     "tools.openai_chat.jsonl": Sample(dialect="openai_chat", records=7),

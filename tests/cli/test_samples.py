@@ -3,13 +3,14 @@
 import json
 
 from batchwright.contract import read_contract
-from tests.samples import DOCS, SAMPLES
+from tests.samples import BESIDE, DOCS, SAMPLES
 
 
 def test_every_sample_and_every_contract_is_known() -> None:
     assert {file.name for file in (DOCS / "samples").iterdir()} == SAMPLES.keys()
     contracts = {file.stem for file in (DOCS / "contracts").iterdir()}
-    assert contracts == {sample.contract for sample in SAMPLES.values()} - {"default"}
+    run = {sample.contract for sample in SAMPLES.values()} | BESIDE.keys()
+    assert contracts == run - {"default"}
 
 
 def test_every_sample_stands_in_the_commands_page() -> None:

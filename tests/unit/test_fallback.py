@@ -10,6 +10,7 @@ import pytest
 
 from batchwright.breaker import FAILURES
 from batchwright.completion import Completion
+from batchwright.contract import read_contract
 from batchwright.errors import (
     AccessDenied,
     BatchwrightError,
@@ -24,6 +25,7 @@ from batchwright.request import Request
 from batchwright.usage import Usage
 from tests.fakes import MODEL, echo
 from tests.laptop import Laptop, chat_line, jsonl
+from tests.samples import BESIDE, DOCS, SAMPLES
 
 MICRO = "amazon.nova-micro-v1:0"
 LITE_IN_EUROPE = "eu.amazon.nova-lite-v1:0"
@@ -380,3 +382,19 @@ def test_a_tier_that_is_at_its_limit_gives_way_to_the_same_model_in_another() ->
     _, outcomes = run(laptop_with(engine, said))
 
     assert [(each["route"], each["tier"]) for each in outcomes] == [(1, "default")] * 3
+
+
+@pytest.mark.parametrize(("contract", "sample"), BESIDE.items())
+def test_the_example_goes_on_when_its_model_is_at_its_limit(contract: str, sample: str) -> None:
+    text = (DOCS / "contracts" / f"{contract}.yaml").read_text()
+    first, second = (route.model for route in read_contract(text.encode(), name=contract).routes)
+    engine = ModelsEngine({first: fails(Throttled("slow down"))})
+    laptop = Laptop(engine=engine, chunk_records=50, models=(first, second))
+    laptop.put_contract(contract, text)
+    content = (DOCS / "samples" / sample).read_bytes()
+
+    row = laptop.run(content, f"inbox/{contract}/{sample}")
+
+    assert row.counts()["succeeded"] == row.total == SAMPLES[sample].records
+    outcomes = laptop.results(row.job_id, "outcomes.jsonl")
+    assert {(outcome["model"], outcome["route"]) for outcome in outcomes} == {(second, 1)}
