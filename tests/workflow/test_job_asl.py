@@ -14,8 +14,9 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from batchwright import errors
+from batchwright.lookout import BETWEEN_LOOKS
 from batchwright.run import Run
-from batchwright.steps.invoke import GRACE, REPORT_SECONDS
+from batchwright.steps.invoke import GRACE
 
 type Definition = dict[str, Any]
 type State = dict[str, Any]
@@ -244,7 +245,7 @@ def runs_that_are_not_named(definition: Definition) -> Iterator[str]:
 
 def graces_that_workers_outlast(definition: Definition) -> Iterator[str]:
     """Closing waits until the workers have seen the stop, and what was in flight has ended or was given up."""
-    if definition["States"]["Grace"]["Seconds"] < REPORT_SECONDS + GRACE:
+    if definition["States"]["Grace"]["Seconds"] < BETWEEN_LOOKS + GRACE:
         yield "Grace"
 
 

@@ -25,6 +25,7 @@ from batchwright.errors import (
 from batchwright.gates import Gates
 from batchwright.job import Job, Reason
 from batchwright.logwriter import LogWriter
+from batchwright.lookout import Lookout
 from batchwright.outcome import Ending, Tally
 from batchwright.pace import SHORTEST_REST, LeftForLater, Pace
 from batchwright.places import job_key
@@ -38,9 +39,6 @@ from batchwright.settling import Asked, Settler
 from batchwright.standing import open_in
 from batchwright.suspicion import CONDEMNED, Group, groups_of
 
-# Progress is for people who watch: segments that fill up faster than this are not reported one by one. As often a
-# worker looks whether it must stop.
-REPORT_SECONDS = 4.0
 # A worker takes no new record in the last quarter of its time, at most 90 s, and gives up what is in flight in the
 # last tenth, at most 10 s: that is for the last segment.
 DRAIN = (0.25, 90.0)
@@ -122,9 +120,7 @@ class Worker:
         self._writer = LogWriter(self._log, self._pace, flushed=self._flushed, time_left=time_left)
         self._attachments = Attachments(world.objects, self._pace)
         self._asking: dict[int, Asked] = {}
-        self._stop_reason: Reason | None = None
         self._limit: asyncio.Timeout | None = None
-        self._reported_at = world.seconds()
 
     async def run(self) -> dict[str, Any]:
         """Settle what is open of the chunk."""
@@ -147,7 +143,7 @@ class Worker:
             time_left=self._time_for_a_call,
         )
         self._answers = Answers(self._world.objects, self._world.clock, self._contract.cache)
-        if self._stop_reason is None and self._open_records:
+        if self._lookout.reason is None and self._open_records:
             await self._work_in_groups()
         self.report.tally = self._writer.tally
         self.report.cache_faults = self._answers.faults
@@ -163,10 +159,12 @@ class Worker:
         self._wanted = open_in(world.objects, chunk)
         self._log.catch_up()
         self._dead = [*self._log.claims.values()]
-        self._ends_at = self._job.ends_at(chunk.redrive)
+        self._lookout = Lookout(
+            world.jobs, self._job, chunk, self._log, clock=world.clock, seconds=world.seconds
+        )
+        self._lookout.look()
         rest = self._contract.lifetime.total_seconds() / MOST_RESTS
         self._pace.shortest_rest = max(SHORTEST_REST, rest)
-        self._stop_reason = self._reason_to_stop()
 
     def _purse(self) -> Payer:
         budget, world = self._contract.budget, self._world
@@ -230,47 +228,21 @@ class Worker:
         await self._gates.close()
         await self._answers.close()
         with suppress(Unavailable):
-            await asyncio.to_thread(self._report)
+            await asyncio.to_thread(self._lookout.report)
 
     async def _flushed(self) -> None:
         await self._payer.book()
         with suppress(Unavailable):  # the log is what counts; the table is looked at again soon
-            await asyncio.to_thread(self._look_around)
-        if self._stop_reason is not None:
-            self._halt(self._stop_reason)
+            await asyncio.to_thread(self._lookout.look_again)
+        if self._lookout.reason is not None:
+            self._halt(self._lookout.reason)
         if self._log.overtaken:  # side by side with its successor it would pay for everything twice
             self._pace.stop()
-
-    def _look_around(self) -> None:
-        if self._world.seconds() - self._reported_at >= REPORT_SECONDS:
-            self._stop_reason = self._stop_reason or self._reason_to_stop()
-            self._report()
-
-    def _report(self) -> None:
-        self._reported_at = self._world.seconds()
-        self._world.jobs.report_chunk(
-            self._chunk.job_id,
-            self._chunk.chunk,
-            self._log.segments,
-            self._log.tally,
-            redrive=self._chunk.redrives,
-        )
-
-    def _reason_to_stop(self) -> Reason | None:
-        jobs, chunk = self._world.jobs, self._chunk
-        if reason := jobs.stop_reason(chunk.job_id, redrive=chunk.redrives):
-            return reason
-        if self._now() < self._ends_at:
-            return None
-        deadline = self._contract.deadline
-        reason = Reason(code="deadline", message=f"the job's deadline of {deadline} has passed")
-        jobs.stop(chunk.job_id, reason, redrive=chunk.redrives)
-        return reason
 
     def _halt(self, reason: Reason) -> None:
         """Take no new record, and give up soon what is in flight."""
         self._pace.stop()
-        if self._limit is not None and reason.code != BudgetExceeded.code:
+        if self._limit and not self._limit.expired() and reason.code != BudgetExceeded.code:
             soon = asyncio.get_running_loop().time() + GRACE
             self._limit.reschedule(min(self._limit.when() or soon, soon))
 
@@ -361,21 +333,17 @@ class Worker:
         )
 
     async def _stop(self, fault: JobStops) -> None:
-        if self._stop_reason is None:
-            self._stop_reason = Reason(code=fault.code, message=str(fault))
-            self._halt(self._stop_reason)
-            await asyncio.to_thread(
-                self._world.jobs.stop,
-                self._chunk.job_id,
-                self._stop_reason,
-                redrive=self._chunk.redrives,
-            )
+        if self._lookout.reason is None:
+            # At once, and not in the thread: many calls may be refused at the same moment.
+            reason = self._lookout.reason = Reason(code=fault.code, message=str(fault))
+            self._halt(reason)
+            await asyncio.to_thread(self._lookout.stop, reason)
 
     def _answer(self) -> dict[str, Any]:
         if not self._open_records:
             return {"state": "done"}
-        if self._stop_reason is not None:
-            return {"state": "stopped", "reason": self._stop_reason.code}
+        if self._lookout.reason is not None:
+            return {"state": "stopped", "reason": self._lookout.reason.code}
         if self._pace.rest is not None:
             return {"state": "paused", "seconds": max(1, round(self._pace.rest))}
         return {"state": "more"}

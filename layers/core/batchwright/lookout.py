@@ -1,0 +1,67 @@
+"""A worker's look at its job: whether it must stop, and for others to see how far its chunk has come."""
+
+from collections.abc import Callable
+
+from batchwright.chunk import Chunk
+from batchwright.chunklog import ChunkLog
+from batchwright.job import Job, Reason
+from batchwright.ports import Clock, Jobs
+
+# Segments may fill up faster than anybody wants to be told, and a stop within some seconds is soon enough.
+BETWEEN_LOOKS = 4.0
+
+
+class Lookout:
+    """Looks at the table of jobs for one worker, in its threads."""
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        job: Job,
+        chunk: Chunk,
+        log: ChunkLog,
+        *,
+        clock: Clock,
+        seconds: Callable[[], float],
+    ) -> None:
+        """``seconds`` is a clock that never jumps."""
+        self.reason: Reason | None = None
+        """Why the worker must stop."""
+        self._jobs = jobs
+        self._chunk = chunk
+        self._log = log
+        self._clock = clock
+        self._seconds = seconds
+        self._deadline = job.terms().deadline
+        self._ends_at = job.ends_at(chunk.redrive)
+        self._looked_at = seconds()
+
+    def look(self) -> None:
+        """See whether somebody has stopped the job, or its time is over."""
+        job_id, redrive = self._chunk.job_id, self._chunk.redrives
+        self.reason = self.reason or self._jobs.stop_reason(job_id, redrive=redrive)
+        if self.reason is None and self._clock.now() >= self._ends_at:
+            message = f"the job's deadline of {self._deadline} has passed"
+            self.stop(Reason(code="deadline", message=message))
+
+    def look_again(self) -> None:
+        """Look and report, if the last time is long enough ago."""
+        if self._seconds() - self._looked_at >= BETWEEN_LOOKS:
+            self.look()
+            self.report()
+
+    def report(self) -> None:
+        """Tell how far the chunk has come."""
+        self._looked_at = self._seconds()
+        self._jobs.report_chunk(
+            self._chunk.job_id,
+            self._chunk.chunk,
+            self._log.segments,
+            self._log.tally,
+            redrive=self._chunk.redrives,
+        )
+
+    def stop(self, reason: Reason) -> None:
+        """Stop the job, for all of its workers."""
+        self.reason = reason
+        self._jobs.stop(self._chunk.job_id, reason, redrive=self._chunk.redrives)
