@@ -368,3 +368,18 @@ class ScriptedEngine:
             return self.script(request, number)
         finally:
             self.open_calls -= 1
+
+
+@dataclass
+class SteadyEngine(ScriptedEngine):
+    """Answers after a while."""
+
+    takes: float = 0.01
+    """Seconds."""
+
+    async def ask(
+        self, request: Request, *, model: str, timeout: float, metadata: Mapping[str, str]
+    ) -> Completion:
+        answer = await super().ask(request, model=model, timeout=timeout, metadata=metadata)
+        await asyncio.sleep(self.takes)
+        return answer

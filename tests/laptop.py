@@ -122,6 +122,12 @@ class Laptop:
         lines = self.objects.lines(plan_key(job_id, redrive))
         return [Chunk.model_validate_json(line) for line in lines]
 
+    def planned(self, content: bytes) -> tuple[str, list[Chunk]]:
+        """Drop a file and plan its job; return the job's id and the chunks."""
+        job_id = self.drop(content)
+        self.plan(job_id)
+        return job_id, self.chunks(job_id)
+
     async def invoke(
         self, chunk: Chunk, *, seconds: float = 900, in_flight: int = 8
     ) -> dict[str, Any]:

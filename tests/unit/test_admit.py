@@ -106,8 +106,8 @@ def test_the_folder_names_the_contract(laptop: Laptop) -> None:
     job = job_of(laptop, laptop.drop(chat_file(1), "inbox/triage/2026/monday.jsonl"))
 
     assert job.contract_name == "triage"
-    assert job.terms().models == {"*": MODEL}
-    assert job.contract_digest == job.terms().digest()
+    assert job.terms.models == {"*": MODEL}
+    assert job.contract_digest == job.terms.digest()
 
 
 def test_another_contract_makes_another_job(laptop: Laptop) -> None:

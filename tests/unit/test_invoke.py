@@ -4,27 +4,20 @@ from datetime import timedelta
 
 import pytest
 
-from batchwright.chunk import Chunk
 from batchwright.chunklog import ChunkLog
 from batchwright.completion import Completion
 from batchwright.errors import AccessDenied, Throttled, Unavailable
 from batchwright.job import Status
 from batchwright.outcome import Ending
 from batchwright.request import Request
-from tests.fakes import NOON, MemoryObjects, ScriptedEngine, echo, texts_of
+from tests.fakes import NOON, MemoryObjects, ScriptedEngine, SteadyEngine, echo, texts_of
 from tests.laptop import Laptop, chat_file, chat_line, jsonl
-
-
-def planned(laptop: Laptop, content: bytes) -> tuple[str, list[Chunk]]:
-    job_id = laptop.drop(content)
-    laptop.plan(job_id)
-    return job_id, laptop.chunks(job_id)
 
 
 async def test_every_record_of_a_chunk_is_asked_once() -> None:
     engine = ScriptedEngine()
     laptop = Laptop(engine=engine)
-    job_id, (chunk, *_) = planned(laptop, chat_file(10))
+    job_id, (chunk, *_) = laptop.planned(chat_file(10))
 
     assert await laptop.invoke(chunk) == {"state": "done"}
 
@@ -37,7 +30,7 @@ async def test_every_record_of_a_chunk_is_asked_once() -> None:
 async def test_many_requests_are_in_flight_but_no_more_than_allowed() -> None:
     engine = ScriptedEngine()
     laptop = Laptop(engine=engine, chunk_records=100)
-    _, (chunk,) = planned(laptop, chat_file(100))
+    _, (chunk,) = laptop.planned(chat_file(100))
 
     await laptop.invoke(chunk, in_flight=16)
 
@@ -47,7 +40,7 @@ async def test_many_requests_are_in_flight_but_no_more_than_allowed() -> None:
 async def test_a_settled_chunk_is_not_asked_again() -> None:
     engine = ScriptedEngine()
     laptop = Laptop(engine=engine)
-    _, (chunk, *_) = planned(laptop, chat_file(10))
+    _, (chunk, *_) = laptop.planned(chat_file(10))
     await laptop.invoke(chunk)
 
     assert await laptop.invoke(chunk) == {"state": "done"}
@@ -57,7 +50,7 @@ async def test_a_settled_chunk_is_not_asked_again() -> None:
 async def test_a_worker_without_time_asks_nothing_and_says_more() -> None:
     engine = ScriptedEngine()
     laptop = Laptop(engine=engine)
-    _, (chunk, *_) = planned(laptop, chat_file(10))
+    _, (chunk, *_) = laptop.planned(chat_file(10))
 
     assert await laptop.invoke(chunk, seconds=0) == {"state": "more"}
     assert engine.calls == []
@@ -76,7 +69,7 @@ class Slow(ScriptedEngine):
 async def test_what_was_answered_before_the_time_was_up_is_kept_and_the_rest_is_left() -> None:
     slow = Slow()
     laptop = Laptop(engine=slow)
-    job_id, (chunk, *_) = planned(laptop, chat_file(10))
+    job_id, (chunk, *_) = laptop.planned(chat_file(10))
 
     assert await laptop.invoke(chunk, seconds=0.5, in_flight=2) == {"state": "more"}
     tally = laptop.jobs.progress(job_id)
@@ -93,7 +86,7 @@ async def test_a_throttled_worker_hands_the_waiting_to_the_workflow() -> None:
         raise Throttled("slow down", retry_after=42)
 
     laptop = Laptop(engine=ScriptedEngine(throttle))
-    job_id, (chunk, *_) = planned(laptop, chat_file(10))
+    job_id, (chunk, *_) = laptop.planned(chat_file(10))
 
     assert await laptop.invoke(chunk) == {"state": "paused", "seconds": 42}
 
@@ -112,7 +105,7 @@ async def test_a_denied_model_stops_the_job_with_one_reason() -> None:
 
     engine = ScriptedEngine(deny)
     laptop = Laptop(engine=engine)
-    job_id, chunks = planned(laptop, chat_file(20))
+    job_id, chunks = laptop.planned(chat_file(20))
 
     assert await laptop.invoke(chunks[0], in_flight=1) == {
         "state": "stopped",
@@ -135,7 +128,7 @@ async def test_a_denied_model_stops_the_job_with_one_reason() -> None:
 async def test_a_job_past_its_deadline_asks_nothing_and_its_records_expire() -> None:
     engine = ScriptedEngine()
     laptop = Laptop(engine=engine)
-    job_id, (chunk, *_) = planned(laptop, chat_file(10))
+    job_id, (chunk, *_) = laptop.planned(chat_file(10))
     laptop.clock.time = NOON + timedelta(hours=24)
 
     assert await laptop.invoke(chunk) == {"state": "stopped", "reason": "deadline"}
@@ -149,7 +142,7 @@ async def test_bad_lines_of_the_chunk_fail_without_a_call() -> None:
     engine = ScriptedEngine()
     laptop = Laptop(engine=engine)
     content = chat_file(3) + b"{broken\n" + jsonl([chat_line("req-1", "again")])
-    job_id, (chunk,) = planned(laptop, content)
+    job_id, (chunk,) = laptop.planned(content)
 
     await laptop.invoke(chunk)
 
@@ -160,7 +153,7 @@ async def test_bad_lines_of_the_chunk_fail_without_a_call() -> None:
 async def test_two_workers_on_one_chunk_settle_every_record_once() -> None:
     engine = ScriptedEngine()
     laptop = Laptop(engine=engine, chunk_records=300)
-    job_id, (chunk,) = planned(laptop, chat_file(300))
+    job_id, (chunk,) = laptop.planned(chat_file(300))
 
     answers = await asyncio.gather(*(laptop.invoke(chunk) for _ in range(2)))
 
@@ -186,7 +179,7 @@ class HangsOn(ScriptedEngine):
 async def test_a_record_that_outlives_worker_after_worker_fails_alone_after_six_calls() -> None:
     engine = HangsOn()
     laptop = Laptop(engine=engine)
-    job_id, (chunk,) = planned(laptop, chat_file(3))
+    job_id, (chunk,) = laptop.planned(chat_file(3))
 
     answers = [(await laptop.invoke(chunk, seconds=0.3))["state"] for _ in range(7)]
 
@@ -208,7 +201,7 @@ async def test_an_exception_that_nobody_foresaw_ends_one_record_and_not_the_chun
         return echo(request)
 
     laptop = Laptop(engine=ScriptedEngine(script))
-    job_id, (chunk,) = planned(laptop, chat_file(5))
+    job_id, (chunk,) = laptop.planned(chat_file(5))
 
     assert await laptop.invoke(chunk) == {"state": "done"}
     laptop.close(job_id)
@@ -245,7 +238,7 @@ class ShutBucket(MemoryObjects):
 async def test_a_worker_that_cannot_claim_asks_nothing_and_fails() -> None:
     engine = ScriptedEngine()
     laptop = Laptop(objects=ShutBucket(range(99)), engine=engine)
-    _, (chunk, *_) = planned(laptop, chat_file(10))
+    _, (chunk, *_) = laptop.planned(chat_file(10))
 
     with pytest.raises(Unavailable):
         await laptop.invoke(chunk)
@@ -257,7 +250,7 @@ async def test_a_worker_that_cannot_claim_asks_nothing_and_fails() -> None:
 async def test_answers_that_cannot_be_written_are_kept_and_written_once(applied: bool) -> None:
     engine = ScriptedEngine()
     laptop = Laptop(objects=ShutBucket(range(1, 3), applied=applied), engine=engine)
-    job_id, (chunk, *_) = planned(laptop, chat_file(10))
+    job_id, (chunk, *_) = laptop.planned(chat_file(10))
 
     assert await laptop.invoke(chunk) == {"state": "done"}
 
@@ -266,20 +259,11 @@ async def test_answers_that_cannot_be_written_are_kept_and_written_once(applied:
     assert (tally.counts[Ending.SUCCEEDED], tally.calls) == (10, 10)
 
 
-class Brief(ScriptedEngine):
-    """Takes a moment."""
-
-    async def ask(self, request: Request, **_: object) -> Completion:
-        self.calls.append(request)
-        await asyncio.sleep(0.01)
-        return echo(request)
-
-
 async def test_while_nothing_can_be_written_nothing_is_asked() -> None:
-    engine = Brief()
+    engine = SteadyEngine()
     bucket = ShutBucket(range(1, 99))
     laptop = Laptop(objects=bucket, engine=engine, chunk_records=1000)
-    _, (chunk,) = planned(laptop, chat_file(1000))
+    _, (chunk,) = laptop.planned(chat_file(1000))
 
     with pytest.raises(Unavailable):
         await laptop.invoke(chunk, seconds=4, in_flight=8)
@@ -310,7 +294,7 @@ class CountingBucket(MemoryObjects):
 async def test_a_thousand_records_cost_a_dozen_requests_to_the_bucket() -> None:
     bucket = CountingBucket()
     laptop = Laptop(objects=bucket, chunk_records=1000)
-    _, (chunk,) = planned(laptop, chat_file(1000))
+    _, (chunk,) = laptop.planned(chat_file(1000))
     bucket.asked = 0
 
     await laptop.invoke(chunk)

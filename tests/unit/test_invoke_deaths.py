@@ -30,12 +30,6 @@ def file_with(poisoned: set[int], count: int) -> bytes:
     return jsonl([chat_line(f"req-{number}", text) for number, text in enumerate(texts)])
 
 
-def planned(laptop: Laptop, content: bytes) -> tuple[str, list[Chunk]]:
-    job_id = laptop.drop(content)
-    laptop.plan(job_id)
-    return job_id, laptop.chunks(job_id)
-
-
 async def until_done(laptop: Laptop, chunk: Chunk) -> int:
     """Call workers as the workflow does; return how many died."""
     for deaths in range(MOST_RETRIES + 1):
@@ -51,7 +45,7 @@ async def until_done(laptop: Laptop, chunk: Chunk) -> int:
 @pytest.mark.parametrize("count", [1, 2, 17, 200])
 async def test_a_record_that_kills_its_worker_fails_alone_and_the_rest_goes_on(count: int) -> None:
     laptop = Laptop(engine=ScriptedEngine(kill_at_poison), chunk_records=count)
-    job_id, (chunk,) = planned(laptop, file_with({count // 2}, count))
+    job_id, (chunk,) = laptop.planned(file_with({count // 2}, count))
 
     assert 2 <= await until_done(laptop, chunk) <= 6
 
@@ -67,7 +61,7 @@ async def test_a_record_that_kills_its_worker_fails_alone_and_the_rest_goes_on(c
 async def test_what_others_had_answered_is_not_asked_again_but_for_what_was_in_flight() -> None:
     engine = ScriptedEngine(kill_at_poison)
     laptop = Laptop(engine=engine, chunk_records=100)
-    _, (chunk,) = planned(laptop, file_with({99}, 100))
+    _, (chunk,) = laptop.planned(file_with({99}, 100))
 
     deaths = await until_done(laptop, chunk)
 
@@ -78,7 +72,7 @@ async def test_what_others_had_answered_is_not_asked_again_but_for_what_was_in_f
 
 async def test_three_records_that_kill_are_all_isolated() -> None:
     laptop = Laptop(engine=ScriptedEngine(kill_at_poison), chunk_records=60)
-    job_id, (chunk,) = planned(laptop, file_with({3, 30, 57}, 60))
+    job_id, (chunk,) = laptop.planned(file_with({3, 30, 57}, 60))
 
     await until_done(laptop, chunk)
 
@@ -89,7 +83,7 @@ async def test_three_records_that_kill_are_all_isolated() -> None:
 
 async def test_a_record_that_kills_while_it_is_read_is_told_by_its_line() -> None:
     laptop = Laptop(chunk_records=4)
-    job_id, (chunk,) = planned(laptop, chat_file(4))
+    job_id, (chunk,) = laptop.planned(chat_file(4))
     for number in range(3):
         log = ChunkLog(laptop.objects, job_id, 0, writer=f"dead-{number}")
         log.append([], claim=((2, 2),))
@@ -110,7 +104,7 @@ async def test_a_worker_that_leaves_of_its_own_will_puts_nobody_under_suspicion(
         raise Throttled("slow down", retry_after=42)
 
     laptop = Laptop(engine=ScriptedEngine(throttle))
-    job_id, (chunk, *_) = planned(laptop, chat_file(10))
+    job_id, (chunk, *_) = laptop.planned(chat_file(10))
     for _ in range(3):
         assert (await laptop.invoke(chunk))["state"] == "paused"
 

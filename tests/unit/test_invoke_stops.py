@@ -3,16 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
 
-from batchwright.completion import Completion
 from batchwright.job import Reason, Status
-from batchwright.request import Request
 from batchwright.steps.invoke import GRACE
-from tests.fakes import MODEL, NOON, ScriptedEngine, echo
+from tests.fakes import MODEL, NOON, ScriptedEngine, SteadyEngine
 from tests.laptop import Laptop, chat_file
 
 CANCELLED = Reason(code="cancelled", message="somebody wished it")
@@ -22,18 +19,6 @@ routes: [{{engine: bedrock, model: "{MODEL}"}}]
 models: {{"*": "{MODEL}"}}
 deadline: 30m
 """
-
-
-@dataclass
-class Steady(ScriptedEngine):
-    """Answers after a while."""
-
-    takes: float = 0.02
-
-    async def ask(self, request: Request, **_: object) -> Completion:
-        self.calls.append(request)
-        await asyncio.sleep(self.takes)
-        return echo(request)
 
 
 def cancel(laptop: Laptop, job_id: str) -> None:
@@ -51,7 +36,7 @@ def let_the_deadline_pass(laptop: Laptop, _job_id: str) -> None:
 async def test_a_worker_stops_within_seconds_and_what_it_settled_stays(
     stop: Callable[[Laptop, str], None], code: str, ending: str
 ) -> None:
-    engine = Steady()
+    engine = SteadyEngine(takes=0.02)
     laptop = Laptop(engine=engine, chunk_records=2000)
     laptop.put_contract("short", SHORT)
     job_id = laptop.drop(chat_file(2000), "inbox/short/file.jsonl")
@@ -77,7 +62,7 @@ async def test_a_worker_stops_within_seconds_and_what_it_settled_stays(
 
 
 async def test_calls_that_would_take_long_are_given_up_soon_after_the_stop_and_counted() -> None:
-    laptop = Laptop(engine=Steady(takes=600))
+    laptop = Laptop(engine=SteadyEngine(takes=600))
     job_id = laptop.drop(chat_file(10))
     laptop.plan(job_id)
     (chunk,) = laptop.chunks(job_id)

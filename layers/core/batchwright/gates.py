@@ -9,32 +9,44 @@ from batchwright.pace import LeftForLater, Pace
 from batchwright.ports import Schedules
 
 
-@dataclass(frozen=True, slots=True)
 class Leave:
-    """Leave to make one call; what became of it must be told, by one of these."""
-
-    governor: Governor | None = None
-    permit: Permit | None = None
+    """Leave to make one call, of a model that has no governor: nobody needs to hear what became of it."""
 
     def settle(self, used_tokens: int) -> None:
         """Tell what an answered call used."""
-        if self.governor and self.permit:
-            self.governor.settle(self.permit, used_tokens)
 
     def throttled(self, retry_after: float | None) -> None:
         """Tell that the call was refused for the model's limit."""
-        if self.governor and self.permit:
-            self.governor.throttled(self.permit, retry_after)
 
     def failed(self) -> None:
         """Tell that there was no answer."""
-        if self.governor and self.permit:
-            self.governor.failed(self.permit)
 
     def unused(self) -> None:
         """Tell that no call was made."""
-        if self.governor and self.permit:
-            self.governor.unused(self.permit)
+
+
+@dataclass(frozen=True, slots=True)
+class Governed(Leave):
+    """Leave that a governor gave; it must hear what became of the call, by one of these."""
+
+    governor: Governor
+    permit: Permit
+
+    def settle(self, used_tokens: int) -> None:
+        """Tell what an answered call used."""
+        self.governor.settle(self.permit, used_tokens)
+
+    def throttled(self, retry_after: float | None) -> None:
+        """Tell that the call was refused for the model's limit."""
+        self.governor.throttled(self.permit, retry_after)
+
+    def failed(self) -> None:
+        """Tell that there was no answer."""
+        self.governor.failed(self.permit)
+
+    def unused(self) -> None:
+        """Tell that no call was made."""
+        self.governor.unused(self.permit)
 
 
 FREE = Leave()
@@ -72,7 +84,7 @@ class Gates:
             raise LeftForLater
         governor = self._governor(route)
         try:
-            return Leave(governor, await governor.permit(tokens))
+            return Governed(governor, await governor.permit(tokens))
         except Wait as wait:
             if not self._pace.stopping.is_set():
                 self._pace.rest_for(wait.seconds)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
@@ -102,14 +103,15 @@ class Job(BaseModel):
             raise Refused("input_missing", "the message names no object that can be read")
         return self.input
 
+    @cached_property
     def terms(self) -> Contract:
-        """Return the contract as it was when the job was admitted."""
+        """The contract as it was when the job was admitted."""
         return contract_from_json(self.contract or {})
 
     def ends_at(self, redrive: "Redrive | None") -> datetime:
         """Return when the deadline passes; a redrive has the contract's time once more."""
         began = redrive.began_at if redrive else self.created_at
-        return began + self.terms().lifetime
+        return began + self.terms.lifetime
 
 
 class Redrive(BaseModel):

@@ -40,7 +40,7 @@ def is_joined(job_id: str, objects: Objects) -> bool:
     several = chunk.records > 1 or objects.pin(plan_key(job_id)).size > len(line) + 1
     if chunk.dialect != "document" or not several:
         return False
-    document = Job.model_validate_json(objects.read(job_key(job_id))).terms().document
+    document = Job.model_validate_json(objects.read(job_key(job_id))).terms.document
     return bool(document and document.join)
 
 

@@ -32,7 +32,7 @@ class Lookout:
         self._log = log
         self._clock = clock
         self._seconds = seconds
-        self._deadline = job.terms().deadline
+        self._deadline = job.terms.deadline
         self._ends_at = job.ends_at(chunk.redrive)
         self._looked_at = seconds()
 

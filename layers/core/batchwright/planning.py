@@ -104,7 +104,7 @@ class Planner:
         """``progress`` is changed as the reading goes on."""
         self.progress = progress
         self._job = job
-        self._contract = job.terms()
+        self._contract = job.terms
         self._objects = objects
         self._source = source
         self.sinks = sinks

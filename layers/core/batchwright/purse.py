@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from batchwright.errors import BudgetExceeded, RecordInvalid, Unavailable
-from batchwright.money import BILLIONTHS, most_billionths, spent_billionths
+from batchwright.money import BILLIONTHS, Money, most_billionths, spent_billionths
 from batchwright.pace import Pace
 from batchwright.ports import Budgets
 from batchwright.request import Request
@@ -119,8 +119,11 @@ class Purse:
         """Set aside what a call may cost, waiting for what may come back."""
         async with self._turn:
             waited = 0.0
-            while self._free < amount and not await self._fetch(amount):
-                if waited >= PATIENCE or await self._hopeless(amount):
+            while self._free < amount:
+                money = await asyncio.to_thread(self._budgets.money, self._job_id)
+                if await self._fetch(amount, money):
+                    continue
+                if waited >= PATIENCE or self._hopeless(amount, money):
                     limit = self._limit / BILLIONTHS
                     raise BudgetExceeded(
                         f"the budget of ${limit:,.2f} has no room for another call"
@@ -145,20 +148,20 @@ class Purse:
         give_back, self._free = self._free, 0
         await self._tell(give_back=give_back)
 
-    async def _fetch(self, amount: int) -> bool:
-        money = await asyncio.to_thread(self._budgets.money, self._job_id)
+    async def _fetch(self, amount: int, money: Money) -> bool:
         lacking = amount - self._free
+        if lacking <= 0:  # a call ended meanwhile, and gave back what it did not need
+            return True
         left = self._limit - money.spent - money.reserved
         wanted = max(lacking, min(SLICE * amount, left // PART))
         fetched = wanted <= left and await asyncio.to_thread(
             self._budgets.reserve, self._job_id, wanted, limit=self._limit, token=self._new_token()
         )
         self._free += wanted if fetched else 0
-        return fetched and self._free >= amount
+        return fetched
 
-    async def _hopeless(self, amount: int) -> bool:
+    def _hopeless(self, amount: int, money: Money) -> bool:
         """Whether not even all that is set aside would do: what is spent never comes back."""
-        money = await asyncio.to_thread(self._budgets.money, self._job_id)
         unbooked = self._spent + sum(booking.spent for booking in self._untold)
         return money.spent + unbooked + amount > self._limit
 

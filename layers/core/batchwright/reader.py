@@ -34,7 +34,7 @@ class ChunkReader:
         self._chunk = chunk
         self._objects = objects
         self._pin = job.pinned()
-        self.contract: Contract = job.terms()
+        self.contract: Contract = job.terms
         self.dialect: Dialect = open_dialect(chunk.dialect, self.contract, self._header())
         self._content = self._bytes(chunk.span)
         self._problems = self._found()
@@ -47,24 +47,23 @@ class ChunkReader:
             if self._chunk.first_index in wanted:
                 yield self._unread()
             return
-        lines = self.dialect.framing(
-            [self._content], number=self._chunk.first_line, start=self._chunk.span.start
-        )
-        indexes = iter(self._chunk.indexes)
-        for line in lines:
-            if not line.blank and (index := next(indexes)) in wanted:
-                yield self._item(index, line, self._problems.get(line.number))
+        for index, line in self._lines(wanted):
+            yield self._item(index, line, self._problems.get(line.number))
 
     def unread(self, wanted: Container[int]) -> Iterator[Item]:
         """Yield records of the chunk by their places only."""
-        span = self._chunk.span
+        for index, line in self._lines(wanted):
+            yield Item(index=index, line=line.number, record=None, problem=None)
+
+    def _lines(self, wanted: Container[int]) -> Iterator[tuple[int, Line]]:
+        chunk = self._chunk
         lines = self.dialect.framing(
-            [self._content], number=self._chunk.first_line, start=span.start
+            [self._content], number=chunk.first_line, start=chunk.span.start
         )
-        indexes = iter(self._chunk.indexes)
+        indexes = iter(chunk.indexes)
         for line in lines:
             if not line.blank and (index := next(indexes)) in wanted:
-                yield Item(index=index, line=line.number, record=None, problem=None)
+                yield index, line
 
     def _unread(self) -> Item:
         """Return the one record of a chunk whose line is too long to be fetched."""
@@ -114,7 +113,7 @@ class GoneReader:
         self._chunk = chunk
         # The header row is gone, too; a table's failures look like those of rows.
         name = "rows_jsonl" if chunk.dialect in TABLES else chunk.dialect
-        self.dialect: Dialect = open_dialect(name, job.terms(), None)
+        self.dialect: Dialect = open_dialect(name, job.terms, None)
 
     def items(self, wanted: Container[int]) -> Iterator[Item]:
         """Yield the ``wanted`` records by their places; lines are counted as if none were blank or broken up."""

@@ -114,7 +114,7 @@ def _found(job: Job, objects: LocalObjects, progress: Progress, refusal: Reason 
     return Estimate(
         size=job.pinned().size,
         contract=job.contract_name,
-        budget=job.terms().budget,
+        budget=job.terms.budget,
         dialect=None if refusal else first_chunk(job.job_id, objects).dialect,
         refusal=refusal,
         records=progress.records,

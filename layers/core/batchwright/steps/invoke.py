@@ -213,11 +213,9 @@ class Worker:
     def _give_up(self, group: Group) -> None:
         """Settle a record that kills its workers; if another died at this, it is not even read any more."""
         read = self._reader.items if group.deaths <= CONDEMNED else self._reader.unread
-        fault = WorkerKilled(
-            f"{group.deaths} workers died while they worked on this record and no other"
-        )
+        message = f"{group.deaths} workers died while they worked on this record and no other"
+        reason = Reason(code=WorkerKilled.code, message=message)
         for item in read(group.indexes):
-            reason = Reason(code=fault.code, message=str(fault))
             self._writer.add(self._settler.never_asked(item, Ending.FAILED, reason, self._now()))
 
     async def _leave(self) -> None:
@@ -267,13 +265,13 @@ class Worker:
         # The plan went through the same contract: what cannot be prepared is a problem already.
         request = self._reader.dialect.request(item.record)
         routes = self._contract.routes_for(item.record, self._job.models)
-        asked = self._to_ask(item.index, item.record, routes[0], request)
-        self._asking[item.index] = asked
+        asked = self._asking[item.index] = self._to_ask(item.index, item.record)
+        told = self._turn(asked, item.index, item.record, routes[0], request)
         try:
             async with self._attachments.fetched(item.record, request) as fetched:
                 if item.record.attachments:
-                    self._turn(asked, item.index, item.record, routes[0], fetched.told)
-                await self._ask_in_turn(asked, item.index, item.record, routes, fetched)
+                    told = self._turn(asked, item.index, item.record, routes[0], fetched.told)
+                await self._ask_in_turn(asked, item, routes, fetched, told)
         except (RecordEnds, AskAgain) as fault:
             settled = self._settler.ended(item, asked, fault, self._now())
         except JobStops as fault:
@@ -288,16 +286,24 @@ class Worker:
     async def _ask_in_turn(
         self,
         asked: Asked,
-        index: int,
-        record: Record,
+        item: Item,
         routes: tuple[Route, ...],
         fetched: Fetched,
+        told: Request,
     ) -> None:
-        """Ask the routes one after the other, as far as the contract lets one stand in for the one before."""
+        """Ask the routes one after the other, as far as the contract lets one stand in for the one before.
+
+        ``told`` is the first one's request as its digest tells it.
+        """
+        assert item.record is not None  # noqa: S101 - only a record that was read is asked
         for route in routes:
             if route is not routes[0]:
-                self._turn(asked, index, record, route, fetched.told)
-            request = self._contract.prepared(route, record, fetched.request)
+                told = self._turn(asked, item.index, item.record, route, fetched.told)
+            request = told
+            if (
+                fetched.request is not fetched.told
+            ):  # attachments stand in the digest by their contents' own
+                request = self._contract.prepared(route, item.record, fetched.request)
             falls_back_on = self._contract.falls_back_on if route is not routes[-1] else ()
             if kept := await self._answers.find(request, asked.request_digest):
                 asked.answer_with(kept)
@@ -312,16 +318,16 @@ class Worker:
                 self._answers.keep(request, asked.request_digest, asked.completion)
             return
 
-    def _to_ask(self, index: int, record: Record, route: Route, request: Request) -> Asked:
+    def _to_ask(self, index: int, record: Record) -> Asked:
         asked = Asked(input_tokens=record.input_tokens)
-        self._turn(asked, index, record, route, request)
         if effort := self._log.efforts.get(index):
             asked.go_on_from(effort)
         return asked
 
     def _turn(
         self, asked: Asked, index: int, record: Record, route: Route, request: Request
-    ) -> None:
+    ) -> Request:
+        """Turn to a route; return the request as it is asked there."""
         told = self._contract.prepared(route, record, request)
         contract = self._job.contract_digest or ""
         request_digest = digest_of_request(route.model, told.body, contract, family=told.family)
@@ -331,6 +337,7 @@ class Worker:
             request_digest=request_digest,
             key=idempotency_key(self._job.job_id, index, request_digest),
         )
+        return told
 
     async def _stop(self, fault: JobStops) -> None:
         if self._lookout.reason is None:

@@ -117,7 +117,7 @@ def _first(
         status=Status.RUNNING,
         total=progress.records,
         chunks=progress.cut.chunks,
-        estimate=estimate_of(progress.totals, job.terms()),
+        estimate=estimate_of(progress.totals, job.terms),
     )
     return _begun(running, world)
 

@@ -49,7 +49,7 @@ def unfolding_of(job: Job, pin: Pin, objects: Objects) -> Unfolding | None:
     if is_requests_body(head) and job.dialect in {None, "anthropic"}:
         return Unfolding(pieces=lambda skip: _skipped(requests(blocks()), skip))
     if _is_document(head, job, pin):
-        terms = job.terms().document or Document()
+        terms = job.terms.document or Document()
         name = file_name(pin.key)
         return Unfolding(
             pieces=lambda skip: _skipped(pieces(blocks(), name, terms), skip), dialect="document"
@@ -62,7 +62,7 @@ def _is_document(head: bytes, job: Job, pin: Pin) -> bool:
     if job.dialect is not None:
         return job.dialect == "document"
     name = file_name(pin.key).removesuffix(".gz").removesuffix(".zst")
-    return is_document(name, job.terms()) and not head.removeprefix(
+    return is_document(name, job.terms) and not head.removeprefix(
         BYTE_ORDER_MARK
     ).lstrip().startswith(b"{")
 
