@@ -11,7 +11,7 @@ from typing import Any
 
 from batchwright.completion import Completion
 from batchwright.digest import digest
-from batchwright.errors import AlreadyExists, Missing, UploadGone
+from batchwright.errors import AlreadyExists, ContentFiltered, Missing, UploadGone
 from batchwright.job import JobRow, Pin, Reason, Status, may_become
 from batchwright.money import Money
 from batchwright.outcome import Ending, Outcome, Tally, tally_of
@@ -342,6 +342,17 @@ def echo(request: Request, _call: int = 0) -> Completion:
         latency_ms=5,
         request_id="request-1",
     )
+
+
+def withholding(text: str) -> Script:
+    """Withhold the answer to what holds ``text``; echo the rest."""
+
+    def script(request: Request, call: int) -> Completion:
+        if text in texts_of(request):
+            raise ContentFiltered("withheld")
+        return echo(request, call)
+
+    return script
 
 
 @dataclass

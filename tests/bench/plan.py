@@ -20,10 +20,9 @@ import orjson
 
 import batchwright.aws.worlds.plan  # noqa: F401 - Lambda has it in memory, too
 from batchwright.contract import default_contract
-from batchwright.job import Job, JobRow, Status
 from batchwright.lines import lines
-from batchwright.places import job_key
 from batchwright.steps.plan import World, plan
+from tests.bench.admission import add_row, write_job
 from tests.bench.close import peak_megabytes
 from tests.bench.disk import DiskObjects
 from tests.bench.figure import Figure, at_least, at_most
@@ -98,16 +97,7 @@ def lay_out(shape: Shape, objects: DiskObjects) -> None:
         size += len(numbered)
     upload.finish()
     contract = default_contract((MODEL,))
-    job = Job(
-        job_id=JOB,
-        created_at=NOON,
-        input=objects.pin(INPUT),
-        contract_name=contract.name,
-        contract=contract.to_json(),
-        contract_digest=contract.digest(),
-        models=(MODEL,),
-    )
-    objects.write(job_key(JOB), job.model_dump_json().encode())
+    write_job(objects, JOB, objects.pin(INPUT), contract, model=MODEL, at=NOON)
 
 
 def line_of(shape: Shape) -> bytes:
@@ -129,16 +119,7 @@ def measure(root: Path) -> dict[str, float]:
     objects = DiskObjects(root)
     pin = objects.pin(INPUT)
     jobs = MemoryJobs()
-    created = "2026-11-22T12:00:00.000Z"
-    jobs.add(
-        JobRow(
-            job_id=JOB,
-            status=Status.RECEIVED,
-            created_at=created,
-            updated_at=created,
-            contract="default",
-        )
-    )
+    add_row(jobs, JOB, at=NOON)
     world = World(objects=objects, jobs=jobs, events=ListedEvents(), clock=StoppedClock())
     half = iter([900.0] * (pin.size // (8 * 1024 * 1024)))
 

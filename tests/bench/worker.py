@@ -11,10 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from batchwright.contract import read_contract
-from batchwright.job import Job, JobRow, Status, timestamp
-from batchwright.places import job_key
 from batchwright.steps.plan import World, plan
 from tests.bench import plumbing
+from tests.bench.admission import add_row, write_job
 from tests.bench.clients.errand import NO_LIMIT, Errand, Report
 from tests.bench.clients.one_worker import JOB
 from tests.bench.clients.ours import contract_of, lines
@@ -112,26 +111,9 @@ def lay_out(errand: Errand) -> None:
     (folder / "input.jsonl").write_bytes(content)
     objects.write(INPUT, content)
     now = datetime.now(UTC)
-    jobs.add(
-        JobRow(
-            job_id=JOB,
-            status=Status.RECEIVED,
-            created_at=timestamp(now),
-            updated_at=timestamp(now),
-            contract="default",
-        )
-    )
+    add_row(jobs, JOB, at=now)
     contract = read_contract(contract_of(errand).encode(), name="bench")
-    job = Job(
-        job_id=JOB,
-        created_at=now,
-        input=objects.pin(INPUT),
-        contract_name=contract.name,
-        contract=contract.to_json(),
-        contract_digest=contract.digest(),
-        models=(MODEL,),
-    )
-    objects.write(job_key(JOB), job.model_dump_json().encode())
+    write_job(objects, JOB, objects.pin(INPUT), contract, model=MODEL, at=now)
     world = World(objects=objects, jobs=jobs, events=ListedEvents(), clock=StoppedClock(now))
     answer = plan(
         JOB, world, chunk_records=errand.count, max_concurrency=1, time_left=lambda: 900.0

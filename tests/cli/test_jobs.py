@@ -5,14 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from batchwright.completion import Completion
-from batchwright.errors import ContentFiltered
 from batchwright.job import Reason
 from batchwright.places import contract_key
-from batchwright.request import Request
 from tests.cli.cloud import Cloud
 from tests.cli.conftest import Command
-from tests.fakes import MODEL, ScriptedEngine, echo, texts_of
+from tests.fakes import MODEL, ScriptedEngine, withholding
 from tests.laptop import chat_file
 
 FACTS = {
@@ -67,12 +64,7 @@ def test_a_running_job_is_counted_by_its_chunks(
 def test_a_job_with_other_outcomes_is_code_3(
     cloud: Cloud, batchwright: Command, mails: Path
 ) -> None:
-    def shy(request: Request, call: int) -> Completion:
-        if "say 2" in texts_of(request):
-            raise ContentFiltered("withheld")
-        return echo(request, call)
-
-    cloud.engine = ScriptedEngine(shy)
+    cloud.engine = ScriptedEngine(withholding("say 2"))
     batchwright("submit", mails)
     (row,) = cloud.run()
 

@@ -9,13 +9,13 @@ from batchwright.cli.faults import Halt
 from batchwright.cli.stack import find_stack
 from batchwright.cli.watch import wait
 from batchwright.completion import Completion
-from batchwright.errors import AccessDenied, ContentFiltered
+from batchwright.errors import AccessDenied
 from batchwright.job import Status
 from batchwright.request import Request
 from tests.cli.cloud import Cloud
 from tests.cli.conftest import Command
 from tests.cli.test_watch import Hours
-from tests.fakes import ScriptedEngine, echo, texts_of
+from tests.fakes import ScriptedEngine, texts_of, withholding
 
 
 def running(cloud: Cloud, batchwright: Command, mails: Path) -> str:
@@ -92,12 +92,7 @@ def test_a_cancelled_job_is_redriven_to_its_end(
 def test_a_redrive_asks_the_endings_that_are_named(
     cloud: Cloud, batchwright: Command, mails: Path
 ) -> None:
-    def shy(request: Request, call: int) -> Completion:
-        if "say 2" in texts_of(request):
-            raise ContentFiltered("withheld")
-        return echo(request, call)
-
-    cloud.engine = ScriptedEngine(shy)
+    cloud.engine = ScriptedEngine(withholding("say 2"))
     batchwright("submit", mails)
     (row,) = cloud.run()
     cloud.engine = ScriptedEngine()

@@ -1,14 +1,13 @@
 """boto3 in threads, with its own retries: what most people write."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.bench.clients.errand import Errand, Report, carry_out
+from tests.bench.clients.errand import Errand, Report, asked_by_threads, carry_out
 
 
 class Unanswered(Exception):
@@ -48,8 +47,7 @@ def prepare(errand: Errand) -> Callable[[], Report]:
         return True
 
     def ask_all() -> Report:
-        with ThreadPoolExecutor(errand.in_flight) as pool:
-            return {"answered": sum(pool.map(answered, errand.texts()))}
+        return {"answered": asked_by_threads(errand, answered)}
 
     return ask_all
 

@@ -7,6 +7,7 @@ of its prompts, and says how many were answered.
 import json
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
 REGION = "us-east-1"
@@ -53,6 +54,12 @@ def text_of(number: int) -> str:
     256
     """
     return f"{number:06d} ".ljust(4 * TOKENS, "x")
+
+
+def asked_by_threads(errand: Errand, answered: Callable[[str], bool]) -> int:
+    """Ask all prompts, a thread for each that may be in flight; return how many were answered."""
+    with ThreadPoolExecutor(errand.in_flight) as pool:
+        return sum(pool.map(answered, errand.texts()))
 
 
 def carry_out(prepare: Callable[[Errand], Callable[[], Report]]) -> None:

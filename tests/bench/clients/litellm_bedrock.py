@@ -3,11 +3,10 @@
 import logging
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import litellm
 
-from tests.bench.clients.errand import Errand, Report, carry_out
+from tests.bench.clients.errand import Errand, Report, asked_by_threads, carry_out
 
 RETRIES = 3
 
@@ -30,8 +29,7 @@ def prepare(errand: Errand) -> Callable[[], Report]:
         return True
 
     def ask_all() -> Report:
-        with ThreadPoolExecutor(errand.in_flight) as pool:
-            return {"answered": sum(pool.map(answered, errand.texts()))}
+        return {"answered": asked_by_threads(errand, answered)}
 
     return ask_all
 

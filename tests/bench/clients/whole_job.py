@@ -17,12 +17,12 @@ from batchwright.aws.worlds import invoke as invoking
 from batchwright.aws.worlds import plan as planning
 from batchwright.chunk import Chunk
 from batchwright.contract import read_contract
-from batchwright.job import Job, JobRow, Status, timestamp
-from batchwright.places import job_key, plan_key
+from batchwright.places import plan_key
 from batchwright.settings import CHUNK_RECORDS
 from batchwright.steps.close import close
 from batchwright.steps.invoke import invoke
 from batchwright.steps.plan import plan
+from tests.bench.admission import add_row, write_job
 from tests.bench.clients.errand import STATE_TABLE, Errand, Report, carry_out
 from tests.bench.clients.ours import LAMBDA_SECONDS, contract_of, lines, warm
 from tests.bench.clients.wire import Wire
@@ -97,25 +97,10 @@ def lay_out() -> None:
 def admitted(errand: Errand) -> None:
     """Do what admission does to the bucket and the table."""
     now = datetime.now(UTC)
-    row = JobRow(
-        job_id=JOB,
-        status=Status.RECEIVED,
-        created_at=timestamp(now),
-        updated_at=timestamp(now),
-        contract="default",
-    )
     contract = read_contract(contract_of(errand).encode(), name="bench")
-    job = Job(
-        job_id=JOB,
-        created_at=now,
-        input=objects().pin(INPUT),
-        contract_name=contract.name,
-        contract=contract.to_json(),
-        contract_digest=contract.digest(),
-        models=(errand.model,),
-    )
-    objects().write(job_key(JOB), job.model_dump_json().encode())
-    jobs().add(row)
+    pin = objects().pin(INPUT)
+    write_job(objects(), JOB, pin, contract, model=errand.model, at=now)
+    add_row(jobs(), JOB, at=now)
 
 
 if __name__ == "__main__":

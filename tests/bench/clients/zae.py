@@ -6,12 +6,11 @@ only sums up. It is told the limit, and reserves and adjusts tokens as its docum
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from zae_limiter import Limit, RateLimitExceeded, SyncRateLimiter, SyncRepository
 
 from tests.bench.clients.boto3_threads import Unanswered, opened
-from tests.bench.clients.errand import REGION, TOKENS, Errand, Report, carry_out
+from tests.bench.clients.errand import REGION, TOKENS, Errand, Report, asked_by_threads, carry_out
 from tests.bench.clients.wire import Wire
 
 
@@ -43,8 +42,7 @@ def prepare(errand: Errand) -> Callable[[], Report]:
 
     def ask_all() -> Report:
         wire.step = "ask"
-        with ThreadPoolExecutor(errand.in_flight) as pool:
-            total = sum(pool.map(answered, errand.texts()))
+        total = asked_by_threads(errand, answered)
         return {"answered": total, "writes": wire.writes("dynamodb")}
 
     return ask_all
