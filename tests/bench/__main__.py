@@ -12,6 +12,7 @@ HERE = Path(__file__).parent
 NO_BENCH = {
     "__main__",
     "crew",
+    "admission",
     "disk",
     "figure",
     "ministack",
