@@ -11,8 +11,8 @@ HERE = Path(__file__).parent
 # What benches share.
 NO_BENCH = {
     "__main__",
-    "crew",
     "admission",
+    "crew",
     "disk",
     "figure",
     "ministack",
