@@ -54,6 +54,7 @@ GRANTS = {
         s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/* cache/*
         s3:PutObject  ${Bucket.Arn}/jobs/*/chunks/*
         s3:GetObject s3:PutObject  ${Bucket.Arn}/cache/*
+        s3:PutObject  ${Bucket.Arn}/quarantine/*
         dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem  ${JobsTable.Arn}
         dynamodb:UpdateItem  ${StateTable.Arn}
         kms:Decrypt kms:GenerateDataKey  ${Key.Arn}

@@ -70,7 +70,17 @@ def test_a_changed_prompt_changes_the_digest() -> None:
     ("text", "told"),
     [
         ("name: triage", "routes: Field required"),
-        (TRIAGE + "filters: {}", "filters: Extra inputs are not permitted"),
+        (TRIAGE + "filter: {}", "filter: Extra inputs are not permitted"),
+        (TRIAGE + "filters: {output: [{lenght: 1}]}", "filters.output.0.lenght: Extra inputs are"),
+        (TRIAGE + "filters: {output: [{}]}", "filters.output.0: Value error, an entry names one"),
+        (
+            TRIAGE + "filters: {output: [{length: block}]}",
+            "filters.output.0.length: Value error, say max_chars, min_chars, or both",
+        ),
+        (
+            TRIAGE + "filters: {input: [{length: {max_chars: 1, then: redact}}]}",
+            "filters.input.0.length.then: Input should be 'pass', 'review' or 'block'",
+        ),
         (TRIAGE.replace("300", "0"), "routes.0.max_tokens: Input should be greater than 0"),
         (TRIAGE.replace("engine: bedrock", "engine: oracle"), "routes.0.engine: Input should be"),
         (TRIAGE + "  - [", "is not YAML: see line 6"),

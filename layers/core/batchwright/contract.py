@@ -32,6 +32,7 @@ from batchwright.errors import (
     Unavailable,
 )
 from batchwright.families import EMBEDDING, family_of
+from batchwright.filters import Filters
 from batchwright.money import BILLIONTHS
 from batchwright.natives import native
 from batchwright.prices import price_of
@@ -181,6 +182,7 @@ class Contract(BaseModel):
     priority: Annotated[int, Field(ge=1, le=10)] = 5
     """The job's share of a model that others ask, too: jobs share it in proportion."""
     cache: Cache | None = None
+    filters: Filters = Filters()
 
     @field_validator("deadline")
     @classmethod

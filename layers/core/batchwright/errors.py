@@ -13,6 +13,7 @@
     │   ├── ContextOverflow    the prompt is longer than the model can read
     │   ├── MalformedCompletion  the answer is no answer
     │   ├── Truncated          the answer was cut at max_tokens
+    │   ├── Withheld           the contract's filters let nothing of it out
     │   └── WorkerKilled       workers died at it
     ├── JobStops               nobody's record would fare better
     │   ├── AccessDenied
@@ -31,6 +32,8 @@
 
 import traceback
 from pathlib import Path
+
+from batchwright.finding import Stage, Verdict
 
 
 class BatchwrightError(Exception):
@@ -117,6 +120,17 @@ class Truncated(RecordEnds):
     """The answer was cut at ``max_tokens``."""
 
     code = "truncated"
+
+
+class Withheld(RecordEnds):
+    """The contract's filters block the record, or hold it for somebody to look at."""
+
+    def __init__(self, message: str, *, verdict: Verdict, stage: Stage) -> None:
+        """``stage`` is what was looked at."""
+        super().__init__(message)
+        self.code = "held_for_review" if verdict is Verdict.REVIEW else "blocked"
+        self.verdict = verdict
+        self.stage = stage
 
 
 class WorkerKilled(RecordEnds):

@@ -48,6 +48,12 @@ class Outcome:
     request_digest: str | None = None
     idempotency_key: str | None = None
     contract_digest: str
+    verdict: str | None = None
+    """What the filters say; ``None`` where nothing was looked at."""
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    """What they found: filter, kind and place, never the text."""
+    held: str | None = None
+    """SHA-256 of the object in the quarantine that holds what was withheld."""
     output_digest: str | None = None
     """SHA-256 of the line that went to ``output.jsonl`` or ``errors.jsonl``, without its line end."""
     at: str
@@ -74,6 +80,9 @@ class Outcome:
             "request_digest": self.request_digest,
             "idempotency_key": self.idempotency_key,
             "contract_digest": self.contract_digest,
+            "verdict": self.verdict,
+            "findings": self.findings,
+            "held": self.held,
             "output_digest": self.output_digest,
             "at": self.at,
         }

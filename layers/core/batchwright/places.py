@@ -6,6 +6,7 @@ CONTRACTS = "contracts/"
 JOBS = "jobs/"
 RESULTS = "results/"
 CACHE = "cache/"
+QUARANTINE = "quarantine/"
 
 
 def file_name(key: str) -> str:
@@ -80,6 +81,11 @@ def result_key(job_id: str, name: str, redrive: int = 0) -> str:
 def answer_key(request_digest: str) -> str:
     """Where the answer to a request is kept for the next who asks the same."""
     return f"{CACHE}{request_digest[:2]}/{request_digest}"
+
+
+def held_key(job_id: str, index: int, held: str) -> str:
+    """Where what was withheld of a record lies; ``held`` is the digest of the object, which its outcome tells."""
+    return f"{QUARANTINE}{job_id}/{index:09d}-{held[:16]}.json"
 
 
 def _work(job_id: str, redrive: int) -> str:

@@ -10,13 +10,26 @@ from batchwright.completion import Completion
 from batchwright.dialects import Dialect
 from batchwright.dialects.dialect import Answered, Unanswered
 from batchwright.digest import digest, idempotency_key
-from batchwright.errors import BatchwrightError, ContentFiltered, RecordInvalid, Unforeseen
+from batchwright.errors import (
+    BatchwrightError,
+    ContentFiltered,
+    RecordInvalid,
+    Unforeseen,
+    Withheld,
+)
+from batchwright.finding import Notes, Verdict
 from batchwright.job import Job, Reason, timestamp
 from batchwright.outcome import Ending, Outcome
+from batchwright.passages import body_of, texts_answered, texts_asked
+from batchwright.placeholders import Placeholders
 from batchwright.reader import Item
-from batchwright.record import Problem
+from batchwright.record import Problem, Record
+from batchwright.request import Request
 from batchwright.segment import Effort, Settled
 from batchwright.usage import Usage
+
+# An outcome tells so many findings of a record; metrics and the verdict know all.
+MOST_FINDINGS = 100
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,8 +51,13 @@ class Asked:
     cost_usd: float | None = 0.0
     """What the answers cost, each at the price of the model that gave it."""
     completion: Completion | None = None
+    """What the model answered."""
+    released: Completion | None = None
+    """What the filters let out of it."""
     cached: bool = False
     """Whether the completion was found in the exact cache."""
+    notes: Notes = field(default_factory=Notes)
+    placeholders: Placeholders = field(default_factory=Placeholders)
 
     def answer_with(self, kept: Completion) -> None:
         """Take an answer that was kept: what it took was paid for by who asked for it."""
@@ -50,7 +68,7 @@ class Asked:
         """Go on with another request, or another model; what was spent so far stays."""
         self.model, self.route = model, route
         self.request_digest, self.key = request_digest, key
-        self.completion = None
+        self.completion = self.released = None
 
     def effort(self) -> Effort:
         """Return what it took so far, for the next worker if this one does not finish."""
@@ -83,17 +101,46 @@ class Settler:
     def succeeded(self, item: Item, asked: Asked, at: datetime) -> Settled:
         """Settle a record with its answer."""
         assert item.record is not None  # noqa: S101 - only a record that was read can have been asked
-        assert asked.completion is not None  # noqa: S101 - and only an answer is a success
-        answered = Answered(key=asked.key, model=asked.model, at=at)
-        line = self._dialect.answer(item.record, asked.completion, answered)
+        assert asked.released is not None  # noqa: S101 - and only what was looked at is let out
+        line = self._answer(item.record, asked, asked.released, at)
         return self._written(self._outcome(item, asked, Ending.SUCCEEDED, None, at), line)
 
     def ended(self, item: Item, asked: Asked, fault: BatchwrightError, at: datetime) -> Settled:
         """Settle a record that was asked and has no answer to release."""
         ending = Ending.BLOCKED if isinstance(fault, ContentFiltered) else Ending.FAILED
-        shown = asked.completion if fault.code == "truncated" else None
+        shown = asked.released if fault.code == "truncated" else None
         param = fault.param if isinstance(fault, RecordInvalid) else None
         return self._unanswered(item, asked, ending, (fault.code, str(fault), param), at, shown)
+
+    def withheld(
+        self, item: Item, asked: Asked, fault: Withheld, request: Request, at: datetime
+    ) -> tuple[Settled, str, bytes]:
+        """Settle a record of which nothing may be released.
+
+        Returns with it what the quarantine keeps, behind its digest: what was asked and answered, and the line that
+        would have been the record's.
+        """
+        assert item.record is not None  # noqa: S101 - only a record that was read is looked at
+        ending = Ending.REVIEW if fault.verdict is Verdict.REVIEW else Ending.BLOCKED
+        raw = asked.completion
+        content = orjson.dumps(
+            {
+                "job_id": self._job_id,
+                "index": item.index,
+                "line": item.line,
+                "record_id": item.record.record_id,
+                "stage": fault.stage.value,
+                "verdict": fault.verdict.value,
+                "findings": [each.to_json() for each in asked.notes.noted],
+                "asked": texts_asked(request),
+                "answered": texts_answered(body_of(raw)) if raw else [],
+                "answer": self._answer(item.record, asked, raw, at) if raw else None,
+            }
+        )
+        held = digest(content)
+        told = (fault.code, str(fault), None)
+        outcome, line = self._unanswered(item, asked, ending, told, at, None)
+        return (replace(outcome, held=held), line), held, content
 
     def at_fault(self, item: Item, at: datetime) -> Settled:
         """Settle a record whose line may not run."""
@@ -123,6 +170,12 @@ class Settler:
         if item.problem is not None:
             return self.at_fault(item, at)
         return self._unanswered(item, None, ending, (reason.code, reason.message, None), at, None)
+
+    def _answer(
+        self, record: Record, asked: Asked, completion: Completion, at: datetime
+    ) -> dict[str, Any]:
+        answered = Answered(key=asked.key, model=asked.model, at=at)
+        return self._dialect.answer(record, completion, answered)
 
     def _unanswered(
         self,
@@ -182,6 +235,8 @@ class Settler:
             latency_ms=completion.latency_ms if completion and not asked.cached else None,
             request_digest=asked.request_digest,
             idempotency_key=asked.key,
+            verdict=asked.notes.verdict,
+            findings=[each.to_json() for each in asked.notes.noted[:MOST_FINDINGS]],
         )
 
     def _written(self, outcome: Outcome, line: dict[str, Any]) -> Settled:

@@ -1,6 +1,7 @@
 """Invoke: one worker asks for the records of one chunk, many at once, and appends their outcomes to the chunk's log."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,24 +17,30 @@ from batchwright.contract import Route
 from batchwright.digest import digest_of_request, idempotency_key
 from batchwright.errors import (
     AskAgain,
+    BatchwrightError,
     BudgetExceeded,
     JobStops,
     RecordEnds,
+    Truncated,
     Unavailable,
+    Withheld,
     WorkerKilled,
 )
+from batchwright.filters import Means
+from batchwright.finding import Notes, Stage, Verdict
 from batchwright.gates import Gates
 from batchwright.job import Job, Reason
 from batchwright.logwriter import LogWriter
 from batchwright.lookout import Lookout
 from batchwright.outcome import Ending, Tally
 from batchwright.pace import SHORTEST_REST, LeftForLater, Pace
-from batchwright.places import job_key
+from batchwright.places import held_key, job_key
 from batchwright.ports import Budgets, Clock, Engine, Jobs, Objects, Schedules
 from batchwright.purse import Payer, Purse, Unlimited
 from batchwright.reader import ChunkReader, Item
 from batchwright.record import Record
 from batchwright.request import Request
+from batchwright.screens import Screens
 from batchwright.segment import Settled
 from batchwright.settling import Asked, Settler
 from batchwright.standing import open_in
@@ -49,6 +56,8 @@ GRACE = 10.0
 # A chunk that only ever rests makes nine events a round in its execution's history, which ends at 25,000
 # (docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
 MOST_RESTS = 1_500
+# Between two tries to put something into the quarantine.
+PAUSE = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +78,8 @@ class World:
     """A random number from 0 to 1."""
     new_id: Callable[[], str]
     """An id that nobody else has."""
+    means: Means = field(default_factory=Means)
+    """What filters may use."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,6 +90,16 @@ class Report:
     latencies_ms: list[int] = field(default_factory=list)
     seconds: float = 0.0
     cache_faults: int = 0
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    findings: Counter[tuple[Stage, str, str]] = field(default_factory=Counter)
+    """By stage, filter and kind."""
+
+    def look_back(self, notes: Notes) -> None:
+        """Count what the filters found for one record."""
+        if notes.verdict is not None:
+            self.verdicts[notes.verdict] += 1
+        for each in notes.noted:
+            self.findings[each.stage, each.filter, each.finding.kind] += 1
 
 
 async def invoke(
@@ -142,6 +163,7 @@ class Worker:
             max_attempts=self._contract.max_attempts,
             time_left=self._time_for_a_call,
         )
+        self._screens = Screens(self._contract, self._world.means)
         self._answers = Answers(self._world.objects, self._world.clock, self._contract.cache)
         if self._lookout.reason is None and self._open_records:
             await self._work_in_groups()
@@ -266,19 +288,24 @@ class Worker:
         request = self._reader.dialect.request(item.record)
         routes = self._contract.routes_for(item.record, self._job.models)
         asked = self._asking[item.index] = self._to_ask(item.index, item.record)
-        told = self._turn(asked, item.index, item.record, routes[0], request)
         try:
+            request = await self._screened(asked, item, routes[0], request)
+            told = self._turn(asked, item.index, item.record, routes[0], request)
             async with self._attachments.fetched(item.record, request) as fetched:
                 if item.record.attachments:
                     told = self._turn(asked, item.index, item.record, routes[0], fetched.told)
                 await self._ask_in_turn(asked, item, routes, fetched, told)
+        except Withheld as fault:
+            settled = await self._hold(item, asked, fault, request)
         except (RecordEnds, AskAgain) as fault:
+            await self._release_what_was_cut(asked, fault, request)
             settled = self._settler.ended(item, asked, fault, self._now())
         except JobStops as fault:
             await self._stop(fault)
             raise LeftForLater from None
         else:
             settled = self._settler.succeeded(item, asked, self._now())
+        self.report.look_back(asked.notes)
         if asked.completion and not asked.cached:
             self.report.latencies_ms.append(asked.completion.latency_ms)
         return settled
@@ -307,6 +334,7 @@ class Worker:
             falls_back_on = self._contract.falls_back_on if route is not routes[-1] else ()
             if kept := await self._answers.find(request, asked.request_digest):
                 asked.answer_with(kept)
+                await self._screens.answered(asked, request)
                 return
             try:
                 await self._asker.ask(
@@ -314,9 +342,38 @@ class Worker:
                 )
             except falls_back_on:
                 continue
-            if asked.completion:
+            if await self._screens.answered(asked, request) and asked.completion:
                 self._answers.keep(request, asked.request_digest, asked.completion)
             return
+
+    async def _screened(self, asked: Asked, item: Item, route: Route, request: Request) -> Request:
+        """Return a request as the filters let it be asked; raises :class:`Withheld`."""
+        assert item.record is not None  # noqa: S101 - only a record that was read is asked
+        try:
+            return await self._screens.asked(asked, request)
+        except Withheld:  # its outcome tells what would have been asked
+            self._turn(asked, item.index, item.record, route, request)
+            raise
+
+    async def _release_what_was_cut(
+        self, asked: Asked, fault: BatchwrightError, request: Request
+    ) -> None:
+        """Let the filters look at the part of an answer that a failure shows, too."""
+        if isinstance(fault, Truncated) and asked.completion:
+            with suppress(Withheld):  # then nothing of it is shown
+                await self._screens.answered(asked, request)
+
+    async def _hold(self, item: Item, asked: Asked, fault: Withheld, request: Request) -> Settled:
+        """Put what is withheld into the quarantine; only then the record is settled."""
+        settled, held, content = self._settler.withheld(item, asked, fault, request, self._now())
+        key = held_key(self._job.job_id, item.index, held)
+        while True:
+            try:
+                await asyncio.to_thread(self._world.objects.write, key, content)
+            except Unavailable:
+                await self._pace.wait(PAUSE, for_all=True)
+            else:
+                return settled
 
     def _to_ask(self, index: int, record: Record) -> Asked:
         asked = Asked(input_tokens=record.input_tokens)

@@ -1,0 +1,191 @@
+"""One stage of a contract's filters: what they find in some texts, and what becomes of these.
+
+The order is fixed. First every local filter looks at the texts as they are; then what is to be redacted is; then, where
+anything would be released, filters that ask a service look at what is left, one after the other, in the contract's
+order. The strictest verdict holds. A filter that fails holds the record for review.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import orjson
+
+from batchwright.errors import JobStops
+from batchwright.filters import Filter, FilterSettings, Means, Subject
+from batchwright.finding import FAILED, Finding, Noted, Stage, Verdict, strictest
+from batchwright.folding import Text
+from batchwright.pace import LeftForLater
+from batchwright.placeholders import Placeholders
+
+GATE_MEMORY = 64 << 20
+# A redaction that JSON does not survive, as a finding of its own.
+REDACTION, BROKEN = "redaction", "breaks_json"
+
+
+@dataclass(slots=True, kw_only=True)
+class Screened:
+    """What one stage came to."""
+
+    verdict: Verdict = Verdict.PASS
+    noted: list[Noted] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+    """What is released instead of texts that were redacted."""
+
+    def note(self, noted: Noted) -> None:
+        """Add a finding."""
+        self.noted.append(noted)
+        self.verdict = strictest(self.verdict, noted.verdict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Placed:
+    """A filter in its place."""
+
+    name: str
+    filter: Filter
+    verdict: Verdict
+    patience: float
+    patterns: frozenset[int]
+    """Its own patterns in the gate; none where it looks at everything."""
+
+
+class Screen:
+    """The filters of one stage, made once a worker."""
+
+    def __init__(
+        self, stage: Stage, entries: Iterable[tuple[str, FilterSettings]], means: Means
+    ) -> None:
+        """Load what the filters need; ``entries`` are their names and settings, in the contract's order."""
+        self._stage = stage
+        patterns: list[str] = []
+        self._local: list[_Placed] = []
+        self._remote: list[_Placed] = []
+        for name, settings in entries:
+            made = settings.filter(means)
+            first = len(patterns)
+            patterns += made.gate
+            placed = _Placed(
+                name=name,
+                filter=made,
+                verdict=settings.verdict,
+                patience=settings.patience,
+                patterns=frozenset(range(first, len(patterns))),
+            )
+            (self._remote if settings.remote else self._local).append(placed)
+        self._gate = gate_of(patterns)
+
+    async def look(self, subject: Subject, placeholders: Placeholders) -> Screened:
+        """Look at texts.
+
+        Raises :class:`JobStops` and :class:`LeftForLater` from filters that make calls.
+        """
+        screened = Screened()
+        hit = {pattern for text in subject.texts for pattern in self._gate(text.folded)}
+        for placed in self._local:
+            if not placed.patterns or placed.patterns & hit:
+                await self._look(placed, subject, screened)
+        left = self._redact(subject, screened, placeholders)
+        for placed in self._remote:
+            if screened.verdict.withholds:
+                break
+            before = len(screened.noted)
+            await self._look(placed, left, screened)
+            if len(screened.noted) > before:
+                left = self._redact(left, screened, placeholders, since=before)
+        for text, now in zip(subject.texts, left.texts, strict=True):
+            if now.raw != text.raw:
+                screened.texts[text.raw] = now.raw
+        return screened
+
+    async def _look(self, placed: _Placed, subject: Subject, screened: Screened) -> None:
+        try:
+            async with asyncio.timeout(placed.patience):
+                told = await placed.filter.look(subject)
+            findings = [_as_written(found, subject.texts) for found in told]
+        except (JobStops, LeftForLater):
+            raise
+        except Exception:  # noqa: BLE001 - whatever befell it, nobody knows what it would have found
+            findings, verdict = [Finding(kind=FAILED)], Verdict.REVIEW
+        else:
+            verdict = placed.verdict
+        for found in findings:
+            screened.note(self._noted(placed.name, found, verdict))
+
+    def _noted(self, name: str, found: Finding, verdict: Verdict) -> Noted:
+        if verdict is Verdict.REDACT and found.start is None:
+            verdict = Verdict.REVIEW  # what has no place cannot be taken out
+        return Noted(stage=self._stage, filter=name, finding=found, verdict=verdict)
+
+    def _redact(
+        self, subject: Subject, screened: Screened, placeholders: Placeholders, since: int = 0
+    ) -> Subject:
+        if screened.verdict.withholds:
+            return subject
+        texts = list(subject.texts)
+        for part, text in enumerate(subject.texts):
+            found = [
+                each.finding
+                for each in screened.noted[since:]
+                if each.verdict is Verdict.REDACT and each.finding.part == part
+            ]
+            if found:
+                texts[part] = Text(self._redacted(text.raw, found, screened, placeholders))
+        return replace(subject, texts=texts)
+
+    def _redacted(
+        self, text: str, found: list[Finding], screened: Screened, placeholders: Placeholders
+    ) -> str:
+        redacted = placeholders.redacted(text, found)
+        if not is_json(text) or is_json(redacted):
+            return redacted
+        redacted = placeholders.redacted(text, found, quoted=True)
+        if not is_json(redacted):
+            broken = Finding(kind=BROKEN)
+            screened.note(self._noted(REDACTION, broken, Verdict.REVIEW))
+        return redacted
+
+
+def _as_written(found: Finding, texts: Sequence[Text]) -> Finding:
+    """Return a finding with its place in the text as it is written."""
+    text = texts[found.part]
+    if found.start is None or found.end is None:
+        return replace(found, start=None, end=None)
+    if not 0 <= found.start < found.end <= len(text.folded):
+        raise ValueError("there is no such place")
+    start, end = text.span(found.start, found.end)
+    return replace(found, start=start, end=end)
+
+
+def gate_of(patterns: Sequence[str]) -> Callable[[str], Sequence[int]]:
+    """Return what tells which of some RE2 patterns occur in a text, by one look at it."""
+    if not patterns:
+        return lambda _: ()
+    import re2  # noqa: PLC0415 - it costs a cold start, and only filters need it
+
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = GATE_MEMORY
+    gate = re2.Set.SearchSet(options)
+    # RE2 says "no match" where its memory does not do; a pattern that always matches gives that away.
+    for pattern in (*patterns, "(?s)."):
+        gate.Add(pattern)
+    gate.Compile()
+    everything, always = range(len(patterns)), len(patterns)
+
+    def hits(text: str) -> Sequence[int]:
+        found: list[int] = gate.Match(text) or []
+        return found if always in found or not text else everything
+
+    return hits
+
+
+def is_json(text: str) -> bool:
+    """Whether a text is a JSON object or list."""
+    if not text.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
