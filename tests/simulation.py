@@ -60,7 +60,7 @@ class Fleet:
     _order: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
-        self.dice = random.Random(self.seed)  # noqa: S311 - the same dice every time
+        self.dice = random.Random(self.seed)
         self.set_limit(self.limit)
         for job in self.jobs:
             self.left[job.name] = job.records

@@ -86,7 +86,7 @@ def lay_out(shape: Shape, objects: DiskObjects) -> None:
     chunks = [chunk_of(shape, number) for number in range(shape.chunks)]
     plan = b"".join(chunk.to_line() for chunk in chunks)
     objects.write(plan_key(JOB), plan)
-    chance = random.Random(7)  # noqa: S311 - an example, not a secret
+    chance = random.Random(7)
     for chunk in chunks:
         log = ChunkLog(objects, JOB, chunk.chunk, writer="worker")
         indexes = chance.sample(chunk.indexes, chunk.records)  # answers come as they come

@@ -101,7 +101,7 @@ def lay_out(shape: Shape, objects: DiskObjects) -> None:
 
 
 def line_of(shape: Shape) -> bytes:
-    user = " ".join(random.choices(WORDS, k=shape.words))  # noqa: S311 - an example, not a secret
+    user = " ".join(random.choices(WORDS, k=shape.words))
     body: dict[str, Any] = {
         "model": "gpt-4o-mini",
         "messages": [{"role": "user", "content": user}],

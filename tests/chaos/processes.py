@@ -212,7 +212,7 @@ def run(bed: Bed, content: bytes, *, kills: int, zombies: int, seed: int, log: P
     job_id = planned(bed, content, f"inbox/seed-{seed}.jsonl")
     chunks = [Chunk.model_validate_json(line) for line in _lines(bed.objects, plan_key(job_id))]
     supervisors = [
-        Supervisor(bed, log / f"{job_id}-{chunk.chunk}.log", random.Random(f"{seed}-{chunk.chunk}"))  # noqa: S311 - the same seed strikes at the same moments
+        Supervisor(bed, log / f"{job_id}-{chunk.chunk}.log", random.Random(f"{seed}-{chunk.chunk}"))
         for chunk in chunks
     ]
     with ThreadPoolExecutor(len(chunks)) as threads:

@@ -63,7 +63,7 @@ def test_chance_finds_no_schedule_either_in_a_larger_space() -> None:
     model = Model(writers, faults=6)
 
     for seed in range(100_000 if SOAK else 500):
-        check(model, wander(model, Random(seed)))  # noqa: S311 - a seeded walk, no secret
+        check(model, wander(model, Random(seed)))
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ class EverythingAtOnce(RuleBasedStateMachine):
         super().__init__()
         self.laptop, self.ledger = noted_laptop(HeldBack(self.answer), chunk_records=4)
         self.runner = asyncio.Runner(loop_factory=inline_loop)
-        self.mood = Random(0)  # noqa: S311 - seeded
+        self.mood = Random(0)
         self.denies = False
         self.events: list[dict[str, Any]] = []
         self.jobs: list[str] = []

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(1800 if SOAK else 180)
 
 
 def test_whenever_workers_are_killed_every_record_has_one_outcome(bed: Bed, tmp_path: Path) -> None:
-    seed = random.randrange(10**6)  # noqa: S311 - pytest-randomly seeds it, and says with what
+    seed = random.randrange(10**6)
     accounts: list[Account] = []
     while sum(each.blows.kills for each in accounts) < WANTED:
         content = chat_file(CHUNKS * CHUNK_RECORDS)

@@ -46,7 +46,7 @@ def test_a_job_whose_workers_are_killed_again_and_again_completes_by_the_workflo
     for _ in range(2):
         before = len(stack.calls())
         until(partial(_more_calls, stack, before))  # somebody works
-        time.sleep(random.uniform(0, 2))  # noqa: S311 - any moment will do
+        time.sleep(random.uniform(0, 2))
         for pid in workers(stack):
             os.kill(pid, signal.SIGKILL)
             blows.kills += 1

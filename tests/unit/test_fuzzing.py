@@ -79,7 +79,7 @@ CHANGES: list[Change] = [
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32), changes=st.lists(st.sampled_from(CHANGES), max_size=3))
 def test_whatever_befalls_a_file_is_foreseen(name: str, seed: int, changes: list[Change]) -> None:
-    chance = random.Random(seed)  # noqa: S311 - a file, not a secret
+    chance = random.Random(seed)
     content = (DOCS / "samples" / name).read_bytes()
     for change in changes:
         content = change(content, chance)

@@ -6,19 +6,19 @@ order. The strictest verdict holds. A filter that fails holds the record for rev
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import orjson
 
 from batchwright.errors import JobStops
 from batchwright.filters import Filter, FilterSettings, Means, Subject
+from batchwright.filters.gate import gate_of
 from batchwright.finding import FAILED, Finding, Noted, Stage, Verdict, strictest
 from batchwright.folding import Text
 from batchwright.pace import LeftForLater
 from batchwright.placeholders import Placeholders
 
-GATE_MEMORY = 64 << 20
 # A redaction that JSON does not survive, as a finding of its own.
 REDACTION, BROKEN = "redaction", "breaks_json"
 
@@ -155,29 +155,6 @@ def _as_written(found: Finding, texts: Sequence[Text]) -> Finding:
         raise ValueError("there is no such place")
     start, end = text.span(found.start, found.end)
     return replace(found, start=start, end=end)
-
-
-def gate_of(patterns: Sequence[str]) -> Callable[[str], Sequence[int]]:
-    """Return what tells which of some RE2 patterns occur in a text, by one look at it."""
-    if not patterns:
-        return lambda _: ()
-    import re2  # noqa: PLC0415 - it costs a cold start, and only filters need it
-
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = GATE_MEMORY
-    gate = re2.Set.SearchSet(options)
-    # RE2 says "no match" where its memory does not do; a pattern that always matches gives that away.
-    for pattern in (*patterns, "(?s)."):
-        gate.Add(pattern)
-    gate.Compile()
-    everything, always = range(len(patterns)), len(patterns)
-
-    def hits(text: str) -> Sequence[int]:
-        found: list[int] = gate.Match(text) or []
-        return found if always in found or not text else everything
-
-    return hits
 
 
 def is_json(text: str) -> bool:

@@ -50,7 +50,7 @@ class Desk:
             )
         if given.keys() & {"faults", "seed"}:
             self._faults = Faults(told.faults, seed=told.seed)
-            self._dice = random.Random(told.seed)  # noqa: S311 - to be repeated, not to be secret
+            self._dice = random.Random(told.seed)
 
     @property
     def engine(self) -> Engine:

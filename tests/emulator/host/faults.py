@@ -29,7 +29,7 @@ class _Armed:
         self._match = None if fault.match is None else re.compile(fault.match)
         self._left = fault.times
         self._rate = fault.rate
-        self._dice = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
+        self._dice = random.Random(seed)
 
     def hits(self, user_text: str) -> bool:
         """Say whether it hits; a hit uses up one of its times, a miss of the dice does not."""

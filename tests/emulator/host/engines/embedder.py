@@ -37,7 +37,7 @@ def vector(text: str, dimensions: int) -> list[float]:
     (True, False)
     """
     seed = int.from_bytes(sha256(text.encode()).digest())
-    dice = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
+    dice = random.Random(seed)
     return [dice.uniform(-1, 1) for _ in range(dimensions)]
 
 
