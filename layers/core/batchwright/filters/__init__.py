@@ -6,7 +6,10 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from batchwright.filters.filter import Filter, FilterSettings, Means, Subject
 from batchwright.filters.length import LengthSettings
+from batchwright.filters.prompt_attack import PromptAttackSettings
+from batchwright.filters.regex import RegexSettings
 from batchwright.filters.secrets import SecretsSettings
+from batchwright.filters.terms import TermsSettings
 from batchwright.finding import Stage
 
 __all__ = ["Entry", "Filter", "FilterSettings", "Filters", "Means", "Subject"]
@@ -20,7 +23,10 @@ class Entry(BaseModel):
     model_config = _STRICT
 
     length: LengthSettings | None = None
+    prompt_attack: PromptAttackSettings | None = None
+    regex: RegexSettings | None = None
     secrets: SecretsSettings | None = None
+    terms: TermsSettings | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
