@@ -6,7 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from batchwright.errors import AccessDenied, BatchwrightError, FilterBroken, RecordInvalid, Throttled
+from batchwright.errors import (
+    AccessDenied,
+    BatchwrightError,
+    FilterBroken,
+    RecordInvalid,
+    Throttled,
+)
 from batchwright.filters.services import Json
 from batchwright.finding import Stage
 from tests.emulator.host.looks import EMAIL, Look

@@ -50,7 +50,11 @@ def test_places_in_a_long_text_are_those_of_the_text() -> None:
 
 
 def test_only_what_the_contract_names_is_found_and_only_where_it_is_sure() -> None:
-    looks = [EMAIL, Look(match=r"\d{4}", kind="DATE_TIME"), Look(match="Ada", kind="NAME", score=0.4)]
+    looks = [
+        EMAIL,
+        Look(match=r"\d{4}", kind="DATE_TIME"),
+        Look(match="Ada", kind="NAME", score=0.4),
+    ]
     text = "Ada 1843 a@b.example"
     assert kinds(screened(ScriptedComprehend(looks), text)) == ["email"]
     assert kinds(screened(ScriptedComprehend(looks), text, threshold=0.4)) == ["email", "name"]

@@ -29,9 +29,7 @@ def screened(
 ) -> Screened:
     means = Means(guardrails=service, chance=lambda: 0.0)
     screen = Screen(Stage.OUTPUT, [("guardrail", settings(**given))], means)
-    subject = Subject(
-        stage=Stage.OUTPUT, texts=[Text(text) for text in texts], asked=lambda: asked
-    )
+    subject = Subject(stage=Stage.OUTPUT, texts=[Text(text) for text in texts], asked=lambda: asked)
     return asyncio.run(screen.look(subject, Placeholders()))
 
 
