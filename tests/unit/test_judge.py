@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -404,3 +405,14 @@ async def test_an_answer_is_judged_even_where_the_worker_stops_meanwhile() -> No
     answer = await laptop.invoke(chunk)
     assert answer["state"] == "paused"
     assert laptop.jobs.progress(job_id).counts["succeeded"] == 1  # type: ignore[index]
+
+
+def test_an_estimate_counts_the_judge_too() -> None:
+    laptop = laptop_with(contract(), judging(by_insult))
+    judged = laptop.row(run(laptop, "hello")).estimate
+    plain = laptop_with(re.sub(r"filters:.*", "", contract(), flags=re.DOTALL), judging(by_insult))
+    alone = plain.row(run(plain, "hello")).estimate
+    assert judged is not None
+    assert alone is not None
+    assert judged["max_output_tokens"] == alone["max_output_tokens"] + 300
+    assert judged["max_cost_usd"] > alone["max_cost_usd"]

@@ -19,6 +19,7 @@ class AmazonComprehend:
         answer = await self._service.ask(
             "detect personal data",
             lambda client: client.detect_pii_entities(Text=text, LanguageCode=language),
+            member="Entities",
         )
         entities: Sequence[Json] = answer["Entities"]
         return entities
@@ -30,6 +31,7 @@ class AmazonComprehend:
             lambda client: client.detect_toxic_content(
                 TextSegments=[{"Text": text} for text in texts], LanguageCode=language
             ),
+            member="ResultList",
         )
         results: Sequence[Json] = answer["ResultList"]
         return results

@@ -21,12 +21,12 @@ class LambdaFunctions:
     async def invoke(self, arn: str, payload: bytes, *, timeout: float) -> bytes:
         """Invoke one; what it raised is not told, it may quote the texts."""
         what = f"invoke the filter {arn}"
-        answer: bytes
-        told, answer = await self._service(timeout).ask(
-            what, lambda client: _read(client, arn, payload)
+        told = await self._service(timeout).ask(
+            what, lambda client: _read(client, arn, payload), member="Payload"
         )
-        if told is not None:
+        if "FunctionError" in told:
             raise ServiceFault(f"{what}: it answered with an error")
+        answer: bytes = told["Payload"]
         return answer
 
     def close(self) -> None:
@@ -40,6 +40,6 @@ class LambdaFunctions:
         return self._services[timeout]
 
 
-def _read(client: Any, arn: str, payload: bytes) -> tuple[str | None, bytes]:
+def _read(client: Any, arn: str, payload: bytes) -> dict[str, Any]:
     reply = client.invoke(FunctionName=arn, InvocationType="RequestResponse", Payload=payload)
-    return reply.get("FunctionError"), reply["Payload"].read()
+    return {**reply, "Payload": reply["Payload"].read()}

@@ -27,6 +27,7 @@ class BedrockGuardrails:
                 source=source.value.upper(),
                 content=content,
             ),
+            member="assessments",
         )
         return answer
 
@@ -35,6 +36,7 @@ class BedrockGuardrails:
         answer: Json = await self._service.ask(
             "make guardrail checks",
             lambda client: client.invoke_guardrail_checks(messages=messages, checks=checks),
+            member="results",
         )
         return answer
 

@@ -66,16 +66,23 @@ class Service:
         self._lock = Lock()
         self._threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix="filter")
 
-    async def ask(self, what: str, call: Callable[[Any], Any]) -> Any:
-        """Call the client; ``what`` is said where it fails, and must name no content."""
+    async def ask(self, what: str, call: Callable[[Any], Any], *, member: str) -> Any:
+        """Call the client, and return its answer, which must have a member.
+
+        ``what`` is said where the call fails, and must name no content. From a body that was cut, botocore makes an
+        answer without members.
+        """
 
         def told() -> Any:
             try:
-                return call(self._made())
+                answer = call(self._made())
             except ClientError as fault:
                 raise _refusal(fault, what) from None
             except BotoCoreError as fault:
                 raise _failure(fault, what) from None
+            if member not in answer:
+                raise TimedOut(f"{what}: the answer is not whole")
+            return answer
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, told)
 

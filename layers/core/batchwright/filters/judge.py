@@ -9,6 +9,7 @@ from batchwright.digest import digest
 from batchwright.errors import MalformedCompletion
 from batchwright.filters.filter import Filter, Means, RemoteSettings, Subject, ThenWhole
 from batchwright.finding import Finding, Stage
+from batchwright.request import estimated_tokens
 from batchwright.schema import structured_output
 
 LONGEST_CRITERIA = 20_000
@@ -57,6 +58,11 @@ class JudgeSettings(RemoteSettings):
     def models(self) -> tuple[str, ...]:
         """The judge's model."""
         return (self.model,)
+
+    @property
+    def prompt_tokens(self) -> int:
+        """About how many tokens the judge reads besides the texts."""
+        return estimated_tokens([SYSTEM, GRADES, self.criteria])
 
     @property
     def route(self) -> dict[str, Any]:
