@@ -4,15 +4,17 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 
 from batchwright.filters.services import Comprehend, Functions, Guardrails, Models
-from batchwright.filters.turns import Queue
 from batchwright.finding import Finding, Stage, Verdict
 from batchwright.folding import Text
+
+if TYPE_CHECKING:
+    from batchwright.filters.turns import Queue
 
 type Then = Literal["pass", "redact", "review", "block"]
 type ThenWhole = Literal["pass", "review", "block"]
@@ -82,10 +84,12 @@ class Means:
     job_id: str = ""
     chance: Callable[[], float] = random.random
     """A random number from 0 to 1."""
-    _queues: dict[str, Queue] = field(init=False, default_factory=dict)
+    _queues: dict[str, "Queue"] = field(init=False, default_factory=dict)
 
-    def queue(self, service: str, *, tries: int = 3) -> Queue:
+    def queue(self, service: str, *, tries: int = 3) -> "Queue":
         """Return a service's queue; ``tries`` is how often a call may fail by the service's own fault."""
+        from batchwright.filters.turns import Queue  # noqa: PLC0415 - asyncio costs a cold start, and planning asks nobody
+
         if service not in self._queues:
             self._queues[service] = Queue(service, chance=self.chance, tries=tries)
         return self._queues[service]

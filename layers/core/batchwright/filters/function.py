@@ -3,7 +3,7 @@
 from typing import Annotated, ClassVar, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from batchwright.filters.filter import Filter, Means, RemoteSettings, Subject
 from batchwright.finding import Finding
@@ -53,9 +53,6 @@ class _Answer(BaseModel):
     findings: Annotated[list[_Told], Field(max_length=MOST_FINDINGS)]
 
 
-_ANSWER = TypeAdapter(_Answer)
-
-
 class Function:
     """Finds what the function says."""
 
@@ -90,7 +87,7 @@ class Function:
 
 
 def _findings(answer: bytes, texts: int) -> list[Finding]:
-    told = _ANSWER.validate_json(answer).findings
+    told = _Answer.model_validate_json(answer).findings
     if any(each.part >= texts for each in told):
         raise ValueError("there is no such text")
     return [Finding(**each.model_dump()) for each in told]
