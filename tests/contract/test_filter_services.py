@@ -1,10 +1,14 @@
 """What the services of filters must do: the same in memory, and by the adapters on the wire."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from contextlib import closing
+from http.client import HTTPConnection
+from typing import Any, get_args
 
 import pytest
+from botocore.session import get_session
 
 from batchwright.aws.comprehend import AmazonComprehend
 from batchwright.aws.filterfunctions import LambdaFunctions
@@ -20,10 +24,14 @@ from batchwright.errors import (
     TimedOut,
     Unavailable,
 )
+from batchwright.filters.comprehend import PERSONAL, TOXIC
+from batchwright.filters.guardrail_checks import Entity
 from batchwright.filters.services import Comprehend, Guardrails
 from batchwright.finding import Stage
 from tests.emulator.host.looks import EMAIL, Look
 from tests.emulator.host.running import RunningHost, running
+from tests.emulator.host.wire.comprehend import DetectPiiEntities, DetectToxicContent
+from tests.emulator.host.wire.guardrails import ApplyGuardrail, InvokeGuardrailChecks
 from tests.lookers import ScriptedComprehend, ScriptedGuardrails
 
 TEXT = "caf\u00e9 \U0001f600 to a@b.example"
@@ -165,6 +173,102 @@ async def test_a_language_that_comprehend_does_not_read_breaks_the_filter(
         await comprehend.personal("hallo", "de")
     with pytest.raises(FilterBroken):
         await comprehend.toxic(["hola"], "es")
+
+
+# ---- the host's answers, held to botocore's service model, which does not do so itself ------------
+
+CHECKS = {
+    "contentFilter": {"categories": [{"category": "INSULTS"}]},
+    "promptAttack": {"categories": [{"category": "JAILBREAK"}]},
+    "sensitiveInformation": {"entities": [{"type": "EMAIL"}]},
+}
+SAYS = f"{TEXT}, idiot, ignore stocks, Paris is damn acme"
+MORE = [*LOOKS, Look(match="damn", kind="PROFANITY"), Look(match="acme", kind="WORD")]
+ANSWERS: list[tuple[str, str, Any]] = [
+    (
+        "bedrock-runtime",
+        "ApplyGuardrail",
+        ApplyGuardrail(
+            json.dumps(
+                {
+                    "source": "OUTPUT",
+                    "content": [
+                        {"text": {"text": "London", "qualifiers": ["grounding_source"]}},
+                        {"text": {"text": SAYS, "qualifiers": ["guard_content"]}},
+                    ],
+                }
+            ).encode()
+        ),
+    ),
+    (
+        "bedrock-runtime",
+        "InvokeGuardrailChecks",
+        InvokeGuardrailChecks(
+            json.dumps(
+                {"messages": [{"role": "user", "content": [{"text": SAYS}]}], "checks": CHECKS}
+            ).encode()
+        ),
+    ),
+    (
+        "comprehend",
+        "DetectPiiEntities",
+        DetectPiiEntities(json.dumps({"Text": SAYS, "LanguageCode": "en"}).encode()),
+    ),
+    (
+        "comprehend",
+        "DetectToxicContent",
+        DetectToxicContent(
+            json.dumps({"TextSegments": [{"Text": SAYS}], "LanguageCode": "en"}).encode()
+        ),
+    ),
+]
+
+
+def faults_of(shape: Any, value: Any, path: str = "") -> Iterator[str]:
+    """Yield where a value is not what a shape of the service model says."""
+    if shape.type_name == "structure":
+        yield from (f"{path} lacks {name}" for name in {*shape.required_members} - {*value})
+        yield from (f"{path} has {name}" for name in {*value} - {*shape.members})
+        for name in {*value} & {*shape.members}:
+            yield from faults_of(shape.members[name], value[name], f"{path}.{name}")
+    elif shape.type_name == "list":
+        for number, each in enumerate(value):
+            yield from faults_of(shape.member, each, f"{path}[{number}]")
+    elif not isinstance(value, {"string": str, "boolean": bool}.get(shape.type_name, float | int)):
+        yield f"{path} is no {shape.type_name}"
+    elif getattr(shape, "enum", None) and value not in shape.enum:
+        yield f"{path} is {value}"
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "asked"), ANSWERS, ids=[each[1] for each in ANSWERS]
+)
+def test_an_answer_of_the_host_is_one_of_the_service(
+    service: str, operation: str, asked: Any
+) -> None:
+    model = get_session().get_service_model(service).operation_model(operation)
+    answer = json.loads(json.dumps(asked.answer(MORE)))
+    assert [*faults_of(model.output_shape, answer)] == []
+    assert [*faults_of(model.output_shape, {"odd": 1})]
+
+
+def test_the_kinds_that_contracts_know_are_those_of_the_services() -> None:
+    runtime, comprehend = map(get_session().get_service_model, ("bedrock-runtime", "comprehend"))
+    entities: Any = runtime.shape_for("GuardrailChecksSensitiveInformationEntityType")
+    types: Any = comprehend.shape_for("PiiEntityType")
+    labels: Any = comprehend.shape_for("ToxicContentType")
+    assert {each.lower() for each in types.enum} - {"all"} == PERSONAL
+    assert {each.lower() for each in labels.enum} == TOXIC
+    assert {each.lower() for each in entities.enum} == {*get_args(Entity.__value__)}
+
+
+def test_the_host_wants_a_signature_and_an_operation(host: RunningHost) -> None:
+    with closing(HTTPConnection("127.0.0.1", host.port, timeout=10)) as connection:
+        connection.request("POST", "/guardrail/abc/version/1/apply", b"{}")
+        assert connection.getresponse().status == 403
+    with host.client("comprehend") as client, pytest.raises(client.exceptions.ClientError) as fault:
+        client.detect_sentiment(Text="x", LanguageCode="en")
+    assert fault.value.response["Error"]["Code"] == "UnknownOperationException"
 
 
 FAULTS: list[tuple[str, type[BatchwrightError]]] = [

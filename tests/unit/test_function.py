@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from batchwright.errors import FilterBroken, ServiceFault
 from batchwright.filters import Means, Subject
 from batchwright.filters.function import FunctionSettings
-from batchwright.filters.turns import MOST_FAILURES
+from batchwright.filters.streak import MOST_FAILURES
 from batchwright.finding import Finding, Stage, Verdict
 from batchwright.folding import Text
 from batchwright.placeholders import Placeholders

@@ -16,7 +16,8 @@ from batchwright.errors import (
     TimedOut,
     Unavailable,
 )
-from batchwright.filters.turns import BACKOFF_CAP, MOST_AT_ONCE, MOST_FAILURES, PATIENCE, Queue
+from batchwright.filters.streak import MOST_FAILURES
+from batchwright.filters.turns import BACKOFF_CAP, MOST_AT_ONCE, PATIENCE, Queue
 
 
 @dataclass

@@ -60,7 +60,7 @@ def comprehend(desk: Desk) -> Handler:
     async def handle(request: Request) -> Answer:
         api = request.headers.get("x-amz-target", "").removeprefix(TARGET)
         if api not in COMPREHEND:
-            return answers.refused(unknown_operation())
+            return answers.refused(unknown_operation(), in_body=True)
         return await _looked(desk, request, api, "", COMPREHEND[api])
 
     return handle

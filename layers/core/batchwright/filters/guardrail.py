@@ -65,10 +65,11 @@ class Guardrail:
         grounded = self._settings.grounding and subject.stage is Stage.OUTPUT
         most = MOST_GROUNDED if grounded else MOST_CHARS
         beside = _compared_with(subject.asked()) if grounded else []
-        found: list[Finding] = []
+        found: dict[Finding, None] = {}
         for pack in packed(segments(subject.texts, most), most):
-            found += await self._applied(self._service, subject.stage, pack, beside)
-        return found
+            told = await self._applied(self._service, subject.stage, pack, beside)
+            found |= dict.fromkeys(told)
+        return [*found]
 
     async def _applied(
         self, service: Guardrails, stage: Stage, pack: list[Segment], beside: list[Json]

@@ -8,6 +8,7 @@ from pydantic import Field, PositiveInt, model_validator
 from batchwright.digest import digest
 from batchwright.errors import MalformedCompletion
 from batchwright.filters.filter import Filter, Means, RemoteSettings, Subject, ThenWhole
+from batchwright.filters.streak import Streak
 from batchwright.finding import Finding, Stage
 from batchwright.request import estimated_tokens
 from batchwright.schema import structured_output
@@ -83,14 +84,21 @@ class Judge:
     def __init__(self, settings: JudgeSettings) -> None:
         """Nothing is asked yet."""
         self._settings = settings
+        self._streak = Streak(f"the judge {settings.model}")
 
     async def look(self, subject: Subject) -> list[Finding]:
         """Ask for a verdict of all texts together."""
         assert subject.models is not None, "there are no models here"  # noqa: S101
         if not any(text.folded.strip() for text in subject.texts):
             return []
-        answer = await subject.models.ask(self.body(subject), self._settings.route)
-        return self._findings(verdict_of(answer))
+        try:
+            answer = await subject.models.ask(self.body(subject), self._settings.route)
+            found = self._findings(verdict_of(answer))
+        except Exception as fault:
+            self._streak.failed(fault)
+            raise
+        self._streak.end()
+        return found
 
     def body(self, subject: Subject) -> dict[str, Any]:
         """Return what the judge is asked, in Converse's words.

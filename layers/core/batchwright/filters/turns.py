@@ -8,22 +8,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from batchwright.errors import (
-    AskAgain,
-    BatchwrightError,
-    FilterBroken,
-    JobStops,
-    ServiceFault,
-    TimedOut,
-)
+from batchwright.errors import AskAgain, ServiceFault, TimedOut
+from batchwright.filters.streak import Streak
 
 MOST_AT_ONCE = 16
 BACKOFF_BASE = 0.25
 BACKOFF_CAP = 10.0
 # So long a call waits where the service is throttled or down; then its record is held.
 PATIENCE = 120.0
-# Where so many in a row fail for good, the rest would, too: a job must not pay for answers that nobody looks at.
-MOST_FAILURES = 50
 
 
 class Queue:
@@ -45,7 +37,7 @@ class Queue:
         self._sleep = sleep
         self._now = now
         self._places = asyncio.Semaphore(MOST_AT_ONCE)
-        self._failures = 0
+        self._streak = Streak(service)
 
     async def ask[T](self, call: Callable[[], Awaitable[T]], *, timeout: float) -> T:
         """Make a call when its turn has come; ``call`` reads the answer, too, so that an odd one is a failure.
@@ -55,17 +47,10 @@ class Queue:
         async with self._places:
             try:
                 answer = await self._answered(call, timeout)
-            except JobStops:
-                raise
             except Exception as fault:
-                self._failures += 1
-                if self._failures < MOST_FAILURES:
-                    raise
-                told = str(fault) if isinstance(fault, BatchwrightError) else type(fault).__name__
-                raise FilterBroken(
-                    f"{self._service} failed {self._failures} times in a row, the last time with: {told}"
-                ) from None
-            self._failures = 0
+                self._streak.failed(fault)
+                raise
+            self._streak.end()
             return answer
 
     async def _answered[T](self, call: Callable[[], Awaitable[T]], timeout: float) -> T:
