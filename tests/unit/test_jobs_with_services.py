@@ -148,3 +148,20 @@ def test_no_text_is_in_the_reason_of_a_job_that_a_filter_stopped() -> None:
     assert "canary" not in row.reason.message
     told = [json.dumps(each["error"]) for each in outcomes(laptop, row)]
     assert not any("canary" in each for each in told)
+
+
+async def test_a_worker_whose_time_is_up_while_a_filter_waits_leaves_the_record_to_the_next() -> (
+    None
+):
+    service = ScriptedGuardrails(seconds=60)
+    laptop = laptop_with({"output": [GUARDRAIL]}, Means(guardrails=service))
+    job_id = laptop.drop(jsonl([chat_line("r", "calm")]), "inbox/looked/file.jsonl")
+    laptop.plan(job_id)
+    (chunk,) = laptop.chunks(job_id)
+    assert await laptop.invoke(chunk, seconds=0.5) == {"state": "more"}
+    service.seconds = 0
+    assert await laptop.invoke(chunk) == {"state": "done"}
+    laptop.close(job_id)
+    (outcome,) = laptop.results(job_id, "outcomes.jsonl")
+    assert (outcome["status"], outcome["attempts"]) == ("succeeded", 2)
+    assert laptop.row(job_id).tally.calls == 2

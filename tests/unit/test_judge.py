@@ -26,6 +26,7 @@ from batchwright.filters import Filters, Means, Subject
 from batchwright.filters.judge import Judge, JudgeSettings, verdict_of
 from batchwright.finding import Stage, Verdict
 from batchwright.folding import Text
+from batchwright.judging import route_of
 from batchwright.money import spent_billionths
 from batchwright.request import Request
 from batchwright.usage import Usage
@@ -416,3 +417,13 @@ def test_an_estimate_counts_the_judge_too() -> None:
     assert alone is not None
     assert judged["max_output_tokens"] == alone["max_output_tokens"] + 300
     assert judged["max_cost_usd"] > alone["max_cost_usd"]
+
+
+@pytest.mark.parametrize(("more", "rpm"), [("", 6000), (", rpm: 60", 60)])
+def test_the_limits_of_a_judge_are_those_of_the_contracts_route_or_its_own(
+    more: str, rpm: int
+) -> None:
+    found = read_contract(contract(MODEL, limits=", rpm: 6000", more=more).encode(), name="judged")
+    (entry,) = found.filters.output
+    assert entry.judge is not None
+    assert route_of(entry.judge.route, found).rpm == rpm

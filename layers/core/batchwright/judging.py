@@ -36,7 +36,7 @@ class Judges:
 
     async def ask(self, asked: Asked, body: dict[str, Any], wanted: Mapping[str, Any]) -> str:
         """Ask once for a record, and charge it."""
-        route = self._route(wanted)
+        route = route_of(wanted, self._contract)
         contract = self._job.contract_digest or ""
         digest = digest_of_request(route.model, body, contract)
         own = Asked(
@@ -66,12 +66,6 @@ class Judges:
             else:
                 return
 
-    def _route(self, wanted: Mapping[str, Any]) -> Route:
-        """Return how a model is asked; its limits are those of the contract's own route to it, where it has one."""
-        known = self._contract.named(wanted["model"])
-        limits = {"rpm": known.rpm, "tpm": known.tpm} if known else {}
-        return Route.model_validate({**limits, **wanted})
-
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -83,6 +77,13 @@ class Account:
     async def ask(self, body: dict[str, Any], route: Mapping[str, Any]) -> str:
         """Ask with a Converse body, and return the answer's text."""
         return await self.judges.ask(self.asked, body, route)
+
+
+def route_of(wanted: Mapping[str, Any], contract: Contract) -> Route:
+    """Return how a model is asked; where the filter tells no limits, they are those of the contract's route to it."""
+    known = contract.named(wanted["model"])
+    limits = {"rpm": known.rpm, "tpm": known.tpm} if known else {}
+    return Route.model_validate({**limits, **wanted})
 
 
 def _texts(body: Mapping[str, Any]) -> list[str]:
