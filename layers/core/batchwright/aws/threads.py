@@ -25,7 +25,7 @@ from batchwright.errors import (
     TimedOut,
     Unavailable,
 )
-from batchwright.filters.turns import MOST_AT_ONCE
+from batchwright.filters.queues import MOST_AT_ONCE
 
 CONNECT_SECONDS = 5
 # What the services call their refusals; all others are told apart by their status.

@@ -14,7 +14,7 @@ from batchwright.finding import Finding, Stage, Verdict
 from batchwright.folding import Text
 
 if TYPE_CHECKING:
-    from batchwright.filters.turns import Queue
+    from batchwright.filters.queues import Queue
 
 type Then = Literal["pass", "redact", "review", "block"]
 type ThenWhole = Literal["pass", "review", "block"]
@@ -88,7 +88,7 @@ class Means:
 
     def queue(self, service: str, *, tries: int = 3) -> "Queue":
         """Return a service's queue; ``tries`` is how often a call may fail by the service's own fault."""
-        from batchwright.filters.turns import Queue  # noqa: PLC0415 - asyncio costs a cold start, and planning asks nobody
+        from batchwright.filters.queues import Queue  # noqa: PLC0415 - asyncio costs a cold start, and planning asks nobody
 
         if service not in self._queues:
             self._queues[service] = Queue(service, chance=self.chance, tries=tries)

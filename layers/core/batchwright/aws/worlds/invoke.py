@@ -19,8 +19,8 @@ from batchwright.aws.wiring import armed, budgets, client, jobs, objects, schedu
 from batchwright.filters import Means
 from batchwright.steps.invoke import World
 
-# Longer than a filter waits: its own clock ends a call.
-FILTER_SECONDS = 30.0
+# A little longer than filters wait: their own clock ends a call, and its thread should not outlive it by much.
+FILTER_SECONDS = 21.0
 
 
 @asynccontextmanager

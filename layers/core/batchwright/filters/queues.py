@@ -63,7 +63,8 @@ class Queue:
                 if faults >= self._tries or self._now() - began > PATIENCE:
                     raise
                 most = min(BACKOFF_CAP, BACKOFF_BASE * 2.0**delays)
-                await self._sleep(max(self._chance() * most, fault.retry_after or 0))
+                wished = min(fault.retry_after or 0, PATIENCE)
+                await self._sleep(max(self._chance() * most, wished))
                 delays += 1
 
     async def _once[T](self, call: Callable[[], Awaitable[T]], timeout: float) -> T:
