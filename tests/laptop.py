@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from batchwright.chunk import Chunk
+from batchwright.filters import Means
 from batchwright.job import JobRow
 from batchwright.outcome import Tally
 from batchwright.places import contract_key, plan_key, problems_key, result_key
@@ -51,6 +52,7 @@ class Laptop:
     models: tuple[str, ...] = (MODEL, "amazon.nova-lite-v1:0")
     chunk_records: int = 10
     chance: Callable[[], float] = lambda: 0.0
+    means: Means = field(default_factory=Means)
     ids: Any = field(default_factory=itertools.count)
     late: Tally = field(default_factory=Tally)
     """What closing said that it settled."""
@@ -152,6 +154,7 @@ class Laptop:
             time=time.time,
             chance=self.chance,
             new_id=lambda: f"worker-{next(self.ids)}",
+            means=self.means,
         )
 
     def close(

@@ -20,6 +20,7 @@ def of_a_client(*, ministack: str, host: str) -> dict[str, str]:
     return {
         "AWS_ENDPOINT_URL": ministack,
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": host,
+        "AWS_ENDPOINT_URL_COMPREHEND": host,
         **CREDENTIALS,
         "BATCHWRIGHT_STACK": STACK,
     }
@@ -43,6 +44,7 @@ def of_ministack(tmp: Path, *, port: int, host: str, wait_scale: float) -> dict[
         **CREDENTIALS,
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": host,
+        "AWS_ENDPOINT_URL_COMPREHEND": host,
         "AWS_EC2_METADATA_DISABLED": "true",
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",

@@ -12,6 +12,7 @@ from tests.house.cloudformation import (
     Statement,
     Template,
     each,
+    names_used,
     of_type,
     role_statements,
     shown,
@@ -50,6 +51,9 @@ GRANTS = {
     """,
     "InvokeRole": """
         bedrock:InvokeModel  ${ModelArns}
+        bedrock:ApplyGuardrail  ${GuardrailArns}
+        bedrock:InvokeGuardrailChecks comprehend:DetectPiiEntities comprehend:DetectToxicContent  *
+        lambda:InvokeFunction  ${FilterFunctionArns}
         s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/* ${Bucket.Arn}/jobs/*
         s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/* cache/*
         s3:PutObject  ${Bucket.Arn}/jobs/*/chunks/*
@@ -130,7 +134,15 @@ CALLED_BY_AWS = {  # for us: polling, encrypting, tracing, logging, mapping; and
     "lambda:InvokeFunction",
     *(f"states:{verb}Execution" for verb in ("Stop", "Redrive")),
 }
-ON_EVERYTHING = {"xray", "logs"}  # the only services here whose actions know no resources
+# The only actions here that know no resources, or services none of whose actions do.
+ON_EVERYTHING = {"xray", "logs", "comprehend", "bedrock:InvokeGuardrailChecks"}
+# What contracts may have their filters ask is given only to who deploys the stack with it.
+WISHED = {
+    "GuardrailsPolicy": "HasGuardrails",
+    "ManagedFiltersPolicy": "HasManagedFilters",
+    "FilterFunctionsPolicy": "HasFilterFunctions",
+}
+WISHES = {"GuardrailArns": "", "ManagedFilters": "false", "FilterFunctionArns": ""}
 
 
 def asked(text: str) -> set[Grant]:
@@ -198,7 +210,7 @@ def test_no_role_has_a_wildcard_for_an_action_or_for_everything(
 ) -> None:
     for action, resource, _ in given(expanded, role):
         assert "*" not in action
-        assert resource != "*" or action.split(":")[0] in ON_EVERYTHING
+        assert resource != "*" or {action, action.split(":")[0]} & ON_EVERYTHING
 
 
 def test_models_are_asked_by_invoke_alone_and_only_those_that_are_allowed(
@@ -211,7 +223,25 @@ def test_models_are_asked_by_invoke_alone_and_only_those_that_are_allowed(
         if action.startswith("bedrock:")
     }
 
-    assert asking == {("InvokeRole", "${ModelArns}")}
+    assert asking == {
+        ("InvokeRole", "${ModelArns}"),
+        ("InvokeRole", "${GuardrailArns}"),
+        ("InvokeRole", "*"),
+    }
+
+
+def test_what_filters_ask_is_given_only_where_it_was_wished(expanded: Template) -> None:
+    wished = {
+        name: resource["Condition"]
+        for name, resource in expanded["Resources"].items()
+        if resource["Type"] == "AWS::IAM::Policy" and "Condition" in resource
+    }
+    needed = [expanded["Resources"][role] for role in GRANTS]
+    defaults = {name: expanded["Parameters"][name]["Default"] for name in WISHES}
+
+    assert wished == WISHED
+    assert not any(set(WISHES) & names_used(role) for role in needed)
+    assert defaults == WISHES
 
 
 def test_the_key_is_used_and_never_changed_by_roles(expanded: Template) -> None:

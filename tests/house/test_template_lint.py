@@ -44,7 +44,7 @@ def test_cfn_lint_is_awake(expanded: Template) -> None:
 
 
 def test_every_parameter_says_what_it_is_has_a_default_and_is_used(written: Template) -> None:
-    used = names_used([written["Globals"], written["Resources"], written["Outputs"]])
+    used = names_used([written[part] for part in ("Conditions", "Globals", "Resources", "Outputs")])
 
     for name, parameter in written["Parameters"].items():
         assert parameter["Description"].endswith("."), name

@@ -64,6 +64,22 @@ class Asker:
         self._time_left = time_left
         self._breakers: dict[tuple[str, str, str | None], Breaker] = {}
 
+    def unresting(self) -> "Asker":
+        """Return who asks on behalf of records that were answered already, and goes on where the worker stops."""
+        pace = self._pace.unresting()
+        return Asker(
+            self._engine,
+            pace,
+            self._payer,
+            self._gates.at(pace),
+            max_attempts=self._max_attempts,
+            time_left=self._time_left,
+        )
+
+    async def close(self) -> None:
+        """Give back the turns that are not needed."""
+        await self._gates.close()
+
     async def ask(
         self,
         request: Request,
@@ -158,7 +174,7 @@ class Asker:
         try:
             with self._breaker(route).call():
                 asked.calls += 1
-                self._pace.calls += 1
+                self._pace.calls["made"] += 1
                 completion = await self._engine.ask(
                     request,
                     model=route.model,
@@ -191,7 +207,7 @@ class Asker:
 
     def _count_ambiguous(self, asked: Asked) -> None:
         asked.ambiguous_calls += 1
-        self._pace.ambiguous_calls += 1
+        self._pace.calls["ambiguous"] += 1
 
     def _backoff(self, delays: int, retry_after: float | None) -> float:
         """Full jitter, or what was asked for.

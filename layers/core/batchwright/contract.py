@@ -203,6 +203,11 @@ class Contract(BaseModel):
             raise ValueError("routes: one stands there twice")
         if self.budget is not None and any(route.tier == "priority" for route in self.routes):
             raise ValueError("budget: it needs a price, and that of tier: priority is not known")
+        unpriced = [model for model in self.filters.models if price_of(model) is None]
+        if self.budget is not None and unpriced:
+            raise ValueError(
+                f"budget: the price of {unpriced[0][:LONGEST_NAME_SHOWN]!r}, which filters ask, is not known"
+            )
         if self.fallback:
             self._check_fallbacks()
             return self

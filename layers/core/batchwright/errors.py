@@ -18,7 +18,8 @@
     ├── JobStops               nobody's record would fare better
     │   ├── AccessDenied
     │   ├── ModelUnknown
-    │   └── BudgetExceeded
+    │   ├── BudgetExceeded
+    │   └── FilterBroken       a filter's service is not there, or fails every time
     ├── Refused                the file, the message or the contract may not run
     │   └── ContractInvalid
     ├── Missing                an object or a row that was named is not there
@@ -159,6 +160,12 @@ class BudgetExceeded(JobStops):
     """The money that the contract allows is spent or reserved."""
 
     code = "budget:usd"
+
+
+class FilterBroken(JobStops):
+    """What a filter asks is not there, does not take the contract's settings, or fails every time."""
+
+    code = "filter_broken"
 
 
 class Refused(BatchwrightError):

@@ -90,6 +90,10 @@ class Gates:
                 self._pace.rest_for(wait.seconds)
             raise LeftForLater from None
 
+    def at(self, pace: Pace) -> "Gates":
+        """Return the gates for calls of another pace, with turns of their own."""
+        return Gates(self._schedules, pace, job=self._job, priority=self._priority, time=self._time)
+
     async def close(self) -> None:
         """Give back what the worker does not need."""
         for governor in self._governors.values():

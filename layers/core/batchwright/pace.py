@@ -1,6 +1,7 @@
 """What the records of one worker share: whether to go on, whether to wait, and how many calls were made."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +15,13 @@ SHORTEST_REST = 60.0
 
 class LeftForLater(Exception):
     """The worker stops; the record has no outcome and waits for the next worker."""
+
+
+def _open() -> asyncio.Event:
+    """Return an event that has happened: calls may be made until somebody holds them."""
+    event = asyncio.Event()
+    event.set()
+    return event
 
 
 @dataclass(slots=True)
@@ -31,15 +39,11 @@ class Pace:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     rest: float | None = None
     """Seconds that the workflow should wait, once somebody asked for it."""
-    calls: int = 0
-    ambiguous_calls: int = 0
+    calls: Counter[str] = field(default_factory=Counter)
+    """How many were made since it was last asked, and how many of them are ``ambiguous``."""
     when_stopping: list[Callable[[], None]] = field(default_factory=list)
     """What is to be told when the worker stops, once."""
-    _may_call: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __post_init__(self) -> None:
-        """Calls may be made until somebody holds them."""
-        self._may_call.set()
+    _may_call: asyncio.Event = field(default_factory=_open)
 
     def stop(self) -> None:
         """Take no new record, and wait for nothing any more."""
@@ -84,11 +88,28 @@ class Pace:
 
     def take_calls(self) -> tuple[int, int]:
         """Return the calls, and those of them that are ambiguous, since this was last asked."""
-        taken = self.calls, self.ambiguous_calls
-        self.calls = self.ambiguous_calls = 0
+        taken = self.calls["made"], self.calls["ambiguous"]
+        self.calls.clear()
         return taken
 
     def rest_for(self, seconds: float) -> None:
         """Stop the worker and have the workflow wait."""
         self.rest = max(self.rest or 0, seconds)
         self.stop()
+
+    def unresting(self) -> "Unresting":
+        """Return the pace for what ends a record that was answered already: it counts, and is held, with this one."""
+        return Unresting(
+            now=self.now,
+            chance=self.chance,
+            answered_at=self.now(),
+            calls=self.calls,
+            _may_call=self._may_call,
+        )
+
+
+class Unresting(Pace):
+    """Waits as long as the worker lives: who rests here would throw away an answer that was paid for."""
+
+    def stop(self) -> None:
+        """Go on: the worker's end is what ends it."""

@@ -6,6 +6,7 @@ The same code plans a job and estimates a file on somebody's laptop.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -19,6 +20,8 @@ from batchwright.cutting import Cut, Cutter, Mark
 from batchwright.dialects import Dialect, detect
 from batchwright.digest import digest
 from batchwright.errors import RecordInvalid, Refused, Unforeseen
+from batchwright.filters import Filters
+from batchwright.finding import Stage
 from batchwright.ids import MOST_HELD, Ids, fingerprint
 from batchwright.job import Job, Pin
 from batchwright.lines import Line, lines
@@ -45,6 +48,24 @@ class Total(Struct, kw_only=True):
         """Return what that costs at most, ``None`` where the price is not known."""
         usage = Usage(input_tokens=self.input_tokens, output_tokens=self.max_output_tokens)
         return cost_usd(model, usage)
+
+
+def with_judges(totals: dict[str, Total], filters: Filters) -> dict[str, Total]:
+    """Return the totals with what filters ask of second models: of every record once, and all that it may say."""
+    found = {model: copy(total) for model, total in totals.items()}
+    for stage in Stage:
+        for judge in (entry.judge for entry in filters.at(stage) if entry.judge):
+            own = found.setdefault(judge.model, Total())
+            for total in totals.values():
+                reads = total.records * judge.prompt_tokens
+                if stage is Stage.OUTPUT:
+                    reads += total.max_output_tokens
+                if stage is Stage.INPUT or judge.request:
+                    reads += total.input_tokens
+                own.records += total.records
+                own.input_tokens += reads
+                own.max_output_tokens += total.records * judge.max_tokens
+    return found
 
 
 class Progress(Struct, kw_only=True):

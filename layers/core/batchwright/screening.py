@@ -45,7 +45,7 @@ class _Placed:
     name: str
     filter: Filter
     verdict: Verdict
-    patience: float
+    patience: float | None
     patterns: frozenset[int]
     """Its own patterns in the gate; none where it looks at everything."""
 

@@ -7,6 +7,7 @@ from batchwright.errors import Withheld
 from batchwright.filters import Means, Subject
 from batchwright.finding import Stage, Verdict
 from batchwright.folding import Text
+from batchwright.judging import Judges
 from batchwright.passages import (
     body_of,
     completion_with,
@@ -22,8 +23,9 @@ from batchwright.settling import Asked
 class Screens:
     """The filters of one contract, for what is asked and for what is answered."""
 
-    def __init__(self, contract: Contract, means: Means) -> None:
-        """Load them once; a stage without any lets everything pass."""
+    def __init__(self, contract: Contract, means: Means, judges: Judges) -> None:
+        """Load them once; a stage without any lets everything pass. ``judges`` ask other models for them."""
+        self._judges = judges
         self._input, self._output = (
             Screen(stage, [(entry.name, entry.settings) for entry in entries], means)
             if (entries := contract.filters.at(stage))
@@ -36,7 +38,9 @@ class Screens:
         if self._input is None:
             return request
         texts = [Text(text) for text in texts_asked(request)]
-        subject = Subject(stage=Stage.INPUT, texts=texts, key=asked.key)
+        subject = Subject(
+            stage=Stage.INPUT, texts=texts, key=asked.key, models=self._judges.of(asked)
+        )
         screened = await self._input.look(subject, asked.placeholders)
         asked.notes.add(screened.verdict, screened.noted)
         _let_pass(screened, Stage.INPUT, asked)
@@ -55,7 +59,11 @@ class Screens:
             return True
         texts = [Text(text) for text in texts_answered(body_of(asked.completion))]
         subject = Subject(
-            stage=Stage.OUTPUT, texts=texts, asked=lambda: texts_asked(request), key=asked.key
+            stage=Stage.OUTPUT,
+            texts=texts,
+            asked=lambda: texts_asked(request),
+            key=asked.key,
+            models=self._judges.of(asked),
         )
         screened = await self._output.look(subject, asked.placeholders)
         asked.notes.add(screened.verdict, screened.noted)

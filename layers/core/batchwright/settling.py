@@ -19,7 +19,7 @@ from batchwright.errors import (
 )
 from batchwright.finding import Notes, Verdict
 from batchwright.job import Job, Reason, timestamp
-from batchwright.outcome import Ending, Outcome
+from batchwright.outcome import Ending, Outcome, add_costs
 from batchwright.passages import body_of, texts_answered, texts_asked
 from batchwright.placeholders import Placeholders
 from batchwright.reader import Item
@@ -36,6 +36,8 @@ MOST_FINDINGS = 100
 class Asked:
     """What asking for one record took, answered or not."""
 
+    index: int = 0
+    """The record's place in the input."""
     model: str = ""
     route: int | None = None
     """Its place in the contract; ``None`` where only a name in the file led to the model."""
@@ -69,6 +71,13 @@ class Asked:
         self.model, self.route = model, route
         self.request_digest, self.key = request_digest, key
         self.completion = self.released = None
+
+    def charge(self, other: "Asked") -> None:
+        """Count what another call took that was made for the same record."""
+        self.calls += other.calls
+        self.ambiguous_calls += other.ambiguous_calls
+        self.usage += other.usage
+        self.cost_usd = add_costs(self.cost_usd, other.cost_usd)
 
     def effort(self) -> Effort:
         """Return what it took so far, for the next worker if this one does not finish."""

@@ -43,11 +43,15 @@ def lines(body: bytes) -> Answer:
     return Answer(body=body, headers={"Content-Type": "application/x-ndjson"})
 
 
-def refused(refusal: Refusal) -> Answer:
-    """Answer with an error."""
+def refused(refusal: Refusal, *, in_body: bool = False) -> Answer:
+    """Answer with an error; ``in_body`` as AWS's older JSON services do, which say by the status whose fault it is."""
+    body, status = {"message": refusal.message}, refusal.status
+    if in_body:
+        body["__type"] = refusal.kind
+        status = 500 if status >= 500 else 400
     return Answer(
-        status=refusal.status,
-        body=orjson.dumps({"message": refusal.message}),
+        status=status,
+        body=orjson.dumps(body),
         headers=_headers() | {"x-amzn-ErrorType": f"{refusal.kind}:{_NAMESPACE}"},
     )
 

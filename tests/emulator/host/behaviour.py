@@ -5,10 +5,23 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator
 
+from tests.emulator.host.looks import EMAIL, Look
+
 type EngineName = Literal["echo", "llama"]
 type LimitModel = Literal["window", "bucket"]
 type Doing = Literal[
-    "throttle", "500", "503", "529", "400", "403", "hang", "cut", "empty", "truncate", "filtered"
+    "throttle",
+    "500",
+    "503",
+    "529",
+    "400",
+    "403",
+    "404",
+    "hang",
+    "cut",
+    "empty",
+    "truncate",
+    "filtered",
 ]
 
 
@@ -17,6 +30,8 @@ class Fault(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
+    api: str | None = None
+    """The operation that it hits; without one, calls of models."""
     match: str | None = None
     do: Doing
     times: PositiveInt | None = None
@@ -44,6 +59,8 @@ class Behaviour(BaseModel):
     tpm: PositiveInt | None = None
     limit_model: LimitModel = "window"
     faults: list[Fault] = []
+    looks: list[Look] = [EMAIL]
+    """What the services find that filters ask."""
     seed: int = 0
 
     def changed_by(self, given: dict[str, Any]) -> Self:

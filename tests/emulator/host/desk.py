@@ -68,9 +68,7 @@ class Desk:
 
     def admit(self, ask: Ask, *, model: str) -> tuple[Doing | None, Reservation]:
         """Return the fault that is to hit the call, and its reservation; or refuse it at once."""
-        doing = self._faults.draw(ask.user_text)
-        if doing is not None and (refusal := scripted(doing)) is not None:
-            raise refusal
+        doing = self.fault(ask.user_text)
         wanted = UNSET_MAX_TOKENS if ask.max_tokens is None else ask.max_tokens
         tokens = ask.input_tokens + wanted
         reservation = self._quotas.reserve(model, tokens, now=time.monotonic())
@@ -78,13 +76,20 @@ class Desk:
             raise too_many(reservation.what)
         return doing, reservation
 
+    def fault(self, text: str, api: str | None = None) -> Doing | None:
+        """Return the fault that is to hit a call, or refuse the call by it."""
+        doing = self._faults.draw(text, api=api)
+        if doing is not None and (refusal := scripted(doing)) is not None:
+            raise refusal
+        return doing
+
     async def pay(
         self, call: Call, ask: Ask, doing: Doing | None, reservation: Reservation
     ) -> Completion:
         """Wait as long as the model would, have the engine answer, settle and write it down."""
         ledger, engine, used = self.ledger, self.engine_for(ask), (0, 0)
         try:
-            if delay := self._delay():
+            if delay := self.delay():
                 await asyncio.sleep(delay)
             completion = altered(await engine.complete(ask), doing)
             used = completion.input_tokens, completion.output_tokens
@@ -102,7 +107,8 @@ class Desk:
         call.status = refusal.status
         self.ledger.append(call)
 
-    def _delay(self) -> float:
+    def delay(self) -> float:
+        """Return how long the next answer takes, in seconds."""
         median, sigma = self.behaviour.latency_ms / 1000, self.behaviour.latency_sigma
         if median == 0 or sigma == 0:
             return median

@@ -13,10 +13,10 @@ class Faults:
     def __init__(self, script: Sequence[Fault], *, seed: int) -> None:
         self._armed = [_Armed(fault, seed=f"{seed}/{place}") for place, fault in enumerate(script)]
 
-    def draw(self, user_text: str) -> Doing | None:
-        """Return what the first fault that hits this call does, or None."""
+    def draw(self, user_text: str, *, api: str | None = None) -> Doing | None:
+        """Return what the first fault that hits this call does, or None; models are asked by no ``api``."""
         for armed in self._armed:
-            if armed.hits(user_text):
+            if armed.api == api and armed.hits(user_text):
                 return armed.do
         return None
 
@@ -26,6 +26,7 @@ class _Armed:
 
     def __init__(self, fault: Fault, *, seed: str) -> None:
         self.do: Doing = fault.do
+        self.api = fault.api
         self._match = None if fault.match is None else re.compile(fault.match)
         self._left = fault.times
         self._rate = fault.rate

@@ -63,4 +63,5 @@ SCRIPTED: Final = {
         "AccessDeniedException",
         "You don't have access to the model with the specified model ID.",
     ),
+    "404": (404, "ResourceNotFoundException", "The resource does not exist."),
 }

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import boto3
@@ -59,10 +59,10 @@ class RunningHost:
             return answer.status, told
 
     @contextmanager
-    def client(self, **settings: Any) -> Iterator[Any]:
+    def client(self, service: str = "bedrock-runtime", **settings: Any) -> Iterator[Any]:
         """Open boto3's own client to the host; it asks once, whatever comes back."""
-        client = boto3.client(
-            "bedrock-runtime",
+        client: Any = cast("Any", boto3).client(
+            service,
             endpoint_url=self.url,
             region_name="us-east-1",
             aws_access_key_id="test",

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-from tests.emulator.host import answers
+from tests.emulator.host import answers, looking
 from tests.emulator.host.behaviour import Behaviour
 from tests.emulator.host.control import Control
 from tests.emulator.host.desk import Desk
@@ -49,6 +49,9 @@ class Host:
                 ("POST", "/model/([^/]+)/converse", model_call(desk, "Converse", _converse)),
                 ("POST", "/model/([^/]+)/invoke", model_call(desk, "InvokeModel", _invoke_model)),
                 ("POST", "/model/([^/]+)/count-tokens", token_count(desk)),
+                ("POST", "/guardrail/([^/]+)/version/([^/]+)/apply", looking.guardrail(desk)),
+                ("POST", "/guardrail-checks/invoke", looking.guardrail_checks(desk)),
+                ("POST", "/", looking.comprehend(desk)),
                 ("GET", "/_host/health", control.health),
                 ("GET", "/_host/behaviour", control.told),
                 ("PUT", "/_host/behaviour", control.tell),

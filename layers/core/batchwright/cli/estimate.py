@@ -19,7 +19,7 @@ from batchwright.job import Job, Pin, Reason, job_id_of
 from batchwright.lines import lines
 from batchwright.listing import first_chunk
 from batchwright.places import problems_key
-from batchwright.planning import Progress, Total
+from batchwright.planning import Progress, Total, with_judges
 from batchwright.settings import CHUNK_RECORDS, MODEL_ARNS, models_of
 from batchwright.steps.plan import Run
 
@@ -78,7 +78,11 @@ def terms_of(contract: str | None, models: Sequence[str]) -> Terms:
         served = tuple(dict.fromkeys(models)) or models_of(MODEL_ARNS, REGION)
         return Terms(contract=default_contract(served), models=served)
     found = local_contract(contract)
-    named = (*(route.model for route in found.routes), *found.models.values())
+    named = (
+        *(route.model for route in found.routes),
+        *found.models.values(),
+        *found.filters.models,
+    )
     return Terms(contract=found, models=tuple(dict.fromkeys((*named, *models))))
 
 
@@ -120,7 +124,7 @@ def _found(job: Job, objects: LocalObjects, progress: Progress, refusal: Reason 
         records=progress.records,
         chunks=0 if refusal else progress.cut.chunks,
         problems=_problems(objects, job.job_id, progress.found),
-        totals={} if refusal else progress.totals,
+        totals={} if refusal else with_judges(progress.totals, job.terms.filters),
     )
 
 

@@ -4,7 +4,12 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from batchwright.filters.comprehend import ComprehendSettings
 from batchwright.filters.filter import Filter, FilterSettings, Means, Subject
+from batchwright.filters.function import FunctionSettings
+from batchwright.filters.guardrail import GuardrailSettings
+from batchwright.filters.guardrail_checks import GuardrailChecksSettings
+from batchwright.filters.judge import JudgeSettings
 from batchwright.filters.length import LengthSettings
 from batchwright.filters.prompt_attack import PromptAttackSettings
 from batchwright.filters.regex import RegexSettings
@@ -22,6 +27,11 @@ class Entry(BaseModel):
 
     model_config = _STRICT
 
+    comprehend: ComprehendSettings | None = None
+    function: FunctionSettings | None = None
+    guardrail: GuardrailSettings | None = None
+    guardrail_checks: GuardrailChecksSettings | None = None
+    judge: JudgeSettings | None = None
     length: LengthSettings | None = None
     prompt_attack: PromptAttackSettings | None = None
     regex: RegexSettings | None = None
@@ -67,3 +77,9 @@ class Filters(BaseModel):
     def at(self, stage: Stage) -> tuple[Entry, ...]:
         """Return the filters of a stage, in the contract's order."""
         return self.input if stage is Stage.INPUT else self.output
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Return the models that filters ask."""
+        entries = (*self.input, *self.output)
+        return tuple(model for entry in entries for model in entry.settings.models)

@@ -1,15 +1,20 @@
 """What every filter is: texts in, findings out. What a finding means for the text, the contract says."""
 
+import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 
+from batchwright.filters.services import Comprehend, Functions, Guardrails, Models
 from batchwright.finding import Finding, Stage, Verdict
 from batchwright.folding import Text
+
+if TYPE_CHECKING:
+    from batchwright.filters.queues import Queue
 
 type Then = Literal["pass", "redact", "review", "block"]
 type ThenWhole = Literal["pass", "review", "block"]
@@ -26,6 +31,8 @@ class Subject:
     """Looking at an answer, the texts of the request that it answers."""
     key: str = ""
     """The record's idempotency key, for filters that make calls."""
+    models: Models | None = None
+    """Other models, asked on the record's account."""
 
 
 class Filter(Protocol):
@@ -69,9 +76,23 @@ class LocalFilter(ABC):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What filters may use that do not look for themselves: services, by what they are called in contracts."""
+    """What filters may use that do not look for themselves: services, with one queue for each."""
 
-    services: dict[str, Any] = field(default_factory=dict)
+    guardrails: Guardrails | None = None
+    comprehend: Comprehend | None = None
+    functions: Functions | None = None
+    job_id: str = ""
+    chance: Callable[[], float] = random.random
+    """A random number from 0 to 1."""
+    _queues: dict[str, "Queue"] = field(init=False, default_factory=dict)
+
+    def queue(self, service: str, *, tries: int = 3) -> "Queue":
+        """Return a service's queue; ``tries`` is how often a call may fail by the service's own fault."""
+        from batchwright.filters.queues import Queue  # noqa: PLC0415 - asyncio costs a cold start, and planning asks nobody
+
+        if service not in self._queues:
+            self._queues[service] = Queue(service, chance=self.chance, tries=tries)
+        return self._queues[service]
 
 
 class FilterSettings(BaseModel):
@@ -107,10 +128,26 @@ class FilterSettings(BaseModel):
         return Verdict(self.then)
 
     @property
-    def patience(self) -> float:
-        """How many seconds a look may take."""
+    def patience(self) -> float | None:
+        """How many seconds a look may take; ``None`` where the filter bounds each of its calls itself."""
         return 10.0
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Which models it asks."""
+        return ()
 
     def filter(self, means: Means) -> Filter:
         """Return the filter; what it needs is loaded here, and not with the contract."""
         raise NotImplementedError
+
+
+class RemoteSettings(FilterSettings):
+    """A filter that asks a service: it waits for its turn there, so that only its calls are bounded, not its looks."""
+
+    remote: ClassVar[bool] = True
+
+    @property
+    def patience(self) -> None:
+        """No bound: the queue of the service has one for each call."""
+        return

@@ -3,18 +3,20 @@
 import re
 from contextlib import suppress
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from batchwright.addresses import check_place
 from batchwright.contract import DEFAULT, NAME, Contract, default_contract, read_contract
 from batchwright.digest import digest, digest_of_envelope
-from batchwright.errors import AlreadyExists, Missing, Refused
+from batchwright.errors import AlreadyExists, ContractInvalid, Missing, Refused
 from batchwright.job import Job, JobRow, Pin, Reason, Status, job_id_of, timestamp
 from batchwright.message import Cancelling, Inline, Redriving, Source, wishes_of
 from batchwright.places import INBOX, contract_key, inline_key, job_key
 from batchwright.ports import Objects
 from batchwright.run import Run
 from batchwright.steps import commands
+from batchwright.suiting import LONGEST_NAME_SHOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +202,14 @@ def find_contract(name: str, objects: Objects, models: tuple[str, ...]) -> Contr
             "contract_not_found",
             f"there is no contract {name!r}; put it with: batchwright contract put {name}.yaml",
         ) from None
-    return read_contract(text, name=name)
+    contract = read_contract(text, name=name)
+    for model in contract.filters.models:
+        if not any(fnmatchcase(model, pattern) for pattern in models):
+            raise ContractInvalid(
+                f"contract {name!r}: filters: this stack may not ask {model[:LONGEST_NAME_SHOWN]!r}: add its ARN to"
+                " the parameter ModelArns and deploy"
+            )
+    return contract
 
 
 def _row(job: Job) -> JobRow:

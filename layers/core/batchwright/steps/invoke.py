@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,7 @@ from batchwright.filters import Means
 from batchwright.finding import Notes, Stage, Verdict
 from batchwright.gates import Gates
 from batchwright.job import Job, Reason
+from batchwright.judging import Judges
 from batchwright.logwriter import LogWriter
 from batchwright.lookout import Lookout
 from batchwright.outcome import Ending, Tally
@@ -148,7 +149,7 @@ class Worker:
         began = self._world.seconds()
         await asyncio.to_thread(self._open)
         self._payer = self._purse()
-        self._gates = Gates(
+        gates = Gates(
             self._world.schedules,
             self._pace,
             job=self._chunk.job_id,
@@ -159,11 +160,13 @@ class Worker:
             self._world.engine,
             self._pace,
             self._payer,
-            self._gates,
+            gates,
             max_attempts=self._contract.max_attempts,
             time_left=self._time_for_a_call,
         )
-        self._screens = Screens(self._contract, self._world.means)
+        self._judges = Judges(self._asker.unresting(), self._contract, self._job)
+        means = replace(self._world.means, job_id=self._job.job_id, chance=self._world.chance)
+        self._screens = Screens(self._contract, means, self._judges)
         self._answers = Answers(self._world.objects, self._world.clock, self._contract.cache)
         if self._lookout.reason is None and self._open_records:
             await self._work_in_groups()
@@ -245,7 +248,8 @@ class Worker:
         efforts = {index: asked.effort() for index, asked in self._asking.items() if asked.calls}
         await self._writer.write(efforts=efforts, left=True)
         await self._payer.close()
-        await self._gates.close()
+        await self._asker.close()
+        await self._judges.close()
         await self._answers.close()
         with suppress(Unavailable):
             await asyncio.to_thread(self._lookout.report)
@@ -376,7 +380,8 @@ class Worker:
                 return settled
 
     def _to_ask(self, index: int, record: Record) -> Asked:
-        asked = Asked(input_tokens=record.input_tokens)
+        key = idempotency_key(self._job.job_id, index, "")  # until it is known what is asked
+        asked = Asked(index=index, input_tokens=record.input_tokens, key=key)
         if effort := self._log.efforts.get(index):
             asked.go_on_from(effort)
         return asked

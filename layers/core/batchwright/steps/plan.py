@@ -18,7 +18,7 @@ from batchwright.job import Job, JobRow, Pin, Reason, Status, timestamp
 from batchwright.listing import is_joined
 from batchwright.outcome import add_costs
 from batchwright.places import checkpoint_key, job_key, plan_key, problems_key, unfolded_key
-from batchwright.planning import Planner, Progress, Sinks, Source, Total, problem_line
+from batchwright.planning import Planner, Progress, Sinks, Source, Total, problem_line, with_judges
 from batchwright.ports import Clock, Events, Jobs, Objects, Upload
 from batchwright.redriving import Redriving
 from batchwright.unfolding.choose import Unfolding, unfolding_of
@@ -145,6 +145,7 @@ def _begun(row: JobRow, world: World) -> dict[str, Any] | None:
 def estimate_of(totals: dict[str, Total], contract: Contract) -> dict[str, Any]:
     """Return what a job may use at most, as its row keeps it; the tier flex costs no more than the default."""
     dearer = {route.model for route in contract.routes if route.tier == "priority"}
+    totals = with_judges(totals, contract.filters)
     cost: float | None = 0.0
     for model, total in totals.items():
         cost = add_costs(cost, None if model in dearer else total.max_cost_usd(model))

@@ -5,19 +5,28 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import boto3
 
 from batchwright.aws.bedrock import BedrockEngine
 from batchwright.aws.clock import SystemClock
+from batchwright.aws.comprehend import AmazonComprehend
+from batchwright.aws.filterfunctions import LambdaFunctions
+from batchwright.aws.guardrails import BedrockGuardrails
+from batchwright.aws.threads import once
 from batchwright.aws.wiring import armed, budgets, client, jobs, objects, schedules, settings
+from batchwright.filters import Means
 from batchwright.steps.invoke import World
+
+# A little longer than filters wait: their own clock ends a call, and its thread should not outlive it by much.
+FILTER_SECONDS = 21.0
 
 
 @asynccontextmanager
 async def world() -> AsyncIterator[World]:
     """Give the world around a worker; its connections live as long as one event loop."""
-    async with _bedrock() as engine:
+    async with _bedrock() as engine, _means() as means:
         yield armed(World)(
             objects=objects(),
             jobs=jobs(),
@@ -29,7 +38,26 @@ async def world() -> AsyncIterator[World]:
             time=time.time,
             chance=random.random,
             new_id=lambda: uuid.uuid4().hex,
+            means=means,
         )
+
+
+@asynccontextmanager
+async def _means() -> AsyncIterator[Means]:
+    """Give what filters may use; a client is made when one is first needed."""
+    guardrails = BedrockGuardrails(lambda: _client("bedrock-runtime", FILTER_SECONDS))
+    comprehend = AmazonComprehend(lambda: _client("comprehend", FILTER_SECONDS))
+    functions = LambdaFunctions(lambda seconds: _client("lambda", seconds))
+    try:
+        yield Means(guardrails=guardrails, comprehend=comprehend, functions=functions)
+    finally:
+        for service in (guardrails, comprehend, functions):
+            service.close()
+
+
+def _client(service: Any, seconds: float) -> Any:
+    # With a session of its own: it is made in a thread, where boto3's common one is not safe.
+    return boto3.Session().client(service, config=once(seconds))
 
 
 def _bedrock() -> BedrockEngine:
