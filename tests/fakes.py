@@ -22,6 +22,7 @@ from batchwright.segment import Settled
 from batchwright.usage import Usage
 
 MODEL = "us.amazon.nova-lite-v1:0"
+SALT = "5a" * 32
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 

@@ -25,6 +25,7 @@ from batchwright.steps.plan import World as PlanWorld
 from batchwright.steps.plan import plan
 from tests.fakes import (
     MODEL,
+    SALT,
     ListedEvents,
     ListedWorkflows,
     MemoryBudgets,
@@ -84,6 +85,7 @@ class Laptop:
             events=self.events,
             clock=self.clock,
             models=self.models,
+            new_salt=lambda: SALT,
         )
         return admit(body, message_id, world)
 

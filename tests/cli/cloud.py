@@ -19,6 +19,7 @@ from batchwright.steps import admit, close, invoke, plan
 from tests.cli.cloudformation import CloudFormation
 from tests.fakes import (
     MODEL,
+    SALT,
     ListedEvents,
     ListedWorkflows,
     MemoryBudgets,
@@ -66,6 +67,7 @@ class Cloud:
             events=ListedEvents(),
             clock=SystemClock(),
             models=self.models,
+            new_salt=lambda: SALT,
         )
         dropped = [key for key in self.objects.keys(INBOX) if key not in self.seen]
         self.seen.update(dropped)
