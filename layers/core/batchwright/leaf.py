@@ -5,8 +5,9 @@ it as a commitment: the digest under a salt of the record's own, which comes fro
 goes. Whoever is shown one record's salt can check that record, and guess at no other.
 """
 
-import hmac
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -14,8 +15,6 @@ import orjson
 from batchwright.digest import digest, digest_of_envelope
 from batchwright.merkle import leaf_hash
 from batchwright.outcome import Outcome
-
-SHA256 = "sha256"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +24,22 @@ class Salt:
     job: str
 
     def of(self, index: int) -> bytes:
-        """Return the salt of one record."""
-        return hmac.digest(bytes.fromhex(self.job), index.to_bytes(8), SHA256)
+        """Return the salt of one record: the SHA-256 of the job's and of the index as eight bytes."""
+        return sha256(bytes.fromhex(self.job) + index.to_bytes(8)).digest()
 
 
 def commitment(salt: bytes, content_digest: str | None) -> str | None:
-    """Return what a digest can be held to without telling it."""
+    """Return what a digest can be held to without telling it: the SHA-256 of the record's salt and the digest.
+
+    Both are of 32 bytes, so nothing can be moved from one to the other.
+    """
     if content_digest is None:
         return None
-    return hmac.digest(salt, bytes.fromhex(content_digest), SHA256).hex()
+    return sha256(salt + bytes.fromhex(content_digest)).hexdigest()
 
 
 def envelope_of(job_id: str, outcome: Outcome, salt: bytes) -> dict[str, Any]:
-    """Return what a record's leaf says; ``salt`` is the record's own."""
+    """Return what a record's leaf says; ``salt`` is the record's own. The names are in canonical order."""
     record_id = outcome.record_id
     return {
         "attempts": outcome.attempts,
@@ -56,10 +58,15 @@ def envelope_of(job_id: str, outcome: Outcome, salt: bytes) -> dict[str, Any]:
 
 def verdict_digest(outcome: Outcome) -> str:
     """Return the digest of what the filters said."""
+    if not outcome.findings:
+        return _without_findings(outcome.verdict, outcome.held)
     told = {"findings": outcome.findings, "held": outcome.held, "verdict": outcome.verdict}
-    if outcome.findings:
-        return digest_of_envelope(told)
-    return digest(canonical(told))
+    return digest_of_envelope(told)
+
+
+@lru_cache(maxsize=64)
+def _without_findings(verdict: str | None, held: str | None) -> str:
+    return digest_of_envelope({"findings": [], "held": held, "verdict": verdict})
 
 
 def leaf_of(job_id: str, outcome: Outcome, salt: Salt) -> str:

@@ -127,9 +127,7 @@ def includes(leaf: bytes, place: int, size: int, proof: list[bytes], root: bytes
     return last == 0 and found == root
 
 
-def extends(
-    earlier: int, earlier_root: bytes, size: int, root: bytes, proof: list[bytes]
-) -> bool:
+def extends(earlier: int, earlier_root: bytes, size: int, root: bytes, proof: list[bytes]) -> bool:
     """Whether a proof shows that a tree has the earlier one as its beginning (section 2.1.4.2)."""
     if not 0 <= earlier <= size:
         return False
@@ -191,7 +189,10 @@ def _root_of_full(entries: bytes) -> bytes:
     hashes = [entries[place : place + HASH] for place in range(0, len(entries), HASH)]
     while len(hashes) > 1:
         pairs = iter(hashes)
-        hashes = [sha256(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)]
+        hashes = [
+            sha256(b"\x01" + left + right).digest()
+            for left, right in zip(pairs, pairs, strict=True)
+        ]
     return hashes[0]
 
 

@@ -102,6 +102,7 @@ class Counted(Struct, frozen=True, gc=False):
     usage: Usage
     cost_usd: float | None
     cached: bool = False
+    leaf: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)

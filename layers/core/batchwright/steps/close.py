@@ -89,12 +89,13 @@ def _closing(job: Job, row: JobRow, failure: dict[str, Any] | None, world: World
 def _closed(
     job: Job, row: JobRow, world: World, enough_time: Callable[[], bool]
 ) -> tuple[JobRow, Tally | None] | None:
-    files, tally, late = {}, Tally(), Tally()
+    files, tree, tally, late = {}, None, Tally(), Tally()
     if row.chunks:
         assembly = assemble(job, row, world.objects, world.clock, enough_time)
         if assembly.files is None:
             return None
-        files, tally, late = assembly.files, assembly.tally, assembly.late
+        files, tree = assembly.files, assembly.tree
+        tally, late = assembly.tally, assembly.late
     row = replace(
         row,
         tally=tally,
@@ -106,7 +107,7 @@ def _closed(
         manifest = result_key(job.job_id, MANIFEST, row.redrives)
         world.objects.write(manifest, orjson.dumps(manifest_of(row)))
         row = replace(row, results={**(row.results or {}), "manifest": manifest})
-    row = _sealed(row, receipt_of(job, row, files, version=__version__), world)
+    row = _sealed(row, receipt_of(job, row, files, tree, version=__version__), world)
     if not world.jobs.change(row):
         return _ended(row, world) or row, None
     return row, late
