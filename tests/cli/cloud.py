@@ -20,7 +20,9 @@ from tests.cli.cloudformation import CloudFormation
 from tests.fakes import (
     MODEL,
     SALT,
+    KeptSigner,
     ListedEvents,
+    ListedLedger,
     ListedWorkflows,
     MemoryBudgets,
     MemorySchedules,
@@ -50,6 +52,7 @@ class Cloud:
     seen: set[str] = field(default_factory=set)
     ids: Any = field(default_factory=itertools.count)
     close_seconds: float = 900.0
+    ledger: ListedLedger = field(default_factory=ListedLedger)
 
     def messages(self) -> list[str]:
         """Take what lies on the jobs queue."""
@@ -115,7 +118,12 @@ class Cloud:
     def close(self, job_id: str, redrive: int = 0) -> None:
         """Close a job, in as many runs as that takes."""
         world = close.World(
-            objects=self.objects, jobs=self.jobs, events=ListedEvents(), clock=SystemClock()
+            objects=self.objects,
+            jobs=self.jobs,
+            events=ListedEvents(),
+            clock=SystemClock(),
+            ledger=self.ledger,
+            signer=KeptSigner(),
         )
         answer = {"state": "more"}
         while answer == {"state": "more"}:

@@ -60,14 +60,20 @@ class Tree:
             level += 1
         return new
 
-    def root(self) -> bytes:
-        """Return the hash of the whole tree."""
-        peaks = (
+    def peaks(self) -> list[bytes]:
+        """Return the roots of the full subtrees that the tree is made of, the largest first.
+
+        In the other order they are the next leaf's inclusion proof.
+        """
+        return [
             peak
             for level in reversed(self._edge)
             for peak in _peaks_of(bytes(level), 0, len(level) // HASH)
-        )
-        return _joined([*peaks])
+        ]
+
+    def root(self) -> bytes:
+        """Return the hash of the whole tree."""
+        return _joined(self.peaks())
 
 
 def inclusion_proof(tiles: Tiles, place: int, size: int) -> list[bytes]:

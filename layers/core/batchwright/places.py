@@ -7,6 +7,7 @@ JOBS = "jobs/"
 RESULTS = "results/"
 CACHE = "cache/"
 QUARANTINE = "quarantine/"
+LEDGER = "ledger/"
 
 
 def file_name(key: str) -> str:
@@ -86,6 +87,11 @@ def tree_key(job_id: str, level: int, redrive: int = 0) -> str:
 def answer_key(request_digest: str) -> str:
     """Where the answer to a request is kept for the next who asks the same."""
     return f"{CACHE}{request_digest[:2]}/{request_digest}"
+
+
+def signed_checkpoint_key(size: int) -> str:
+    """Where the signed checkpoint lies that tells the ledger's root when it had so many entries."""
+    return f"{LEDGER}checkpoints/{size:012d}"
 
 
 def held_key(job_id: str, index: int, held: str) -> str:
