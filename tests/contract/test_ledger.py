@@ -73,7 +73,8 @@ def test_an_entry_that_stands_is_told_again_and_not_added(ledger: Ledger) -> Non
     assert ledger.append(entry(1, status="failed")).number == 2
 
 
-def test_three_hundred_entries_pass_over_a_tile(ledger: Ledger) -> None:
+def test_three_hundred_entries_pass_over_a_tile() -> None:
+    ledger = ListedLedger()
     for number in range(300):
         appended = ledger.append(entry(number))
     every = [*ledger.entries()]
