@@ -15,10 +15,12 @@ from batchwright.listing import first_chunk
 from batchwright.outcome import Ending, Tally
 from batchwright.places import job_key, problems_key, result_key
 from batchwright.ports import Clock, Events, Jobs, Ledger, Objects, Signer
-from batchwright.receipt import ResultFile, manifest_of, receipt_of, row_told_by
+from batchwright.receipt import ResultFile, TreeFiles, manifest_of, receipt_of, row_told_by
 from batchwright.sealing import SEAL, sealed
 
 RECEIPT = "receipt.json"
+# Without it nobody can guess at what the leaves commit to; it goes when the data goes.
+SALT = "salt.txt"
 # Here nobody knows yet what the job's chunks are, or which of them are run again.
 UNPLANNED = {Status.RECEIVED, Status.VALIDATING}
 # What Bedrock's batch inference puts beside its output.
@@ -107,7 +109,7 @@ def _closed(
         tally=tally,
         status=_status(row.reason, tally),
         updated_at=timestamp(world.clock.now()),
-        results=_places(row, files),
+        results=_places(row, files, tree),
     )
     if row.chunks and first_chunk(job.job_id, world.objects).dialect in BEDROCK:
         manifest = result_key(job.job_id, MANIFEST, row.redrives)
@@ -115,6 +117,8 @@ def _closed(
         row = replace(row, results={**(row.results or {}), "manifest": manifest})
     row, receipt = _receipt(row, receipt_of(job, row, files, tree, version=__version__), world)
     _seal(closed(job, row, tree, receipt), row, world)
+    if job.salt:
+        world.objects.write(result_key(row.job_id, SALT, row.redrives), job.salt.encode() + b"\n")
     if not world.jobs.change(row):
         return _ended(row, world) or row, None
     return row, late
@@ -169,12 +173,15 @@ def _reason_of(failure: dict[str, Any] | None) -> Reason | None:
     )
 
 
-def _places(row: JobRow, files: dict[str, ResultFile]) -> dict[str, str]:
+def _places(row: JobRow, files: dict[str, ResultFile], tree: TreeFiles | None) -> dict[str, str]:
     places = {name.partition(".")[0]: file.key for name, file in files.items()}
     if row.problems or not row.chunks:
         places["problems"] = problems_key(row.job_id)
     places["receipt"] = result_key(row.job_id, RECEIPT, row.redrives)
     places["seal"] = result_key(row.job_id, SEAL, row.redrives)
+    if tree:
+        places["salt"] = result_key(row.job_id, SALT, row.redrives)
+        places |= {f"tree_{place}": level.key for place, level in enumerate(tree.levels)}
     return places
 
 
