@@ -78,6 +78,7 @@ GRANTS = {
         s3:PutObject  ${Bucket.Arn}/jobs/*/chunks/* ${Bucket.Arn}/jobs/*/work/close.json
         dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn} ${LedgerTable.Arn}
         kms:Sign kms:GetPublicKey  ${LedgerKey.Arn}
+        s3:PutObject  ${Bucket.Arn}/ledger/public-key.txt
         s3:PutObject  ${Bucket.Arn}/ledger/checkpoints/* ${CheckpointBucket.Arn}/ledger/checkpoints/*
         s3:PutObject  arn:${AWS::Partition}:s3:::${CopyCheckpointsTo}/ledger/checkpoints/*
         events:PutEvents  ${OurBus}

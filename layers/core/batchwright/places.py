@@ -8,6 +8,7 @@ RESULTS = "results/"
 CACHE = "cache/"
 QUARANTINE = "quarantine/"
 LEDGER = "ledger/"
+PUBLIC_KEY = "ledger/public-key.txt"
 
 
 def file_name(key: str) -> str:

@@ -14,7 +14,7 @@ import orjson
 from batchwright.checkpoint import Checkpoint
 from batchwright.errors import AlreadyExists, BatchwrightError
 from batchwright.ledger import Appended, Entry
-from batchwright.places import signed_checkpoint_key
+from batchwright.places import PUBLIC_KEY, signed_checkpoint_key
 from batchwright.ports import Ledger, Objects, Signer
 
 SEAL = "seal.json"
@@ -52,6 +52,8 @@ def sealed(entry: Entry, ledger: Ledger, signer: Signer, buckets: Sequence[Objec
     key = signer.public_key()
     checkpoint = Checkpoint(origin=key.name, size=appended.size, root=appended.root)
     note = checkpoint.signed(key, signer.sign)
+    with suppress(AlreadyExists):
+        buckets[0].create(PUBLIC_KEY, f"{key}\n".encode())
     uncopied = 0
     for number, bucket in enumerate(buckets):
         try:

@@ -35,9 +35,7 @@ def download(row: JobRow, directory: Path, stack: "Stack") -> dict[str, str]:
     promised = _promised(row.results["receipt"], stack)
     places: dict[str, str] = {}
     for name, key in row.results.items():
-        place = directory / (
-            key.rpartition(f"{row.job_id}/")[2] if "/tree/" in key else file_name(key)
-        )
+        place = directory / (f"tree/{file_name(key)}" if "/tree/" in key else file_name(key))
         place.parent.mkdir(exist_ok=True)
         try:
             _fetch(key, place, stack, promised.get(key))
