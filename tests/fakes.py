@@ -9,10 +9,14 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from batchwright.checkpoint import PublicKey
 from batchwright.completion import Completion
 from batchwright.digest import digest
 from batchwright.errors import AlreadyExists, ContentFiltered, Missing, UploadGone
 from batchwright.job import JobRow, Pin, Reason, Status, may_become
+from batchwright.ledger import Appended, Entry, Head
 from batchwright.money import Money
 from batchwright.outcome import Ending, Outcome, Tally, tally_of
 from batchwright.request import Request, estimated_tokens
@@ -22,6 +26,7 @@ from batchwright.segment import Settled
 from batchwright.usage import Usage
 
 MODEL = "us.amazon.nova-lite-v1:0"
+SALT = "5a" * 32
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
@@ -394,3 +399,45 @@ class SteadyEngine(ScriptedEngine):
         answer = await super().ask(request, model=model, timeout=timeout, metadata=metadata)
         await asyncio.sleep(self.takes)
         return answer
+
+
+@dataclass
+class ListedLedger:
+    """The ledger, in memory."""
+
+    appended: list[Appended] = field(default_factory=list)
+    grown: Head = field(default_factory=Head)
+    once: dict[str, int] = field(default_factory=dict)
+
+    def append(self, entry: Entry) -> Appended:
+        if entry.once in self.once:
+            return self.appended[self.once[entry.once]]
+        self.grown, appended = self.grown.with_entry(entry.content())
+        self.once[entry.once] = appended.number
+        self.appended.append(appended)
+        return appended
+
+    def head(self) -> Head:
+        return self.grown
+
+    def entries(self, *, since: int = 0) -> Iterator[Appended]:
+        yield from self.appended[since:]
+
+
+@dataclass
+class KeptSigner:
+    """Has a key of its own, the same for the same seed."""
+
+    name: str = "batchwright/test"
+    seed: int = 1
+
+    def public_key(self) -> PublicKey:
+        raw = self._key.public_key().public_bytes_raw()
+        return PublicKey(self.name, raw)
+
+    def sign(self, message: bytes) -> bytes:
+        return self._key.sign(message)
+
+    @property
+    def _key(self) -> Ed25519PrivateKey:
+        return Ed25519PrivateKey.from_private_bytes(self.seed.to_bytes(32))

@@ -13,7 +13,7 @@ from batchwright.filters import Means
 from batchwright.job import JobRow
 from batchwright.outcome import Tally
 from batchwright.places import contract_key, plan_key, problems_key, result_key
-from batchwright.ports import Engine
+from batchwright.ports import Engine, Ledger
 from batchwright.steps.admit import Admitted, admit
 from batchwright.steps.admit import World as AdmitWorld
 from batchwright.steps.close import World as CloseWorld
@@ -26,7 +26,10 @@ from batchwright.steps.plan import World as PlanWorld
 from batchwright.steps.plan import plan
 from tests.fakes import (
     MODEL,
+    SALT,
+    KeptSigner,
     ListedEvents,
+    ListedLedger,
     ListedWorkflows,
     MemoryBudgets,
     MemoryJobs,
@@ -48,6 +51,9 @@ class Laptop:
     budgets: MemoryBudgets = field(default_factory=MemoryBudgets)
     schedules: MemorySchedules = field(default_factory=MemorySchedules)
     events: ListedEvents = field(default_factory=ListedEvents)
+    ledger: Ledger = field(default_factory=ListedLedger)
+    signer: KeptSigner = field(default_factory=KeptSigner)
+    copies: list[MemoryObjects] = field(default_factory=list)
     clock: StoppedClock = field(default_factory=StoppedClock)
     models: tuple[str, ...] = (MODEL, "amazon.nova-lite-v1:0")
     chunk_records: int = 10
@@ -86,6 +92,7 @@ class Laptop:
             events=self.events,
             clock=self.clock,
             models=self.models,
+            new_salt=lambda: SALT,
         )
         return admit(body, message_id, world)
 
@@ -166,7 +173,13 @@ class Laptop:
         redrive: int = 0,
     ) -> dict[str, Any]:
         world = CloseWorld(
-            objects=self.objects, jobs=self.jobs, events=self.events, clock=self.clock
+            objects=self.objects,
+            jobs=self.jobs,
+            events=self.events,
+            clock=self.clock,
+            ledger=self.ledger,
+            signer=self.signer,
+            copies=self.copies,
         )
         answer, late = close(job_id, failure, world, redrive=redrive, time_left=time_left)
         if late is not None:

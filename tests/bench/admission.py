@@ -6,6 +6,7 @@ from batchwright.contract import Contract
 from batchwright.job import Job, JobRow, Pin, Status, timestamp
 from batchwright.places import job_key
 from batchwright.ports import Jobs, Objects
+from tests.fakes import SALT
 
 
 def write_job(
@@ -20,6 +21,7 @@ def write_job(
         contract=contract.to_json(),
         contract_digest=contract.digest(),
         models=(model,),
+        salt=SALT,
     )
     objects.write(job_key(job_id), job.model_dump_json().encode())
 

@@ -30,7 +30,16 @@ from batchwright.steps.close import RECEIPT, World, close
 from batchwright.usage import Usage
 from tests.bench.disk import DiskObjects
 from tests.bench.figure import Figure, at_least, at_most
-from tests.fakes import MODEL, NOON, ListedEvents, MemoryJobs, StoppedClock
+from tests.fakes import (
+    MODEL,
+    NOON,
+    SALT,
+    KeptSigner,
+    ListedEvents,
+    ListedLedger,
+    MemoryJobs,
+    StoppedClock,
+)
 
 JOB = "0" * 32
 SEGMENT = 200
@@ -81,6 +90,7 @@ def lay_out(shape: Shape, objects: DiskObjects) -> None:
         contract={},
         contract_digest="0" * 64,
         models=(MODEL,),
+        salt=SALT,
     )
     objects.write(job_key(JOB), job.model_dump_json().encode())
     chunks = [chunk_of(shape, number) for number in range(shape.chunks)]
@@ -139,6 +149,7 @@ def settled(index: int, size: int, chance: random.Random) -> Settled:
         idempotency_key=digest(b"key"),
         contract_digest="0" * 64,
         output_digest=digest(result),
+        leaf=digest(b"leaf"),
         at="2026-11-22T12:00:00.000Z",
     )
     return outcome, result
@@ -184,7 +195,14 @@ def measure(root: Path, shape: Shape) -> dict[str, float]:
         chunks=shape.chunks,
     )
     jobs.add(row)
-    world = World(objects=objects, jobs=jobs, events=ListedEvents(), clock=StoppedClock())
+    world = World(
+        objects=objects,
+        jobs=jobs,
+        events=ListedEvents(),
+        clock=StoppedClock(),
+        ledger=ListedLedger(),
+        signer=KeptSigner(),
+    )
 
     began = time.process_time()
     half = iter([900.0] * (shape.chunks // 2))

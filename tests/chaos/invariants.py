@@ -1,7 +1,6 @@
 """What holds after every fault: the invariants I1 to I6, as far as there is something to hold.
 
-I4, one leaf for each outcome in a ledger, waits for the ledger; what stands for it is the receipt, which agrees with
-the files. I7 is held here for rows, events, receipts and problems; logs are looked at where there are real processes.
+I7 is held here for rows, events, receipts and problems; logs are looked at where there are real processes.
 """
 
 import hashlib
@@ -15,7 +14,11 @@ from typing import Any
 
 import orjson
 
+from batchwright.checkpoint import read_checkpoint
+from batchwright.cli.signatures import verifies
 from batchwright.job import JobRow
+from batchwright.leaf import canonical
+from batchwright.merkle import Tree, includes, leaf_hash
 from batchwright.outcome import Ending
 from batchwright.places import problems_key, result_key
 from batchwright.segment import Header, read_segment
@@ -46,6 +49,7 @@ def check_invariants(laptop: Laptop, job_id: str, ledger: Ledger) -> None:
     if row.status.final:
         check_counts(row, segments)
         check_files(laptop, row, segments)
+        check_seal(laptop, row)
         check_events(laptop, row)
     check_quiet(laptop, row)
 
@@ -62,6 +66,33 @@ def segments_of(laptop: Laptop, job_id: str) -> Iterator[Logged]:
             content = laptop.objects.read(key)
             header, entries = read_segment(content, place=(job_id, chunk, number))
             yield Logged(key, header, [orjson.loads(entry.facts) for entry in entries])
+
+
+def check_seal(laptop: Laptop, row: JobRow) -> None:
+    """I4: every outcome is one leaf of the job's tree, whose root is in the ledger, once, under a signed checkpoint."""
+    job_id, redrive = row.job_id, row.redrives
+    content = laptop.objects.read(result_key(job_id, "receipt.json", redrive))
+    receipt = orjson.loads(content)
+    seal = orjson.loads(laptop.objects.read(result_key(job_id, "seal.json", redrive)))
+    ended = [
+        orjson.loads(each.content)
+        for each in laptop.ledger.entries()
+        if orjson.loads(each.content)["job"] == job_id
+    ]
+    assert [each["redrive"] for each in ended] == [*range(redrive + 1)], "one entry an end"
+    assert ended[-1] == seal["entry"]
+    assert ended[-1]["receipt"] == hashlib.sha256(content).hexdigest()
+    checkpoint = read_checkpoint(seal["checkpoint"], laptop.signer.public_key(), verifies)
+    leaf = leaf_hash(canonical(seal["entry"]))
+    proof = [bytes.fromhex(each) for each in seal["proof"]]
+    assert includes(leaf, seal["number"], checkpoint.size, proof, checkpoint.root)
+    if tree := receipt["tree"]:
+        assert ended[-1]["root"] == tree["root"]
+        leaves = [each["leaf"] for each in laptop.results(job_id, "outcomes.jsonl", redrive)]
+        grown = Tree()
+        grown.append(bytes.fromhex("".join(leaves)))
+        assert (grown.size, grown.root().hex()) == (tree["size"], tree["root"])
+        assert tree["size"] == row.total
 
 
 def check_settled_once(segments: list[Logged]) -> None:

@@ -29,7 +29,7 @@ from tests.chaos.bed import Bed
 from tests.emulator.host.running import RunningHost
 from tests.emulator.server import tail
 from tests.emulator.stack import ROOT
-from tests.fakes import MODEL, ListedEvents, ListedWorkflows
+from tests.fakes import MODEL, SALT, KeptSigner, ListedEvents, ListedLedger, ListedWorkflows
 
 SECONDS = 60.0  # a worker's whole time: none of these comes to its end
 CHUNK_RECORDS = 800
@@ -260,6 +260,7 @@ def planned(bed: Bed, content: bytes, key: str) -> str:
         events=ListedEvents(),
         clock=SystemClock(),
         models=(MODEL,),
+        new_salt=lambda: SALT,
     )
     (admitted,) = admit.admit(json.dumps(event), f"message-{key}", door)
     around = plan.World(
@@ -279,7 +280,12 @@ def planned(bed: Bed, content: bytes, key: str) -> str:
 def closed(bed: Bed, job_id: str) -> JobRow:
     """Close a job, and return its row."""
     around = close.World(
-        objects=bed.objects, jobs=bed.jobs, events=ListedEvents(), clock=SystemClock()
+        objects=bed.objects,
+        jobs=bed.jobs,
+        events=ListedEvents(),
+        clock=SystemClock(),
+        ledger=ListedLedger(),
+        signer=KeptSigner(),
     )
     answer, _ = close.close(job_id, None, around, time_left=lambda: 900)
     assert answer["state"] == "done"

@@ -30,6 +30,7 @@ from tests.chaos.proxy import Fault, FaultProxy, proxied
 from tests.fakes import (
     MODEL,
     NOON,
+    SALT,
     ListedEvents,
     ListedWorkflows,
     ScriptedEngine,
@@ -300,6 +301,7 @@ def at_the_door(bed: Bed, workflows: ListedWorkflows) -> World:
         events=ListedEvents(),
         clock=SystemClock(),
         models=(MODEL,),
+        new_salt=lambda: SALT,
     )
 
 

@@ -11,6 +11,7 @@ import boto3
 
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.dynamodb import DynamoDBJobs
+from batchwright.aws.ledger import DynamoDBLedger
 from batchwright.aws.s3 import S3Objects
 from batchwright.chunk import Chunk
 from batchwright.job import JobRow
@@ -19,6 +20,8 @@ from batchwright.steps import admit, close, invoke, plan
 from tests.cli.cloudformation import CloudFormation
 from tests.fakes import (
     MODEL,
+    SALT,
+    KeptSigner,
     ListedEvents,
     ListedWorkflows,
     MemoryBudgets,
@@ -29,7 +32,7 @@ from tests.fakes import (
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-BUCKET, TABLE = "box", "jobs"
+BUCKET, TABLE, LEDGER_TABLE = "box", "jobs", "ledger"
 REGION = "us-east-1"
 MODEL_ARN = f"arn:aws:bedrock:*:*:inference-profile/{MODEL}"
 
@@ -44,6 +47,7 @@ class Cloud:
     dead_letters_url: str
     objects: S3Objects
     jobs: DynamoDBJobs
+    ledger: DynamoDBLedger
     engine: ScriptedEngine = field(default_factory=ScriptedEngine)
     models: tuple[str, ...] = (MODEL,)
     seen: set[str] = field(default_factory=set)
@@ -66,6 +70,7 @@ class Cloud:
             events=ListedEvents(),
             clock=SystemClock(),
             models=self.models,
+            new_salt=lambda: SALT,
         )
         dropped = [key for key in self.objects.keys(INBOX) if key not in self.seen]
         self.seen.update(dropped)
@@ -113,7 +118,12 @@ class Cloud:
     def close(self, job_id: str, redrive: int = 0) -> None:
         """Close a job, in as many runs as that takes."""
         world = close.World(
-            objects=self.objects, jobs=self.jobs, events=ListedEvents(), clock=SystemClock()
+            objects=self.objects,
+            jobs=self.jobs,
+            events=ListedEvents(),
+            clock=SystemClock(),
+            ledger=self.ledger,
+            signer=KeptSigner(),
         )
         answer = {"state": "more"}
         while answer == {"state": "more"}:
@@ -155,6 +165,7 @@ def build(cloudformation: CloudFormation) -> Cloud:
         "JobsQueueUrl": queue_url,
         "JobsDeadLetterQueueUrl": dead_letters_url,
         "JobsTableName": TABLE,
+        "LedgerTableName": LEDGER_TABLE,
         "StateMachineArn": f"arn:aws:states:{REGION}:123456789012:stateMachine:jobs",
         "AllowedModels": MODEL_ARN,
     }
@@ -165,7 +176,22 @@ def build(cloudformation: CloudFormation) -> Cloud:
         dead_letters_url=dead_letters_url,
         objects=S3Objects(s3, BUCKET),
         jobs=DynamoDBJobs(_table(), TABLE),
+        ledger=DynamoDBLedger(_ledger_table(), LEDGER_TABLE),
     )
+
+
+def _ledger_table() -> Any:
+    dynamodb = boto3.client("dynamodb", region_name=REGION)
+    dynamodb.create_table(
+        TableName=LEDGER_TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": "log", "AttributeType": "S"},
+            {"AttributeName": "sequence", "AttributeType": "N"},
+        ],
+        KeySchema=_keys("log", "sequence"),
+    )
+    return dynamodb
 
 
 def _table() -> Any:

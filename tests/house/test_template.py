@@ -14,11 +14,12 @@ from tests.house.cloudformation import Template, each, of_type, shown, statement
 type Rule = Callable[[Template], Iterator[str]]
 
 QUEUES = ("JobsQueue", "JobsDeadLetterQueue")
-KEPT = ("Key", "Bucket", "LedgerTable")
+KEPT = ("Key", "Bucket", "LedgerTable", "LedgerKey", "CheckpointBucket")
 EXPIRING = {"inbox/", "uploads/", "jobs/", "results/", "quarantine/", "cache/"}
 HOLDERS = ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SNS::Topic")
 DOORS = {
     "Bucket": ("s3:*", {"${Bucket.Arn}", "${Bucket.Arn}/*"}),
+    "CheckpointBucket": ("s3:*", {"${CheckpointBucket.Arn}", "${CheckpointBucket.Arn}/*"}),
     "JobsQueue": ("sqs:*", {"${JobsQueue.Arn}"}),
     "JobsDeadLetterQueue": ("sqs:*", {"${JobsDeadLetterQueue.Arn}"}),
     "JobEventsDeadLetterQueue": ("sqs:*", {"${JobEventsDeadLetterQueue.Arn}"}),

@@ -80,7 +80,11 @@ GRANTS = {
         s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/results/*
         s3:GetObject  ${Bucket.Arn}/results/*/receipt.json
         s3:PutObject  ${Bucket.Arn}/jobs/*/chunks/* ${Bucket.Arn}/jobs/*/work/close.json
-        dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn}
+        dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn} ${LedgerTable.Arn}
+        kms:Sign kms:GetPublicKey  ${LedgerKey.Arn}
+        s3:PutObject  ${Bucket.Arn}/ledger/public-key.txt
+        s3:PutObject  ${Bucket.Arn}/ledger/checkpoints/* ${CheckpointBucket.Arn}/ledger/checkpoints/*
+        s3:PutObject  arn:${AWS::Partition}:s3:::${CopyCheckpointsTo}/ledger/checkpoints/*
         events:PutEvents  ${OurBus}
         kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
         logs:CreateLogStream logs:PutLogEvents  ${CloseLogGroup.Arn}
@@ -244,11 +248,16 @@ def test_what_filters_ask_is_given_only_where_it_was_wished(expanded: Template) 
     assert defaults == WISHES
 
 
-def test_the_key_is_used_and_never_changed_by_roles(expanded: Template) -> None:
+def test_the_keys_are_used_and_never_changed_by_roles_and_only_close_signs(
+    expanded: Template,
+) -> None:
     for role in GRANTS:
         uses = {(action, where) for action, where, _ in given(expanded, role) if "kms:" in action}
+        signs = {("kms:Sign", "${LedgerKey.Arn}"), ("kms:GetPublicKey", "${LedgerKey.Arn}")}
 
-        assert uses == {("kms:Decrypt", "${Key.Arn}"), ("kms:GenerateDataKey", "${Key.Arn}")}
+        assert uses == {("kms:Decrypt", "${Key.Arn}"), ("kms:GenerateDataKey", "${Key.Arn}")} | (
+            signs if role == "CloseRole" else set()
+        )
 
 
 def wider(policy: list[Statement]) -> None:

@@ -134,5 +134,8 @@ def test_the_command_and_the_emulator_find_what_they_look_for(written: Template)
         "JobsDeadLetterQueueUrl",
         "JobsQueueUrl",
         "JobsTableName",
+        "LedgerKeyId",
+        "LedgerName",
+        "LedgerTableName",
         "StateMachineArn",
     }

@@ -14,6 +14,7 @@ from batchwright.completion import Completion
 from batchwright.crashpoints import Point, Watch, When, watched
 from batchwright.errors import ContentFiltered, LogBroken, Unavailable
 from batchwright.job import Pin, Reason, Status
+from batchwright.merkle import Tree
 from batchwright.outcome import Ending, Tally
 from batchwright.places import checkpoint_key, chunk_prefix
 from batchwright.request import Request
@@ -253,6 +254,20 @@ def half_asked(objects: MemoryObjects | None = None) -> tuple[Laptop, str]:
     return laptop, job_id
 
 
+def test_the_receipt_tells_the_root_over_all_records_however_many_runs_it_took() -> None:
+    laptop, job_id = half_asked()
+    while laptop.close(job_id, FAILURE, runs_out_after(0))["state"] == "more":
+        pass
+    receipt = json.loads(laptop.objects.read(f"results/{job_id}/receipt.json"))
+    leaves = b"".join(
+        bytes.fromhex(each["leaf"]) for each in laptop.results(job_id, "outcomes.jsonl")
+    )
+    tree = Tree()
+    tree.append(leaves)
+    assert (receipt["tree"]["size"], receipt["tree"]["root"]) == (20, tree.root().hex())
+    assert laptop.objects.read(receipt["tree"]["levels"][0]["key"]) == leaves
+
+
 FAILURE = {"Error": "States.Timeout", "Cause": ""}
 
 
@@ -368,7 +383,7 @@ def test_a_run_that_fails_leaves_open_only_what_a_checkpoint_speaks_of() -> None
     objects.tired = True
     with pytest.raises(Unavailable):
         laptop.close(job_id, FAILURE)
-    assert len(objects.uploads) == len(FILES)
+    assert len(objects.uploads) == len(FILES) + 1, "the tree's, too"
 
     objects.tired = False
     assert laptop.close(job_id, FAILURE)["state"] == "done"

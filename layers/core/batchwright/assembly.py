@@ -5,12 +5,13 @@ the next goes on from it. A run that died is done again from the checkpoint that
 changed, so neither have the files.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
 from typing import Any, NamedTuple
 
 import orjson
 
+from batchwright.chunk import Chunk
 from batchwright.chunklog import ChunkLog
 from batchwright.dialects import errors_inline
 from batchwright.errors import BatchwrightError, LogBroken, Missing, UploadGone
@@ -20,13 +21,15 @@ from batchwright.outcome import Ending, Tally
 from batchwright.places import checkpoint_key, result_key
 from batchwright.ports import Clock, Objects
 from batchwright.readahead import read_ahead
-from batchwright.receipt import ResultFile
-from batchwright.results import ResultWriter
+from batchwright.receipt import ResultFile, TreeFiles
+from batchwright.results import ResultWriter, TreeWriter
+from batchwright.segment import Entry
 from batchwright.standing import Standing, log_of, standing_before
 from batchwright.unasked import Unasked
 
 OUTPUT, ERRORS, OUTCOMES = "output.jsonl", "errors.jsonl", "outcomes.jsonl"
 STEP = "close"
+TREE = "tree"
 
 
 class Found(NamedTuple):
@@ -87,8 +90,13 @@ class Assembly:
             name: ResultWriter(objects, result_key(job.job_id, name, row.redrives), kept.get(name))
             for name in (OUTPUT, ERRORS, OUTCOMES)
         }
+        self._tree = (
+            TreeWriter(objects, job.job_id, row.redrives, kept.get(TREE)) if job.salt else None
+        )
         self.files: dict[str, ResultFile] | None = None
         """What was written, when all of it is."""
+        self.tree: TreeFiles | None = None
+        """The tree over it."""
 
     def run(self, enough_time: Callable[[], bool]) -> None:
         """Write the files, or leave a checkpoint where the time does not suffice.
@@ -104,9 +112,10 @@ class Assembly:
 
     def abort(self) -> None:
         """Leave nothing behind."""
-        for writer in self._writers.values():
+        for writer in (*self._writers.values(), self._tree):
             with suppress(BatchwrightError):  # the lifecycle removes what is left
-                writer.abort()
+                if writer:
+                    writer.abort()
 
     def _run(self, enough_time: Callable[[], bool]) -> None:
         if not self._copy_all(enough_time):
@@ -116,6 +125,8 @@ class Assembly:
             raise LogBroken(
                 f"job {self._job.job_id}: {self._row.total} records, {self.tally.settled} outcomes"
             )
+        if self._tree:
+            self.tree = self._tree.finish()
         self.files = {name: writer.finish() for name, writer in self._writers.items()}
 
     def _copy_all(self, enough_time: Callable[[], bool]) -> bool:
@@ -134,6 +145,8 @@ class Assembly:
             "late": self.late.to_json(),
             **{name: writer.pause() for name, writer in self._writers.items()},
         }
+        if self._tree:
+            checkpoint[TREE] = self._tree.pause()
         key = checkpoint_key(self._job.job_id, STEP, self._row.redrives)
         self._objects.write(key, orjson.dumps(checkpoint))
 
@@ -173,9 +186,18 @@ class Assembly:
         self._writers[OUTPUT].write(answers)
         self._writers[ERRORS].write(failures)
         self._writers[OUTCOMES].write([entry.facts for entry in entries])
+        if self._tree:
+            self._tree.add(_leaves(entries, chunk))
         self.tally.add_all(standing.tally())
         self.late.add_all(log.own)
         self._place = end
+
+
+def _leaves(entries: Sequence[Entry], chunk: Chunk) -> list[str]:
+    leaves = [entry.counted.leaf for entry in entries if entry.counted.leaf is not None]
+    if len(leaves) < len(entries):
+        raise LogBroken(f"chunk {chunk.chunk} of job {chunk.job_id} holds outcomes without a leaf")
+    return leaves
 
 
 def _weight(found: Found) -> int:

@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from batchwright.errors import TimedOut
 
-PORTS = {"objects", "jobs", "workflows", "events", "engine", "budgets", "schedules"}
+PORTS = {"objects", "jobs", "workflows", "events", "engine", "budgets", "schedules", "ledger"}
 
 
 class Point(IntEnum):
@@ -54,6 +54,10 @@ class Point(IntEnum):
     """A stretch of a model's schedule is leased or given back."""
     KEEP = 15
     """An answer is kept for whoever asks the same later."""
+    LEDGER = 16
+    """An entry is appended to the ledger."""
+    SEAL = 17
+    """A signed checkpoint or a job's seal is written."""
 
 
 BY_METHOD = {
@@ -67,6 +71,7 @@ BY_METHOD = {
     "reserve": Point.MONEY,
     "settle": Point.MONEY,
     "exchange": Point.TURN,
+    "append": Point.LEDGER,
     "job_changed": Point.PUBLISH,
     "job_stalled": Point.PUBLISH,
 }
@@ -79,6 +84,7 @@ BY_KEY = {
     r"/chunks/": Point.SEGMENT,
     r"/receipt\.json$|/manifest\.json\.out$": Point.RECEIPT,
     r"^cache/": Point.KEEP,
+    r"^ledger/|/seal\.json$": Point.SEAL,
     r"^results/|/work/close\.json$": Point.ASSEMBLE,
 }
 

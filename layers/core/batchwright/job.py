@@ -96,6 +96,9 @@ class Job(BaseModel):
     dialect: str | None = None
     """What the sender says that the file is; ``None`` where its first line tells."""
     refusal: Reason | None = None
+    salt: str | None = None
+    """32 random bytes in hexadecimal, without which nobody can guess at what the job's leaves commit to; ``None`` in
+    jobs of versions that had none."""
 
     def pinned(self) -> Pin:
         """Return the input; raises :class:`Refused` where the job was admitted without one."""

@@ -54,8 +54,12 @@ class Outcome:
     """What they found: filter, kind and place, never the text."""
     held: str | None = None
     """SHA-256 of the object in the quarantine that holds what was withheld."""
+    input_digest: str | None = None
+    """SHA-256 of the record's line in the input, without its line end; ``None`` where it is too long to be read."""
     output_digest: str | None = None
     """SHA-256 of the line that went to ``output.jsonl`` or ``errors.jsonl``, without its line end."""
+    leaf: str | None = None
+    """The hash of the record's leaf in the job's tree; ``None`` in jobs of versions that had none."""
     at: str
     """When it was settled, ISO 8601 in UTC."""
 
@@ -83,7 +87,9 @@ class Outcome:
             "verdict": self.verdict,
             "findings": self.findings,
             "held": self.held,
+            "input_digest": self.input_digest,
             "output_digest": self.output_digest,
+            "leaf": self.leaf,
             "at": self.at,
         }
 
@@ -96,6 +102,7 @@ class Counted(Struct, frozen=True, gc=False):
     usage: Usage
     cost_usd: float | None
     cached: bool = False
+    leaf: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -7,6 +7,8 @@ JOBS = "jobs/"
 RESULTS = "results/"
 CACHE = "cache/"
 QUARANTINE = "quarantine/"
+LEDGER = "ledger/"
+PUBLIC_KEY = "ledger/public-key.txt"
 
 
 def file_name(key: str) -> str:
@@ -78,9 +80,19 @@ def result_key(job_id: str, name: str, redrive: int = 0) -> str:
     return f"{RESULTS}{job_id}/{_redrive(redrive)}{name}"
 
 
+def tree_key(job_id: str, level: int, redrive: int = 0) -> str:
+    """Where one level of a job's tree lies: hashes of 32 bytes, one after the other."""
+    return result_key(job_id, f"tree/{level}", redrive)
+
+
 def answer_key(request_digest: str) -> str:
     """Where the answer to a request is kept for the next who asks the same."""
     return f"{CACHE}{request_digest[:2]}/{request_digest}"
+
+
+def signed_checkpoint_key(size: int) -> str:
+    """Where the signed checkpoint lies that tells the ledger's root when it had so many entries."""
+    return f"{LEDGER}checkpoints/{size:012d}"
 
 
 def held_key(job_id: str, index: int, held: str) -> str:

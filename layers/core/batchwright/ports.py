@@ -8,8 +8,10 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
+from batchwright.checkpoint import PublicKey
 from batchwright.completion import Completion
 from batchwright.job import JobRow, Pin, Reason, Status
+from batchwright.ledger import Appended, Entry, Head
 from batchwright.money import Money
 from batchwright.outcome import Tally
 from batchwright.request import Request
@@ -193,6 +195,34 @@ class Events(Protocol):
 
     def job_stalled(self, job_id: str, status: Status, *, minutes: int, did: str) -> None:
         """Say that a job gave no sign of life for so many minutes, and what the sweeper did about it."""
+        ...
+
+
+class Ledger(Protocol):
+    """The stack's log of what happened to its jobs; it only grows."""
+
+    def append(self, entry: Entry) -> Appended:
+        """Add an entry; one that stands already is told, and not added again. Raises :class:`Unavailable`."""
+        ...
+
+    def head(self) -> Head:
+        """Return how far the log has come."""
+        ...
+
+    def entries(self, *, since: int = 0) -> Iterator[Appended]:
+        """Yield the entries in order, from a number on."""
+        ...
+
+
+class Signer(Protocol):
+    """Has the ledger's private key, and never shows it."""
+
+    def public_key(self) -> PublicKey:
+        """Return whose signatures these are."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the Ed25519 signature of a message; raises :class:`Unavailable` or :class:`AccessDenied`."""
         ...
 
 

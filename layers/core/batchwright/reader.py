@@ -8,6 +8,7 @@ import orjson
 from batchwright.chunk import ByteRange, Chunk
 from batchwright.contract import Contract
 from batchwright.dialects import TABLES, Dialect, open_dialect
+from batchwright.digest import digest
 from batchwright.errors import RecordInvalid, Unforeseen
 from batchwright.job import Job
 from batchwright.lines import Line, rows
@@ -24,6 +25,8 @@ class Item:
     line: int
     record: Record | None
     problem: Problem | None
+    digest: str | None = None
+    """SHA-256 of the line, without its end; ``None`` where it is too long to be read."""
 
 
 class ChunkReader:
@@ -53,7 +56,13 @@ class ChunkReader:
     def unread(self, wanted: Container[int]) -> Iterator[Item]:
         """Yield records of the chunk by their places only."""
         for index, line in self._lines(wanted):
-            yield Item(index=index, line=line.number, record=None, problem=None)
+            yield Item(
+                index=index,
+                line=line.number,
+                record=None,
+                problem=None,
+                digest=_digest_of(line),
+            )
 
     def _lines(self, wanted: Container[int]) -> Iterator[tuple[int, Line]]:
         chunk = self._chunk
@@ -94,7 +103,13 @@ class ChunkReader:
         except Exception as fault:  # noqa: BLE001 - as in the plan: one odd line ends no chunk
             told = RecordInvalid("unforeseen", str(Unforeseen.told(fault)))
             problem = problem or problem_of(told, line.number)
-        return Item(index=index, line=line.number, record=record, problem=problem)
+        return Item(
+            index=index,
+            line=line.number,
+            record=record,
+            problem=problem,
+            digest=_digest_of(line),
+        )
 
     def _found(self) -> dict[int | None, Problem]:
         span = self._chunk.problems
@@ -128,3 +143,7 @@ def problem_of(fault: RecordInvalid, line: int) -> Problem:
     return Problem(
         line=line, record_id=fault.record_id, code=fault.code, message=str(fault), param=fault.param
     )
+
+
+def _digest_of(line: Line) -> str | None:
+    return None if line.content is None else digest(line.content)

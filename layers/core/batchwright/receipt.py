@@ -39,10 +39,36 @@ class ResultFile:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeFiles:
+    """The tree over all records of a job, in order (:mod:`batchwright.merkle`)."""
+
+    size: int
+    root: str
+    """Its hash, in hexadecimal."""
+    levels: tuple[ResultFile, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as the receipt holds it."""
+        return {
+            "size": self.size,
+            "root": self.root,
+            "levels": [level.to_json() for level in self.levels],
+        }
+
+
 def receipt_of(
-    job: Job, row: JobRow, files: dict[str, ResultFile], *, version: str
+    job: Job,
+    row: JobRow,
+    files: dict[str, ResultFile],
+    tree: TreeFiles | None,
+    *,
+    version: str,
 ) -> dict[str, Any]:
-    """Return a job's receipt; ``row`` is the job's row as it closes, ``version`` that of the code."""
+    """Return a job's receipt; ``row`` is the job's row as it closes, ``version`` that of the code.
+
+    A job that was refused, or admitted by a version that had none, has no ``tree``.
+    """
     return {
         "job_id": job.job_id,
         "status": row.status.value,
@@ -58,6 +84,7 @@ def receipt_of(
         "created_at": row.created_at,
         "closed_at": row.updated_at,
         "files": {name: file.to_json() for name, file in files.items()},
+        "tree": tree.to_json() if tree else None,
         "version": version,
     }
 

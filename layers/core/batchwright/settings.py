@@ -37,7 +37,20 @@ class Settings(BaseModel):
     """How long a job may give no sign of life; a worker lives 15 minutes."""
     result_retention_days: PositiveInt = 90
     """A job's row lives as long as its results."""
+    ledger_table: str = ""
+    """Only close has it, and what follows."""
+    ledger_key: str = ""
+    """The id of the key that signs checkpoints."""
+    ledger_name: str = ""
+    """The ledger's origin: in checkpoints it says whose they are."""
+    copy_checkpoints_to: str = ""
+    """Buckets besides the stack's own, joined by commas."""
     aws_region: str = ""
+
+    @property
+    def checkpoint_buckets(self) -> list[str]:
+        """Where signed checkpoints are kept besides."""
+        return [bucket for bucket in self.copy_checkpoints_to.split(",") if bucket]
 
     @property
     def models(self) -> tuple[str, ...]:

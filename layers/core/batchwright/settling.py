@@ -19,6 +19,7 @@ from batchwright.errors import (
 )
 from batchwright.finding import Notes, Verdict
 from batchwright.job import Job, Reason, timestamp
+from batchwright.leaf import Salt, leaf_of
 from batchwright.outcome import Ending, Outcome, add_costs
 from batchwright.passages import body_of, texts_answered, texts_asked
 from batchwright.placeholders import Placeholders
@@ -105,6 +106,7 @@ class Settler:
         """``dialect`` must be the one that the chunk was planned with."""
         self._job_id = job.job_id
         self._contract_digest = job.contract_digest or ""
+        self._salt = None if job.salt is None else Salt(job.salt)
         self._dialect = dialect
 
     def succeeded(self, item: Item, asked: Asked, at: datetime) -> Settled:
@@ -149,7 +151,7 @@ class Settler:
         held = digest(content)
         told = (fault.code, str(fault), None)
         outcome, line = self._unanswered(item, asked, ending, told, at, None)
-        return (replace(outcome, held=held), line), held, content
+        return (self._sealed(replace(outcome, held=held)), line), held, content
 
     def at_fault(self, item: Item, at: datetime) -> Settled:
         """Settle a record whose line may not run."""
@@ -165,6 +167,7 @@ class Settler:
             index=item.index,
             line=item.line,
             record=None,
+            digest=item.digest,
             problem=Problem(
                 line=item.line,
                 record_id=item.record.record_id if item.record else None,
@@ -224,6 +227,7 @@ class Settler:
             record_id=item.record.record_id if item.record else _known_id(item),
             status=ending,
             error=error,
+            input_digest=item.digest,
             contract_digest=self._contract_digest,
             at=timestamp(at),
         )
@@ -250,7 +254,14 @@ class Settler:
 
     def _written(self, outcome: Outcome, line: dict[str, Any]) -> Settled:
         result = orjson.dumps(line)
-        return replace(outcome, output_digest=digest(result)), result
+        outcome = replace(outcome, output_digest=digest(result))
+        return self._sealed(outcome), result
+
+    def _sealed(self, outcome: Outcome) -> Outcome:
+        """Return an outcome with its leaf, for which nothing of it may change any more."""
+        if self._salt is None:
+            return outcome
+        return replace(outcome, leaf=leaf_of(self._job_id, outcome, self._salt))
 
 
 def _known_id(item: Item) -> str | None:

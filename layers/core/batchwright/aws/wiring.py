@@ -14,8 +14,10 @@ from botocore.config import Config
 
 from batchwright.aws.budgets import DynamoDBBudgets
 from batchwright.aws.dynamodb import DynamoDBJobs
+from batchwright.aws.ledger import DynamoDBLedger
 from batchwright.aws.s3 import S3Objects
 from batchwright.aws.schedules import QUICK, DynamoDBSchedules
+from batchwright.aws.signer import KmsSigner
 from batchwright.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -69,6 +71,18 @@ def schedules() -> DynamoDBSchedules:
     """Return the schedules of the models."""
     quick: Any = boto3.client("dynamodb", config=QUICK)
     return DynamoDBSchedules(quick, settings().state_table)
+
+
+@cache
+def ledger() -> DynamoDBLedger:
+    """Return the stack's ledger."""
+    return DynamoDBLedger(client("dynamodb"), settings().ledger_table)
+
+
+@cache
+def signer() -> KmsSigner:
+    """Return the ledger's key."""
+    return KmsSigner(client("kms"), settings().ledger_key, settings().ledger_name)
 
 
 def _life() -> timedelta:

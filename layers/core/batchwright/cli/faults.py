@@ -21,6 +21,8 @@ class Code(IntEnum):
     """The job has ended, and not every record succeeded; of an estimate: some may not run."""
     REFUSED = 4
     """The job was refused or failed, or what was named is not there."""
+    DIFFERENT = 5
+    """What was to be verified is not as it was sealed."""
     LEFT = 130
     """Somebody pressed Ctrl-C."""
 

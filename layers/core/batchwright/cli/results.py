@@ -1,9 +1,7 @@
 """Results: all that a job has, brought here block by block and checked against its receipt, piece by piece."""
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +9,9 @@ import orjson
 
 from batchwright.cli.faults import Code, Halt
 from batchwright.errors import Missing
+from batchwright.holding import Check
 from batchwright.job import JobRow
+from batchwright.places import file_name
 from batchwright.receipt import Piece
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def download(row: JobRow, directory: Path, stack: "Stack") -> dict[str, str]:
     promised = _promised(row.results["receipt"], stack)
     places: dict[str, str] = {}
     for name, key in row.results.items():
-        place = directory / key.rpartition("/")[2]
+        place = directory / (f"tree/{file_name(key)}" if "/tree/" in key else file_name(key))
+        place.parent.mkdir(exist_ok=True)
         try:
             _fetch(key, place, stack, promised.get(key))
         except Missing:
@@ -81,39 +82,3 @@ def _fetch(key: str, place: Path, stack: "Stack", promised: list[Piece] | None) 
                 opened.write(block)
         if promised and not check.passed():
             raise Halt(f"{stack.address(key)} is not what the receipt says", Code.REFUSED)
-
-
-class Check:
-    """Compares bytes with the pieces that a receipt tells, in one pass."""
-
-    def __init__(self, pieces: Iterable[Piece]) -> None:
-        """``pieces`` follow each other."""
-        self._pieces = deque(pieces)
-        self._digest = sha256()
-        self._size = 0
-        self._right = True
-
-    def add(self, block: bytes) -> None:
-        """Look at the next bytes."""
-        rest = memoryview(block)
-        while rest and self._pieces:
-            lacking = self._pieces[0].bytes - self._size
-            self._digest.update(rest[:lacking])
-            self._size += len(rest[:lacking])
-            rest = rest[lacking:]
-            if self._size == self._pieces[0].bytes:
-                self._next()
-        # Bytes that are in no piece are nobody's.
-        self._right = self._right and not rest
-
-    def passed(self) -> bool:
-        """Whether that was every piece, each as it is told, and nothing more."""
-        while self._pieces and self._pieces[0].bytes == self._size:
-            self._next()  # an empty file is one empty piece
-        return self._right and not self._pieces
-
-    def _next(self) -> None:
-        piece = self._pieces.popleft()
-        self._right = self._right and piece.sha256 == self._digest.hexdigest()
-        self._digest = sha256()
-        self._size = 0

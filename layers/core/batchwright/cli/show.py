@@ -130,3 +130,35 @@ def code_of(row: JobRow) -> Code:
         return Code.DONE
     all_succeeded = row.tally.counts[Ending.SUCCEEDED] == row.total
     return Code.DONE if all_succeeded and row.status is Status.COMPLETED else Code.OTHERWISE
+
+
+def write_facts(facts: dict[str, Any]) -> None:
+    """Print facts as people read them; what is nested stays on its line as JSON."""
+    console = Console(highlight=False)
+    width = max(map(len, facts))
+    for name, fact in facts.items():
+        if fact in (None, [], {}):
+            continue
+        told = fact if isinstance(fact, str) else orjson.dumps(fact).decode()
+        console.print(Text(f"{name:<{width}} ", style="dim"), Text(told), sep="", soft_wrap=True)
+
+
+def write_verified(found: dict[str, dict[str, Any]], *, as_json: bool) -> None:
+    """Print what verifying found: every difference on its line, then how it is."""
+    if as_json:
+        write_json(
+            {
+                name: {what: fact for what, fact in each.items() if what != "told"}
+                for name, each in found.items()
+            }
+        )
+        return
+    console = Console(highlight=False)
+    for each in found.values():
+        for line in each["told"]:
+            console.print(Text(line), soft_wrap=True)
+    for name, each in found.items():
+        facts = ", ".join(
+            f"{what} {fact}" for what, fact in each.items() if what not in {"told", "differences"}
+        )
+        console.print(Text(f"{name}: {facts}"), soft_wrap=True)

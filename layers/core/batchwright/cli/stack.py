@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from batchwright.aws.dynamodb import DynamoDBJobs
 from batchwright.aws.faults import told
+from batchwright.aws.ledger import DynamoDBLedger
 from batchwright.aws.s3 import S3Objects
 from batchwright.cli.faults import Code, Halt
 from batchwright.settings import Settings
@@ -36,6 +37,7 @@ class Stack:
     name: str
     objects: S3Objects
     jobs: DynamoDBJobs
+    ledger: DynamoDBLedger
     models: tuple[str, ...]
     """The ids that may be asked."""
     s3: "S3Client"
@@ -100,6 +102,9 @@ def find_stack() -> Stack:
         name=name,
         objects=S3Objects(s3, settings.bucket),
         jobs=DynamoDBJobs(session.client("dynamodb", config=PATIENT), settings.jobs_table),
+        ledger=DynamoDBLedger(
+            session.client("dynamodb", config=PATIENT), outputs.get("LedgerTableName", "")
+        ),
         models=settings.models,
         s3=s3,
         sqs=session.client("sqs", config=PATIENT),

@@ -1,6 +1,7 @@
 """Admit: an object that was dropped, or a message on the queue, becomes a job; the same one twice is one job."""
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -21,9 +22,12 @@ from batchwright.suiting import LONGEST_NAME_SHOWN
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World(commands.World):
-    """What admission needs of the world. ``models`` are the ids that the stack may ask."""
+    """What admission needs of the world."""
 
     models: tuple[str, ...]
+    """The ids that the stack may ask."""
+    new_salt: Callable[[], str]
+    """32 random bytes, in hexadecimal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +173,7 @@ class Door:
             models=world.models,
             dialect=dialect,
             refusal=Reason(code=refusal.code, message=str(refusal)) if refusal else None,
+            salt=world.new_salt(),
         )
         # It may stand already, admitted by a worker that died before it could start the workflow.
         with suppress(AlreadyExists):

@@ -1,6 +1,6 @@
 """Close: settle what nobody settled, put the results in order, prove law 1, and write the receipt."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,13 +10,17 @@ from batchwright import __version__
 from batchwright.assembly import assemble
 from batchwright.errors import AlreadyExists, Missing
 from batchwright.job import Job, JobRow, Reason, Status, timestamp
+from batchwright.ledger import Entry, closed
 from batchwright.listing import first_chunk
 from batchwright.outcome import Ending, Tally
 from batchwright.places import job_key, problems_key, result_key
-from batchwright.ports import Clock, Events, Jobs, Objects
-from batchwright.receipt import ResultFile, manifest_of, receipt_of, row_told_by
+from batchwright.ports import Clock, Events, Jobs, Ledger, Objects, Signer
+from batchwright.receipt import ResultFile, TreeFiles, manifest_of, receipt_of, row_told_by
+from batchwright.sealing import SEAL, sealed
 
 RECEIPT = "receipt.json"
+# Without it nobody can guess at what the leaves commit to; it goes when the data goes.
+SALT = "salt.txt"
 # Here nobody knows yet what the job's chunks are, or which of them are run again.
 UNPLANNED = {Status.RECEIVED, Status.VALIDATING}
 # What Bedrock's batch inference puts beside its output.
@@ -35,6 +39,10 @@ class World:
     jobs: Jobs
     events: Events
     clock: Clock
+    ledger: Ledger
+    signer: Signer
+    copies: Sequence[Objects] = ()
+    """Buckets where signed checkpoints are kept besides, out of the reach of whoever owns the first."""
 
 
 def close(
@@ -89,45 +97,56 @@ def _closing(job: Job, row: JobRow, failure: dict[str, Any] | None, world: World
 def _closed(
     job: Job, row: JobRow, world: World, enough_time: Callable[[], bool]
 ) -> tuple[JobRow, Tally | None] | None:
-    files, tally, late = {}, Tally(), Tally()
+    files, tree, tally, late = {}, None, Tally(), Tally()
     if row.chunks:
         assembly = assemble(job, row, world.objects, world.clock, enough_time)
         if assembly.files is None:
             return None
-        files, tally, late = assembly.files, assembly.tally, assembly.late
+        files, tree = assembly.files, assembly.tree
+        tally, late = assembly.tally, assembly.late
     row = replace(
         row,
         tally=tally,
         status=_status(row.reason, tally),
         updated_at=timestamp(world.clock.now()),
-        results=_places(row, files),
+        results=_places(row, files, tree),
     )
     if row.chunks and first_chunk(job.job_id, world.objects).dialect in BEDROCK:
         manifest = result_key(job.job_id, MANIFEST, row.redrives)
         world.objects.write(manifest, orjson.dumps(manifest_of(row)))
         row = replace(row, results={**(row.results or {}), "manifest": manifest})
-    row = _sealed(row, receipt_of(job, row, files, version=__version__), world)
+    row, receipt = _receipt(row, receipt_of(job, row, files, tree, version=__version__), world)
+    _seal(closed(job, row, tree, receipt), row, world)
+    if job.salt:
+        world.objects.write(result_key(row.job_id, SALT, row.redrives), job.salt.encode() + b"\n")
     if not world.jobs.change(row):
         return _ended(row, world) or row, None
     return row, late
 
 
-def _sealed(row: JobRow, receipt: dict[str, Any], world: World) -> JobRow:
-    """Write the receipt, once; return the row that says the same.
+def _receipt(row: JobRow, receipt: dict[str, Any], world: World) -> tuple[JobRow, bytes]:
+    """Write the receipt, once; return the row that says the same, and the receipt as it stands.
 
     Another run of closing may have been faster, one that died since, or the other of the two that close a cancelled
     job. The result files are the same, byte for byte; how and when the job ended is what the first receipt tells.
     """
-    key = result_key(row.job_id, RECEIPT, row.redrives)
+    key, content = result_key(row.job_id, RECEIPT, row.redrives), _pretty(receipt)
     try:
-        world.objects.create(key, _pretty(receipt))
+        world.objects.create(key, content)
     except AlreadyExists:
-        standing = orjson.loads(world.objects.read(key))
-        if standing["created_at"] == row.created_at:
-            return row_told_by(standing, row)
+        standing = world.objects.read(key)
+        told = orjson.loads(standing)
+        if told["created_at"] == row.created_at:
+            return row_told_by(told, row), standing
         # Of a job of the same file, whose row's time was over when the file was dropped again.
-        world.objects.write(key, _pretty(receipt))
-    return row
+        world.objects.write(key, content)
+    return row, content
+
+
+def _seal(entry: Entry, row: JobRow, world: World) -> None:
+    """Put a job's end into the ledger, and beside its results the proof that it stands there."""
+    seal = sealed(entry, world.ledger, world.signer, (world.objects, *world.copies))
+    world.objects.write(result_key(row.job_id, SEAL, row.redrives), _pretty(seal.to_json()))
 
 
 def _ended(row: JobRow, world: World) -> JobRow | None:
@@ -154,11 +173,16 @@ def _reason_of(failure: dict[str, Any] | None) -> Reason | None:
     )
 
 
-def _places(row: JobRow, files: dict[str, ResultFile]) -> dict[str, str]:
+def _places(row: JobRow, files: dict[str, ResultFile], tree: TreeFiles | None) -> dict[str, str]:
     places = {name.partition(".")[0]: file.key for name, file in files.items()}
     if row.problems or not row.chunks:
         places["problems"] = problems_key(row.job_id)
-    return places | {"receipt": result_key(row.job_id, RECEIPT, row.redrives)}
+    places["receipt"] = result_key(row.job_id, RECEIPT, row.redrives)
+    places["seal"] = result_key(row.job_id, SEAL, row.redrives)
+    if tree:
+        places["salt"] = result_key(row.job_id, SALT, row.redrives)
+        places |= {f"tree_{place}": level.key for place, level in enumerate(tree.levels)}
+    return places
 
 
 def _pretty(receipt: dict[str, Any]) -> bytes:

@@ -1,5 +1,7 @@
 """What admission needs, on AWS."""
 
+import secrets
+
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.eventbridge import EventBridgeEvents
 from batchwright.aws.stepfunctions import StepFunctionsWorkflows
@@ -16,4 +18,5 @@ def world() -> World:
         events=EventBridgeEvents(client("events"), settings().bucket),
         clock=SystemClock(),
         models=settings().models,
+        new_salt=lambda: secrets.token_hex(32),
     )

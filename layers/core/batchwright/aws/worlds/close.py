@@ -2,7 +2,8 @@
 
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.eventbridge import EventBridgeEvents
-from batchwright.aws.wiring import armed, client, jobs, objects, settings
+from batchwright.aws.s3 import S3Objects
+from batchwright.aws.wiring import armed, client, jobs, ledger, objects, settings, signer
 from batchwright.steps.close import World
 
 
@@ -13,4 +14,7 @@ def world() -> World:
         jobs=jobs(),
         events=EventBridgeEvents(client("events"), settings().bucket),
         clock=SystemClock(),
+        ledger=ledger(),
+        signer=signer(),
+        copies=[S3Objects(client("s3"), bucket) for bucket in settings().checkpoint_buckets],
     )

@@ -1,0 +1,91 @@
+"""Where a job's files are read to prove something of it: a folder here, or the stack."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from batchwright.cli.faults import Code, Halt
+from batchwright.errors import Missing
+from batchwright.job import JobRow
+from batchwright.leaf import Salt
+from batchwright.places import result_key
+from batchwright.verifying import RECEIPT, SALT, SEAL, Files
+
+if TYPE_CHECKING:
+    from batchwright.cli.stack import Stack
+
+BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """What ``batchwright results`` brought, or anybody handed over."""
+
+    path: Path
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """Yield a file's bytes."""
+        try:
+            with (self.path / name).open("rb") as opened:
+                while block := opened.read(BLOCK):
+                    yield block
+        except FileNotFoundError:
+            raise Missing(f"{self.path / name} is not there") from None
+
+    def span(self, name: str, start: int, end: int) -> bytes:
+        """Return a part of a file."""
+        try:
+            with (self.path / name).open("rb") as opened:
+                opened.seek(start)
+                return opened.read(end - start)
+        except FileNotFoundError:
+            raise Missing(f"{self.path / name} is not there") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the stack keeps of a job's newest run."""
+
+    row: JobRow
+    stack: "Stack"
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """Yield a file's bytes."""
+        yield from self.stack.objects.blocks(self.stack.objects.pin(self._key(name)))
+
+    def span(self, name: str, start: int, end: int) -> bytes:
+        """Return a part of a file."""
+        return self.stack.objects.read(self._key(name), span=(start, end))
+
+    def _key(self, name: str) -> str:
+        return result_key(self.row.job_id, name, self.row.redrives)
+
+
+type Evidence = Folder | Kept
+
+
+def ended(row: JobRow, stack: "Stack") -> Kept:
+    """Return the files of a job that has ended; raises :class:`Halt` where it has not."""
+    if not row.status.final:
+        raise Halt(
+            f"job {row.job_id} is {row.status.value}: it is sealed when it ends;"
+            f" wait for it with: batchwright watch {row.job_id}",
+            Code.REFUSED,
+        )
+    return Kept(row, stack)
+
+
+def whole(files: Files, name: str) -> bytes:
+    """Return a file."""
+    return b"".join(files.blocks(name))
+
+
+def sealed(files: Files) -> tuple[dict[str, Any], dict[str, Any], Salt]:
+    """Return a job's receipt, seal and salt; raises :class:`Halt` where it was sealed without a tree."""
+    receipt, seal = (orjson.loads(whole(files, name)) for name in (RECEIPT, SEAL))
+    if receipt.get("tree") is None:
+        raise Halt("the job has no records to prove: it was refused", Code.REFUSED)
+    return receipt, seal, Salt(whole(files, SALT).decode().strip())

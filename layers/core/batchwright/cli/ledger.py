@@ -1,0 +1,47 @@
+"""The ledger, brought here: its entries, its signed checkpoints and its public key."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from batchwright.checkpoint import PublicKey
+from batchwright.places import LEDGER, PUBLIC_KEY, file_name
+
+if TYPE_CHECKING:
+    from batchwright.cli.stack import Stack
+
+ENTRIES = "entries.jsonl"
+KEY = "public-key.txt"
+CHECKPOINTS = "checkpoints"
+
+
+def bring(directory: Path, stack: "Stack") -> dict[str, Any]:
+    """Write the whole ledger into a folder; return what it is."""
+    (directory / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+    entries = 0
+    with (directory / ENTRIES).open("wb") as opened:
+        for each in stack.ledger.entries():
+            opened.write(each.content + b"\n")
+            entries += 1
+    checkpoints = 0
+    for key in stack.objects.keys(f"{LEDGER}checkpoints/"):
+        (directory / CHECKPOINTS / file_name(key)).write_bytes(stack.objects.read(key))
+        checkpoints += 1
+    public_key = PublicKey.read(stack.objects.read(PUBLIC_KEY).decode())
+    (directory / KEY).write_text(f"{public_key}\n")
+    return {
+        "ledger": public_key.name,
+        "entries": entries,
+        "checkpoints": checkpoints,
+        "public_key": str(public_key),
+        "directory": str(directory),
+    }
+
+
+def brought(directory: Path) -> tuple[list[bytes], dict[str, str]]:
+    """Read what :func:`bring` wrote: the entries, and the checkpoints by name."""
+    entries = (directory / ENTRIES).read_bytes().splitlines()
+    notes = {
+        f"{CHECKPOINTS}/{file.name}": file.read_text()
+        for file in sorted((directory / CHECKPOINTS).iterdir())
+    }
+    return entries, notes

@@ -1,0 +1,85 @@
+"""A record's proof: what it was, and the way from its leaf to a signed checkpoint, for whoever has nothing else."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import orjson
+from msgspec import DecodeError
+from msgspec.json import Decoder
+
+from batchwright.errors import LogBroken, Missing
+from batchwright.leaf import Salt, envelope_of
+from batchwright.lines import lines
+from batchwright.merkle import HASH, Tiles, includes, inclusion_proof
+from batchwright.outcome import Outcome
+
+_OUTCOME = Decoder(Outcome)
+
+type ReadSpan = Callable[[str, int, int], bytes]
+"""Reads a part of a file by its name, its first byte and the one behind its last; raises :class:`Missing`."""
+
+
+def outcome_of(record_id: str, blocks: Iterator[bytes]) -> tuple[Outcome, dict[str, Any]]:
+    """Find a record's outcome in ``outcomes.jsonl``; raises :class:`Missing`."""
+    told = orjson.dumps(record_id)
+    for line in lines(blocks):
+        if line.content and told in line.content:
+            try:
+                outcome = _OUTCOME.decode(line.content)
+            except DecodeError:
+                continue
+            if outcome.record_id == record_id:
+                facts: dict[str, Any] = orjson.loads(line.content)
+                return outcome, facts
+    raise Missing(f"the job has no record {record_id!r}")
+
+
+def proof_of(
+    outcome: Outcome,
+    receipt: dict[str, Any],
+    seal: dict[str, Any],
+    salt: Salt,
+    tiles: Tiles,
+    *,
+    opened: bool,
+) -> dict[str, Any]:
+    """Return a record's proof; ``opened`` adds what shows that a certain text is the one that it commits to.
+
+    Raises :class:`LogBroken` where the outcome is not the one in the tree.
+    """
+    tree, own = receipt["tree"], salt.of(outcome.index)
+    proof = inclusion_proof(tiles, outcome.index, tree["size"])
+    leaf, root = tiles(0, outcome.index, 1), bytes.fromhex(tree["root"])
+    if leaf.hex() != outcome.leaf or not includes(leaf, outcome.index, tree["size"], proof, root):
+        raise LogBroken(
+            f"record {outcome.record_id!r} is not in the tree as its outcome tells it: batchwright verify says more"
+        )
+    found = {
+        "envelope": envelope_of(receipt["job_id"], outcome, own),
+        "index": outcome.index,
+        "size": tree["size"],
+        "proof": [each.hex() for each in proof],
+        "root": tree["root"],
+        "ledger": seal,
+    }
+    if opened:
+        found["opening"] = {
+            "salt": own.hex(),
+            "input_digest": outcome.input_digest,
+            "output_digest": outcome.output_digest,
+            "request_digest": outcome.request_digest,
+            "record_id": outcome.record_id,
+        }
+    return found
+
+
+def tiles_of(read: ReadSpan) -> Tiles:
+    """Return a tree's tiles, read from the files of its levels."""
+
+    def tiles(level: int, first: int, count: int) -> bytes:
+        found = read(f"tree/{level}", first * HASH, (first + count) * HASH)
+        if len(found) != count * HASH:
+            raise LogBroken(f"tree/{level} is shorter than the receipt says")
+        return found
+
+    return tiles

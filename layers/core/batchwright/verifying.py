@@ -1,0 +1,221 @@
+"""Verify: hold a job's files to its receipt, its receipt to the ledger, and the ledger to its signed checkpoints.
+
+Everything is read once, as a stream. What differs is told by file, line and record. Whoever changes an answer and some
+of the digests behind it is caught at the first that was left as it is, down to the signature.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+import orjson
+from msgspec import DecodeError
+from msgspec.json import Decoder
+
+from batchwright.checkpoint import (
+    Checkpoint,
+    CheckpointInvalid,
+    PublicKey,
+    Verifies,
+    read_checkpoint,
+)
+from batchwright.digest import digest
+from batchwright.errors import Missing
+from batchwright.holding import Difference, File, Leaves, Results
+from batchwright.leaf import Salt, canonical, leaf_of
+from batchwright.merkle import HASH, Tree, includes, leaf_hash
+from batchwright.outcome import Ending, Outcome
+
+OUTCOMES, RECEIPT, SEAL, SALT = "outcomes.jsonl", "receipt.json", "seal.json", "salt.txt"
+_OUTCOME = Decoder(Outcome)
+
+
+class Files(Protocol):
+    """A job's result files."""
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """Yield a file's bytes, in blocks; raises :class:`Missing`."""
+        ...
+
+
+type Seen = Callable[[int], None]
+"""Hears how many bytes were read."""
+
+
+class Verifier:
+    """Verifies one job; :meth:`differences` can be read once."""
+
+    def __init__(
+        self,
+        files: Files,
+        *,
+        key: PublicKey | None,
+        verifies: Verifies,
+        seen: Seen = lambda _: None,
+    ) -> None:
+        """``key`` is whose signatures are trusted; without one, that which lies with the files."""
+        self._files = files
+        self._key = key
+        self._verifies = verifies
+        self._seen = seen
+        self.records = 0
+        self.checkpoint: Checkpoint | None = None
+        """The signed checkpoint that covers the job's end, where it is good."""
+
+    def differences(self, record_lines: Iterable[bytes] | None = None) -> Iterator[Difference]:
+        """Yield what is not as it was sealed; ``record_lines`` are the input's, where it is at hand."""
+        try:
+            content = self._whole(RECEIPT)
+            receipt = orjson.loads(content)
+            tree = receipt["tree"]
+        except Missing:
+            yield Difference(
+                file=RECEIPT, reason="it is missing: nothing can be verified without it"
+            )
+            return
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            yield Difference(file=RECEIPT, reason="it is no receipt")
+            return
+        try:
+            if tree is not None:
+                yield from self._records(receipt, tree, record_lines)
+            yield from self._sealed(content, receipt, tree)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            yield Difference(file=RECEIPT, reason="it is no receipt that can be followed")
+
+    def _records(
+        self, receipt: dict[str, Any], told: dict[str, Any], record_lines: Iterable[bytes] | None
+    ) -> Iterator[Difference]:
+        salt = self._salt()
+        if salt is None:
+            yield Difference(file=SALT, reason="it is missing: the leaves cannot be made again")
+        results, leaves = Results(self.blocks, receipt), Leaves(self.blocks)
+        outcomes = File(self.blocks, OUTCOMES, receipt["files"][OUTCOMES]["pieces"])
+        inputs = iter(record_lines) if record_lines is not None else None
+        tree, counts = Tree(), Counter[str]()
+        expected = 0
+        for number, facts in enumerate(outcomes.lines(), 1):
+            try:
+                outcome = _OUTCOME.decode(facts)
+                made = leaf_of(receipt["job_id"], outcome, salt) if salt else outcome.leaf or ""
+            except (DecodeError, ValueError, OverflowError):
+                yield Difference(
+                    file=OUTCOMES, line=number, reason="it is no outcome: it was changed"
+                )
+                expected += 1
+                tree.append(bytes(HASH))
+                continue
+            yield from _in_order(outcome, number, expected)
+            expected = max(expected, outcome.index + 1)
+            counts[outcome.status.value] += 1
+            yield from results.match(outcome)
+            yield from _input_of(outcome, inputs)
+            if made != outcome.leaf:
+                yield _of(outcome, number, "it is not what its leaf commits to: it was changed")
+            if leaves.at(outcome.index) not in (None, made):
+                yield _of(outcome, number, "the tree has another leaf for this record")
+            tree.append(bytes.fromhex(made))
+        self.records = tree.size
+        yield from outcomes.differences()
+        yield from results.differences()
+        yield from _sums(receipt, tree, counts, told)
+
+    def _sealed(
+        self, content: bytes, receipt: dict[str, Any], tree: dict[str, Any] | None
+    ) -> Iterator[Difference]:
+        try:
+            seal = orjson.loads(self._whole(SEAL))
+            entry, note, number = seal["entry"], seal["checkpoint"], int(seal["number"])
+            proof = [bytes.fromhex(each) for each in seal["proof"]]
+            key = self._key or PublicKey.read(seal["public_key"])
+        except Missing:
+            yield Difference(
+                file=SEAL, reason="it is missing: nothing shows that the receipt is the sealed one"
+            )
+            return
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+            yield Difference(file=SEAL, reason="it is no seal")
+            return
+        root = tree["root"] if tree else None
+        for name, wanted, what in (
+            (
+                "receipt",
+                digest(content),
+                "the receipt is not the one in the ledger: it was changed",
+            ),
+            ("job", receipt.get("job_id"), "the ledger's entry is of another job"),
+            ("root", root, "the ledger's entry has another root"),
+        ):
+            if entry.get(name) != wanted:
+                yield Difference(file=SEAL, reason=what)
+        try:
+            checkpoint = read_checkpoint(note, key, self._verifies)
+        except CheckpointInvalid as fault:
+            yield Difference(file=SEAL, reason=f"its checkpoint does not hold: {fault}")
+            return
+        leaf = leaf_hash(canonical(entry))
+        if not includes(leaf, number, checkpoint.size, proof, checkpoint.root):
+            yield Difference(
+                file=SEAL, reason="the signed checkpoint does not cover this entry of the ledger"
+            )
+            return
+        self.checkpoint = checkpoint
+
+    def _salt(self) -> Salt | None:
+        try:
+            salt = self._whole(SALT).decode().strip()
+            return Salt(salt) if len(bytes.fromhex(salt)) == HASH else None
+        except (Missing, ValueError):
+            return None
+
+    def _whole(self, name: str) -> bytes:
+        return b"".join(self.blocks(name))
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """Yield a file's bytes, and tell how many they are."""
+        for block in self._files.blocks(name):
+            self._seen(len(block))
+            yield block
+
+
+def _in_order(outcome: Outcome, number: int, expected: int) -> Iterator[Difference]:
+    if outcome.index > expected:
+        missing = (
+            f"{expected}" if outcome.index == expected + 1 else f"{expected} to {outcome.index - 1}"
+        )
+        yield Difference(
+            file=OUTCOMES, line=number, reason=f"record {missing} is missing before it"
+        )
+    elif outcome.index < expected:
+        yield _of(
+            outcome, number, f"it is record {outcome.index}, which stood before: doubled or moved"
+        )
+
+
+def _sums(
+    receipt: dict[str, Any], tree: Tree, counts: Counter[str], told: dict[str, Any]
+) -> Iterator[Difference]:
+    if tree.size != told["size"]:
+        reason = f"{told['size']} records were sealed, {tree.size} are here"
+        yield Difference(file=OUTCOMES, reason=reason)
+    if tree.root().hex() != told["root"]:
+        yield Difference(file=RECEIPT, reason="its root is not that of the records that are here")
+    if any(receipt["counts"][ending.value] != counts[ending.value] for ending in Ending):
+        yield Difference(file=RECEIPT, reason="its counts are not those of the outcomes")
+
+
+def _of(outcome: Outcome, number: int, reason: str) -> Difference:
+    return Difference(file=OUTCOMES, line=number, record_id=outcome.record_id, reason=reason)
+
+
+def _input_of(outcome: Outcome, inputs: Iterator[bytes] | None) -> Iterator[Difference]:
+    if inputs is None:
+        return
+    line = next(inputs, None)
+    if line is None:
+        reason = "its line is missing"
+    elif outcome.input_digest in (None, digest(line)):
+        return
+    else:
+        reason = "it is not the line that was asked: it was changed or moved"
+    yield Difference(file="input", line=outcome.line, record_id=outcome.record_id, reason=reason)

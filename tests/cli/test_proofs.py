@@ -1,0 +1,224 @@
+"""Verify, prove, trace, ledger and forget, as people and as scripts use them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from batchwright.digest import digest
+from tests.cli.cloud import Cloud
+from tests.cli.conftest import Command
+from tests.fakes import KeptSigner, ScriptedEngine, withholding
+from tests.laptop import chat_line, jsonl
+
+ROOT = Path(__file__).parents[2]
+KEY = str(KeptSigner().public_key())
+
+
+@pytest.fixture
+def job(cloud: Cloud, batchwright: Command, mails: Path) -> str:
+    """A job of five records that has ended."""
+    batchwright("submit", mails)
+    (row,) = cloud.run()
+    return row.job_id
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    file = tmp_path / "key.txt"
+    file.write_text(KEY + "\n")
+    return file
+
+
+@pytest.fixture
+def folder(job: str, batchwright: Command, tmp_path: Path) -> Path:
+    """Its results and the ledger, brought here."""
+    folder = tmp_path / "here"
+    batchwright("results", job, "-o", folder)
+    batchwright("ledger", "-o", folder / "ledger")
+    return folder
+
+
+def test_a_job_verifies(batchwright: Command, job: str, key: Path, mails: Path) -> None:
+    said = batchwright("verify", job, "--public-key", key, "--ledger", "--input", mails, "--json")
+    assert said.code == 0
+    assert said.json["files"] | {"differences": []} == {
+        "verified": True,
+        "records": 5,
+        "ledger": "batchwright/test",
+        "checkpoint": 1,
+        "key_given": True,
+        "differences": [],
+    }
+    assert said.json["ledger"]["covered"] == said.json["ledger"]["entries"] == 1
+
+
+def test_a_folder_verifies_without_aws(
+    batchwright: Command, folder: Path, key: Path, nowhere: pytest.MonkeyPatch
+) -> None:
+    nowhere.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    said = batchwright("verify", folder, "--public-key", key, "--ledger")
+    assert said.code == 0
+    assert "verified True" in said.out
+
+
+def test_a_changed_answer_is_named_with_code_five(
+    batchwright: Command, folder: Path, key: Path
+) -> None:
+    output = folder / "output.jsonl"
+    output.write_bytes(output.read_bytes().replace(b"say 3", b"say 4"))
+    said = batchwright("verify", folder, "--public-key", key)
+    assert said.code == 5
+    assert "output.jsonl, line 4 (record 'req-3'): it is not the line that its outcome" in said.out
+
+
+def test_a_changed_input_is_named(batchwright: Command, folder: Path, mails: Path) -> None:
+    mails.write_bytes(mails.read_bytes().replace(b"say 2", b"say 0"))
+    said = batchwright("verify", folder, "--input", mails, "--json")
+    assert said.code == 5
+    assert [each["record_id"] for each in said.json["files"]["differences"]] == ["req-2"]
+
+
+def test_another_key_is_not_trusted(batchwright: Command, folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text(str(KeptSigner(seed=2).public_key()))
+    said = batchwright("verify", folder, "--public-key", other)
+    assert said.code == 5
+    assert "not signed with the key" in said.out
+
+
+def test_a_truncated_ledger_is_told(batchwright: Command, folder: Path) -> None:
+    (folder / "ledger" / "entries.jsonl").write_bytes(b"")
+    said = batchwright("verify", folder, "--ledger")
+    assert said.code == 5
+    assert "the ledger lacks entry 0" in said.out
+
+
+def test_a_job_that_runs_is_not_sealed_yet(cloud: Cloud, batchwright: Command, mails: Path) -> None:
+    batchwright("submit", mails)
+    (admitted,) = cloud.admit()
+    said = batchwright("verify", admitted.job_id)
+    assert said.code == 4
+    assert "it is sealed when it ends" in said.err
+
+
+def prove(batchwright: Command, place: object, file: Path, *options: str) -> Path:
+    said = batchwright("prove", place, "req-2", *options)
+    assert said.code == 0
+    file.write_text(said.out)
+    return file
+
+
+def checked(*arguments: object) -> subprocess.CompletedProcess[str]:
+    script = ROOT / "docs" / "verify_proof.py"
+    command = [sys.executable, str(script), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own script
+
+
+def test_a_proof_holds_for_whoever_has_nothing_but_python(
+    batchwright: Command, job: str, folder: Path, tmp_path: Path
+) -> None:
+    for place in (job, folder):
+        proof = prove(batchwright, place, tmp_path / "proof.json")
+        told = checked(proof)
+        assert told.returncode == 0, told.stderr
+        assert "batchwright/test\n1\n" in told.stdout
+
+
+def test_a_proof_tells_nothing_of_the_text_unless_it_is_opened(
+    batchwright: Command, folder: Path, tmp_path: Path
+) -> None:
+    line = (folder / "output.jsonl").read_bytes().splitlines()[2]
+    closed = prove(batchwright, folder, tmp_path / "closed.json").read_text()
+    assert digest(line) not in closed
+    assert "req-2" not in closed
+    opened = prove(batchwright, folder, tmp_path / "opened.json", "--open")
+    answer = tmp_path / "answer.txt"
+    answer.write_bytes(line + b"\n")
+    assert checked(opened, answer).returncode == 0
+    answer.write_bytes(line.replace(b"say 2", b"say 3"))
+    assert "another answer" in checked(opened, answer).stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("envelope", "status"), "failed"),
+        (("root",), "00" * 32),
+        (("index",), 1),
+        (("ledger", "entry", "status"), "failed"),
+        (("ledger", "number"), 7),
+    ],
+)
+def test_a_proof_that_was_touched_does_not_hold(
+    batchwright: Command, folder: Path, tmp_path: Path, path: tuple[str, ...], value: object
+) -> None:
+    file = prove(batchwright, folder, tmp_path / "proof.json")
+    proof = json.loads(file.read_text())
+    node = proof
+    for step in path[:-1]:
+        node = node[step]
+    node[path[-1]] = value
+    file.write_text(json.dumps(proof))
+    assert checked(file).returncode != 0
+
+
+def test_a_record_that_is_not_there_has_no_proof(batchwright: Command, job: str) -> None:
+    said = batchwright("prove", job, "nobody")
+    assert said.code == 4
+    assert "the job has no record 'nobody'" in said.err
+
+
+def test_a_record_s_story_is_told_without_its_words(
+    cloud: Cloud, batchwright: Command, tmp_path: Path
+) -> None:
+    cloud.engine = ScriptedEngine(withholding("say something"))
+    file = tmp_path / "one.jsonl"
+    file.write_bytes(jsonl([chat_line("r-1", "say something")]))
+    batchwright("submit", file)
+    (row,) = cloud.run()
+    said = batchwright("trace", row.job_id, "r-1", "--json")
+    assert said.code == 0
+    assert (said.json["status"], said.json["attempts"]) == ("blocked", 1)
+    assert [each["settled"] for each in said.json["segments"]] == [False, True]
+    assert said.json["segments"][0]["claimed"]
+    told = batchwright("trace", row.job_id, "r-1")
+    assert "say something" not in said.out + told.out
+    assert "content_filtered" in told.out
+
+
+def test_a_job_that_is_forgotten_leaves_its_proof_and_nothing_else(
+    cloud: Cloud, batchwright: Command, job: str, key: Path
+) -> None:
+    assert batchwright("forget", job, "--yes").code == 0
+    left = [*cloud.objects.keys("")]
+    assert [each for each in left if not each.startswith("ledger/")] == [
+        f"results/{job}/receipt.json",
+        f"results/{job}/seal.json",
+        f"results/{job}/tree/0",
+    ]
+    versions = cloud.objects._s3.list_object_versions(Bucket=cloud.objects.bucket)
+    kept = {each["Key"] for each in versions["Versions"]}
+    assert not versions.get("DeleteMarkers")
+    assert kept == set(left)
+    entries = [json.loads(each.content) for each in cloud.ledger.entries()]
+    assert [each["kind"] for each in entries] == ["close", "forget"]
+    assert batchwright("forget", job, "--yes").code == 0
+    assert len([*cloud.ledger.entries()]) == 2, "it is forgotten once"
+    said = batchwright("verify", job, "--public-key", key, "--json")
+    assert said.code == 5
+    files = {each["file"] for each in said.json["files"]["differences"]}
+    assert "seal.json" not in files, "what is left is still the sealed one"
+
+
+def test_forgetting_asks_first(batchwright: Command, job: str) -> None:
+    said = batchwright("forget", job)
+    assert said.code != 0
+
+
+def test_a_job_that_runs_is_not_forgotten(cloud: Cloud, batchwright: Command, mails: Path) -> None:
+    batchwright("submit", mails)
+    (admitted,) = cloud.admit()
+    assert batchwright("forget", admitted.job_id, "--yes").code == 4
