@@ -153,6 +153,8 @@ class Verifier:
         except CheckpointInvalid as fault:
             yield Difference(file=SEAL, reason=f"its checkpoint does not hold: {fault}")
             return
+        if (seal["size"], seal["public_key"]) != (checkpoint.size, str(key)):
+            yield Difference(file=SEAL, reason="its size or its key is not the checkpoint's")
         leaf = leaf_hash(canonical(entry))
         if not includes(leaf, number, checkpoint.size, proof, checkpoint.root):
             yield Difference(
