@@ -70,6 +70,13 @@ class MemoryObjects:
                 raise AlreadyExists(key)
             self.write(key, content)
 
+    def swap(self, key: str, content: bytes, seen: Pin | None) -> None:
+        with self._lock:
+            standing = self.versions.get(key, [None])[-1]
+            if (None if standing is None else digest(standing)) != (seen.etag if seen else None):
+                raise AlreadyExists(key)
+            self.write(key, content)
+
     def delete(self, key: str) -> None:
         self.versions[key].append(None)
 

@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 from batchwright.aws.s3 import PART, S3Objects, part_size
 from batchwright.cli.local import LocalObjects
 from batchwright.errors import AlreadyExists, Missing, UploadGone
-from batchwright.ports import Objects, Upload
+from batchwright.ports import Changeable, Objects, Upload
 from tests.bench.disk import DiskObjects
 from tests.fakes import MemoryObjects
 
@@ -94,6 +94,28 @@ def test_an_object_is_created_once(objects: Objects) -> None:
     with pytest.raises(AlreadyExists):
         objects.create("a", b"second")
     assert objects.read("a") == b"first"
+
+
+@pytest.mark.parametrize("place", ["in memory", "in S3"])
+def test_an_object_is_written_over_what_was_seen_and_nothing_else(
+    place: str, request: pytest.FixtureRequest
+) -> None:
+    box: Changeable = MemoryObjects("box")
+    if place == "in S3":
+        request.getfixturevalue("aws")
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket="box")
+        box = S3Objects(s3, "box")
+
+    box.swap("a", b"first", None)
+    seen = box.pin("a")
+    with pytest.raises(AlreadyExists):
+        box.swap("a", b"another first", None)
+    box.swap("a", b"second", seen)
+    with pytest.raises(AlreadyExists):
+        box.swap("a", b"another second", seen)
+
+    assert box.read("a") == b"second"
 
 
 def test_an_upload_of_any_size_appears_whole(objects: Objects) -> None:

@@ -92,6 +92,14 @@ class Objects(Protocol):
         ...
 
 
+class Changeable(Objects, Protocol):
+    """A bucket in which people's decisions grow, too."""
+
+    def swap(self, key: str, content: bytes, seen: Pin | None) -> None:
+        """Write an object over the version that was seen, or over none; raises :class:`AlreadyExists`."""
+        ...
+
+
 class Jobs(Protocol):
     """The table of jobs."""
 

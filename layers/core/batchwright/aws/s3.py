@@ -85,10 +85,20 @@ class S3Objects:
 
     def create(self, key: str, content: bytes) -> None:
         """Write an object that must not exist yet."""
+        self._put_if(key, content, IfNoneMatch="*")
+
+    def swap(self, key: str, content: bytes, seen: Pin | None) -> None:
+        """Write an object over the version that was seen, or over none; a lost reply comes back as a 412, too."""
+        if seen is None:
+            self._put_if(key, content, IfNoneMatch="*")
+        else:
+            self._put_if(key, content, IfMatch=seen.etag)
+
+    def _put_if(self, key: str, content: bytes, **condition: Any) -> None:
         for last in (*[False] * (CONFLICT_TRIES - 1), True):
             try:
-                with told(f"create of {key}"):
-                    self._s3.put_object(Bucket=self.bucket, Key=key, Body=content, IfNoneMatch="*")
+                with told(f"write of {key}"):
+                    self._s3.put_object(Bucket=self.bucket, Key=key, Body=content, **condition)
             except Unavailable as fault:
                 if last or "ConditionalRequestConflict" not in str(fault):
                     raise
