@@ -108,7 +108,9 @@ def read_decisions(content: Iterable[bytes]) -> Iterator[Decision]:
         try:
             yield read_decision(line)
         except ValueError:
-            raise LogBroken(f"{DECISIONS}, line {number}: it is no decision: stop and look") from None
+            raise LogBroken(
+                f"{DECISIONS}, line {number}: it is no decision: stop and look"
+            ) from None
 
 
 def checked(text: str, what: str, longest: int) -> str:

@@ -31,11 +31,11 @@ class Piece:
 
 
 def marked(text: str, places: Iterable[tuple[int, int, str]] = ()) -> list[Piece]:
-    """Cut a text where something was found; ``places`` are start, end and kind, and may overlap.
+    r"""Cut a text where something was found; ``places`` are start, end and kind, and may overlap.
 
     >>> [(piece.text, piece.kinds) for piece in marked("to a@b.c", [(3, 8, "email")])]
     [('to ', ()), ('a@b.c', ('email',))]
-    >>> marked("a\\u202eb")[1].text
+    >>> marked("a\u202eb")[1].text
     'U+202E'
     """
     within = [place for place in places if 0 <= place[0] < place[1] <= len(text)]
@@ -47,9 +47,7 @@ def marked(text: str, places: Iterable[tuple[int, int, str]] = ()) -> list[Piece
     return pieces
 
 
-def places_of(
-    held: dict[str, Any], stage: Stage, part: int
-) -> list[tuple[int, int, str]]:
+def places_of(held: dict[str, Any], stage: Stage, part: int) -> list[tuple[int, int, str]]:
     """Return what was found in one text of a held record, where the place is one of the text that is kept.
 
     What a stage redacted went on redacted: then a finding of its has no place in what is kept.

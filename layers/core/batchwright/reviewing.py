@@ -117,9 +117,7 @@ class Review:
         """Return what the quarantine holds of a record; raises :class:`Missing` and :class:`LogBroken`."""
         whose = f"record {outcome.record_id!r}"
         try:
-            content = self._objects.read(
-                held_key(self.job_id, outcome.index, outcome.held or "")
-            )
+            content = self._objects.read(held_key(self.job_id, outcome.index, outcome.held or ""))
         except Missing:
             raise Missing(
                 f"{whose}: what was held is no longer in the quarantine (QuarantineRetentionDays);"
@@ -159,9 +157,7 @@ class Review:
             ]
             yield from self._decide(wished, answers)
 
-    def _wish(
-        self, outcome: Outcome, line: bytes | None, why: str, reviewer: Reviewer
-    ) -> Decision:
+    def _wish(self, outcome: Outcome, line: bytes | None, why: str, reviewer: Reviewer) -> Decision:
         """Return a decision as it would be: a release, where there is a line to release."""
         return Decision(
             decision=Word.REJECT if line is None else Word.RELEASE,

@@ -25,6 +25,7 @@ from batchwright.holding import Difference, File, Leaves, Results
 from batchwright.leaf import Salt, canonical, leaf_of
 from batchwright.merkle import HASH, Tree, includes, leaf_hash
 from batchwright.outcome import Ending, Outcome
+from batchwright.reviewed import Reviewed
 
 OUTCOMES, RECEIPT, SEAL, SALT = "outcomes.jsonl", "receipt.json", "seal.json", "salt.txt"
 _OUTCOME = Decoder(Outcome)
@@ -90,6 +91,7 @@ class Verifier:
         if salt is None:
             yield Difference(file=SALT, reason="it is missing: the leaves cannot be made again")
         results, leaves = Results(self.blocks, receipt), Leaves(self.blocks)
+        reviewed = Reviewed(self.blocks, receipt)
         outcomes = File(self.blocks, OUTCOMES, receipt["files"][OUTCOMES]["pieces"])
         inputs = iter(record_lines) if record_lines is not None else None
         tree, counts = Tree(), Counter[str]()
@@ -109,6 +111,7 @@ class Verifier:
             expected = max(expected, outcome.index + 1)
             counts[outcome.status.value] += 1
             yield from results.match(outcome)
+            yield from reviewed.match(outcome)
             yield from _input_of(outcome, inputs)
             if made != outcome.leaf:
                 yield _of(outcome, number, "it is not what its leaf commits to: it was changed")
@@ -118,6 +121,7 @@ class Verifier:
         self.records = tree.size
         yield from outcomes.differences()
         yield from results.differences()
+        yield from reviewed.differences()
         yield from _sums(receipt, tree, counts, told)
 
     def _sealed(

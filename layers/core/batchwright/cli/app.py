@@ -6,20 +6,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import orjson
 import typer
 
 from batchwright import __version__
 from batchwright.cli import show
+from batchwright.cli.arguments import JobId, Json, LocalFile, RecordId, Wait, find_stack
 from batchwright.cli.bill import facts_of
 from batchwright.cli.contracts import put_contract
 from batchwright.cli.estimate import estimate, terms_of
-from batchwright.cli.evidence import Folder, ended, sealed, whole
+from batchwright.cli.evidence import Folder, ended, sealed
 from batchwright.cli.export import Format, export
 from batchwright.cli.faults import Code, told
 from batchwright.cli.ledger import bring, brought
 from batchwright.cli.redrive import Ending, cancel, redrive
 from batchwright.cli.results import download
+from batchwright.cli.review import review
 from batchwright.cli.show_estimate import Reading, write_estimate
 from batchwright.cli.submit import Via, submit
 from batchwright.cli.watch import find_job, wait, watch, with_progress
@@ -28,7 +29,7 @@ from batchwright.job import JobRow
 from batchwright.places import contract_key
 from batchwright.proof import outcome_of, proof_of, tiles_of
 from batchwright.quotas import Quota
-from batchwright.verifying import OUTCOMES, SEAL
+from batchwright.verifying import OUTCOMES
 
 if TYPE_CHECKING:
     from batchwright.cli.stack import Stack
@@ -43,19 +44,7 @@ app = typer.Typer(
 )
 contracts = typer.Typer(help="Contracts: prompt and policy in one file.", no_args_is_help=True)
 app.add_typer(contracts, name="contract")
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-Wait = Annotated[
-    bool, typer.Option("--wait", help="Wait, with a progress bar, until the job has ended.")
-]
-RecordId = Annotated[str, typer.Argument(metavar="RECORD_ID", help="The record's id in the file.")]
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
-LocalFile = Annotated[
-    Path,
-    typer.Argument(
-        metavar="FILE", exists=True, dir_okay=False, readable=True, help="A local file."
-    ),
-]
+app.add_typer(review, name="review")
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -73,13 +62,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exception as fault:  # noqa: BLE001 - the one place that ends every failure in a line
         return told(fault)
     return code or Code.DONE
-
-
-def find_stack() -> "Stack":
-    """Find the stack that the environment names."""
-    from batchwright.cli import stack  # noqa: PLC0415 - boto3 costs the command's start, and estimating needs none
-
-    return stack.find_stack()
 
 
 def _print_version(wanted: bool) -> None:
@@ -288,13 +270,12 @@ def verify_command(
     key = verify.read_key(public_key) if public_key else None
     found = {"files": verify.verify(files, key, input_file)}
     if with_ledger:
-        entry = orjson.loads(whole(files, SEAL))["entry"]
         trusted = key or verify.key_in(files)
         if isinstance(files, Folder):
             entries, notes = brought(here / "ledger")
-            found["ledger"] = verify.audited(entries, notes, trusted, entry)
+            found["ledger"] = verify.audited(entries, notes, trusted, files)
         else:
-            found["ledger"] = verify.audit(files.stack, trusted, entry)
+            found["ledger"] = verify.audit(files.stack, trusted, files)
     show.write_verified(found, as_json=as_json)
     return verify.code_of(*found.values())
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from batchwright.cli.faults import Code, Halt
+from batchwright.decision import DECISIONS, RELEASED
 from batchwright.errors import Missing
 from batchwright.job import JobRow
 from batchwright.leaf import Salt
@@ -61,7 +62,9 @@ class Kept:
         return self.stack.objects.read(self._key(name), span=(start, end))
 
     def _key(self, name: str) -> str:
-        return result_key(self.row.job_id, name, self.row.redrives)
+        # What people decided is of the job, whichever run held the record.
+        redrive = 0 if name in (DECISIONS, RELEASED) else self.row.redrives
+        return result_key(self.row.job_id, name, redrive)
 
 
 type Evidence = Folder | Kept

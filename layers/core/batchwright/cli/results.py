@@ -1,17 +1,18 @@
 """Results: all that a job has, brought here block by block and checked against its receipt, piece by piece."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from batchwright.cli.faults import Code, Halt
+from batchwright.decision import DECISIONS, RELEASED
 from batchwright.errors import Missing
 from batchwright.holding import Check
 from batchwright.job import JobRow
-from batchwright.places import file_name
+from batchwright.places import file_name, result_key
 from batchwright.receipt import Piece
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ def download(row: JobRow, directory: Path, stack: "Stack") -> dict[str, str]:
                 raise
         else:
             places[name] = str(place)
+    for name in (DECISIONS, RELEASED):
+        with suppress(Missing):  # where nobody decided anything yet
+            _fetch(result_key(row.job_id, name), directory / name, stack, None)
+            places[name.removesuffix(".jsonl")] = str(directory / name)
     return places
 
 

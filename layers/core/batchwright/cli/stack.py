@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import orjson
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from batchwright.aws.dynamodb import DynamoDBJobs
 from batchwright.aws.faults import told
@@ -44,6 +44,7 @@ class Stack:
     sqs: "SQSClient"
     queue_url: str
     dead_letters_url: str | None
+    sts: Any
 
     def address(self, key: str) -> str:
         """Return where a key of the stack's bucket lies."""
@@ -60,6 +61,13 @@ class Stack:
             self.s3.upload_fileobj(
                 opened, self.objects.bucket, key, ExtraArgs={"Metadata": metadata}
             )
+
+    def caller(self) -> str | None:
+        """Return who AWS says that we are; ``None`` where it does not say."""
+        try:
+            return str(self.sts.get_caller_identity()["Arn"])
+        except (BotoCoreError, ClientError):
+            return None
 
     def send(self, wish: dict[str, Any]) -> None:
         """Put a message on the jobs queue."""
@@ -110,6 +118,7 @@ def find_stack() -> Stack:
         sqs=session.client("sqs", config=PATIENT),
         queue_url=queue_url,
         dead_letters_url=outputs.get("JobsDeadLetterQueueUrl"),
+        sts=session.client("sts", config=PATIENT),
     )
 
 

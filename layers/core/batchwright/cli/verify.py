@@ -17,9 +17,11 @@ from batchwright.cli.faults import Code, Halt
 from batchwright.cli.signatures import verifies
 from batchwright.errors import Missing
 from batchwright.holding import Difference
+from batchwright.leaf import Salt
 from batchwright.lines import lines, rows
 from batchwright.places import LEDGER
-from batchwright.verifying import RECEIPT, SEAL, Verifier
+from batchwright.reviewed import Reviewed, held_to_ledger
+from batchwright.verifying import RECEIPT, SALT, SEAL, Verifier
 
 if TYPE_CHECKING:
     from batchwright.cli.stack import Stack
@@ -46,24 +48,26 @@ def verify(files: Evidence, key: PublicKey | None, record_lines: Path | None) ->
     }
 
 
-def audit(stack: "Stack", key: PublicKey, entry: dict[str, Any] | None) -> dict[str, Any]:
-    """Hold the stack's whole ledger to its signed checkpoints, and a job's seal to it."""
+def audit(stack: "Stack", key: PublicKey, files: Evidence) -> dict[str, Any]:
+    """Hold the stack's whole ledger to its signed checkpoints, and a job's seal and decisions to it."""
     notes = {
         each: stack.objects.read(each).decode()
         for each in stack.objects.keys(f"{LEDGER}checkpoints/")
     }
     entries = [each.content for each in stack.ledger.entries()]
-    return audited(entries, notes, key, entry)
+    return audited(entries, notes, key, files)
 
 
 def audited(
-    entries: list[bytes], notes: Mapping[str, str], key: PublicKey, entry: dict[str, Any] | None
+    entries: list[bytes], notes: Mapping[str, str], key: PublicKey, files: Evidence
 ) -> dict[str, Any]:
-    """Hold entries to checkpoints; return what was found."""
+    """Hold entries to checkpoints, and a job's seal and decisions to the entries; return what was found."""
     audit = Audit(notes, key=key, verifies=verifies)
     differences = [*audit.differences(entries)]
+    entry = orjson.loads(whole(files, SEAL))["entry"]
     if entry is not None and entry not in map(orjson.loads, entries):
         differences.append(Difference(file=SEAL, reason="its entry is not in the ledger"))
+    differences += _decisions(files, entries)
     return {
         "verified": not differences,
         "entries": audit.entries,
@@ -72,6 +76,16 @@ def audited(
         "differences": [each.to_json() for each in differences],
         "told": [str(each) for each in differences],
     }
+
+
+def _decisions(files: Evidence, entries: list[bytes]) -> Iterator[Difference]:
+    try:
+        receipt = orjson.loads(whole(files, RECEIPT))
+        salt = Salt(whole(files, SALT).decode().strip())
+        reviewed = Reviewed(files.blocks, receipt)
+    except (Missing, KeyError, TypeError, ValueError):
+        return  # what is missing is told where the files are looked at
+    yield from held_to_ledger(reviewed.decisions, salt, receipt["job_id"], entries)
 
 
 def read_key(file: Path) -> PublicKey:

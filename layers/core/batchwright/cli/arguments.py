@@ -1,0 +1,29 @@
+"""Arguments and options that several subcommands take, and the stack that they work on."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from batchwright.cli.stack import Stack
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Wait, with a progress bar, until the job has ended.")
+]
+RecordId = Annotated[str, typer.Argument(metavar="RECORD_ID", help="The record's id in the file.")]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
+LocalFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE", exists=True, dir_okay=False, readable=True, help="A local file."
+    ),
+]
+
+
+def find_stack() -> "Stack":
+    """Find the stack that the environment names."""
+    from batchwright.cli import stack  # noqa: PLC0415 - boto3 costs the command's start, and estimating needs none
+
+    return stack.find_stack()

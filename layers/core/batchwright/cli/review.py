@@ -1,0 +1,208 @@
+"""``batchwright review``: who is held, what they say, and what somebody decides about them."""
+
+import getpass
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from threading import Event
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from batchwright.aws.clock import SystemClock
+from batchwright.cli import show, show_review
+from batchwright.cli.arguments import JobId, Json, RecordId, find_stack
+from batchwright.cli.evidence import ended
+from batchwright.cli.faults import Code, Halt
+from batchwright.cli.watch import find_job
+from batchwright.decision import LONGEST_NAME, LONGEST_REASON, Word, checked
+from batchwright.outcome import Outcome
+from batchwright.reviewing import Decided, Review, Reviewer, told
+
+if TYPE_CHECKING:
+    from batchwright.cli.stack import Stack
+
+review = typer.Typer(
+    help="Records that filters held: look at them, release or reject them.", no_args_is_help=True
+)
+
+Blocked = Annotated[
+    bool, typer.Option("--blocked", help="Those that were blocked, too, not only those for review.")
+]
+Kind = Annotated[
+    str | None, typer.Option(metavar="KIND", help="Only those held for this kind of finding.")
+]
+By = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Who you are, beside what AWS says; else your local user."),
+]
+Why = Annotated[str, typer.Option(metavar="TEXT", help="The reason. It is kept, and not secret.")]
+Whom = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[RECORD_ID]...", help="The records' ids in the file."),
+]
+Every = Annotated[
+    bool,
+    typer.Option("--all", help="Every record that waits for review, or with --kind those of it."),
+]
+
+
+@review.command("list")
+def list_command(
+    job: JobId,
+    *,
+    blocked: Blocked = False,
+    kind: Kind = None,
+    decided: Annotated[
+        bool, typer.Option("--decided", help="Those that were decided about, too.")
+    ] = False,
+    as_json: Json = False,
+) -> int:
+    """List the records that wait for somebody: ids, filters and kinds, never a word of what they say."""
+    stack = find_stack()
+    found = _review(job, stack).waiting(blocked=blocked, kind=kind)
+    facts = [each.to_json() for each in found if decided or each.decision is None]
+    if as_json:
+        show.write_json({"job_id": job, "held": facts})
+    else:
+        show_review.write_queue(facts)
+    return Code.DONE
+
+
+@review.command("show")
+def show_command(job: JobId, record_id: RecordId, *, as_json: Json = False) -> int:
+    """Show what was asked and answered. The one command that prints what a record says."""
+    looked = _review(job, find_stack())
+    waiting = looked.find(record_id)
+    held = looked.held(waiting.outcome)
+    facts = waiting.to_json() | {"findings": waiting.outcome.findings}
+    if as_json:
+        kept = {name: held[name] for name in ("asked", "answered", "answer")}
+        show.write_json({"job_id": job, **facts, **kept})
+    else:
+        show_review.write_held(facts, held)
+    return Code.DONE
+
+
+@review.command("release")
+def release_command(
+    job: JobId,
+    records: Whom = None,
+    *,
+    why: Why,
+    by: By = None,
+    every: Every = False,
+    kind: Kind = None,
+    as_json: Json = False,
+) -> int:
+    """Add held answers to released.jsonl. The outcomes stay as they are."""
+    chosen = _Chosen(records or (), every, kind)
+    return _decide(job, Word.RELEASE, chosen, why, by, as_json=as_json)
+
+
+@review.command("reject")
+def reject_command(
+    job: JobId,
+    records: Whom = None,
+    *,
+    why: Why,
+    by: By = None,
+    every: Every = False,
+    kind: Kind = None,
+    as_json: Json = False,
+) -> int:
+    """Decide that held answers are not released."""
+    chosen = _Chosen(records or (), every, kind)
+    return _decide(job, Word.REJECT, chosen, why, by, as_json=as_json)
+
+
+@review.command("serve")
+def serve_command(
+    job: JobId,
+    *,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="On 127.0.0.1; without it, one that is free.")
+    ] = 0,
+    by: By = None,
+    blocked: Blocked = False,
+    as_json: Json = False,
+) -> int:
+    """Serve a page on this machine alone, to go through the records by keyboard. Ctrl-C ends it."""
+    from batchwright.cli.desk import Desk  # noqa: PLC0415 - only this command serves anything
+    from batchwright.cli.serving import serving  # noqa: PLC0415
+
+    stack = find_stack()
+    desk = Desk(_review(job, stack), _reviewer(by, stack), blocked=blocked)
+    with serving(desk, port) as url:
+        if as_json:
+            show.write_json({"job_id": job, "url": url})
+        else:
+            typer.echo(f"{url}\nThe address is a key: show it to nobody. Ctrl-C ends it.")
+        sys.stdout.flush()
+        with suppress(KeyboardInterrupt):
+            Event().wait()
+    return Code.DONE
+
+
+class _Chosen:
+    """The records that a command names: one by one, or all that wait for review. What was blocked is named singly."""
+
+    def __init__(self, record_ids: Sequence[str], every: bool, kind: str | None) -> None:
+        if bool(record_ids) == every:
+            raise Halt("name records by their ids, or all that wait with --all", Code.USAGE)
+        if kind and not every:
+            raise Halt("--kind goes with --all", Code.USAGE)
+        self.record_ids = record_ids
+        self.kind = kind
+
+    def of(self, looked: Review) -> list[Outcome]:
+        if self.record_ids:
+            return [looked.find(each).outcome for each in self.record_ids]
+        found = looked.waiting(kind=self.kind)
+        return [each.outcome for each in found if each.decision is None]
+
+
+def _decide(
+    job: str, word: Word, chosen: _Chosen, why: str, by: str | None, *, as_json: bool
+) -> int:
+    try:
+        why = checked(why, "the reason (--why)", LONGEST_REASON)
+    except ValueError as fault:
+        raise Halt(str(fault), Code.USAGE) from None
+    stack = find_stack()
+    looked = _review(job, stack)
+    decided = [*looked.decide(chosen.of(looked), word, why, _reviewer(by, stack))]
+    if as_json:
+        facts = [{**(told(each.decision) or {}), "new": each.new} for each in decided]
+        show.write_json({"job_id": job, "decisions": facts})
+    else:
+        show_review.write_decided(decided)
+    return Code.REFUSED if any(_otherwise(each, word) for each in decided) else Code.DONE
+
+
+def _otherwise(decided: Decided, word: Word) -> bool:
+    return decided.decision.decision is not word
+
+
+def _review(job: str, stack: "Stack") -> Review:
+    row = find_job(stack.jobs, job)
+    ended(row, stack)
+    if not row.total:
+        raise Halt(f"job {job} was refused: it has no records", Code.REFUSED)
+    return Review(job, row.redrives, stack.objects, stack.ledger, SystemClock())
+
+
+def _reviewer(by: str | None, stack: "Stack") -> Reviewer:
+    identity = stack.caller()
+    try:
+        name = checked(by or _local_user() or identity or "", "your name (--by)", LONGEST_NAME)
+    except ValueError as fault:
+        raise Halt(str(fault), Code.USAGE) from None
+    return Reviewer(name, identity)
+
+
+def _local_user() -> str | None:
+    try:
+        return getpass.getuser()
+    except OSError:  # a user without a name
+        return None
