@@ -2,7 +2,7 @@
 
 import copy
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 
@@ -114,7 +114,18 @@ GRANTS = {
         xray:PutTraceSegments xray:PutTelemetryRecords xray:GetSamplingRules xray:GetSamplingTargets  *
     """,
 }  # fmt: skip
+# What people may who review; no role of ours has it.
+REVIEWERS = """
+    cloudformation:DescribeStacks  ${OurStack}
+    dynamodb:GetItem dynamodb:Query  ${JobsTable.Arn}
+    s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/results/* ${Bucket.Arn}/quarantine/*
+    s3:ListBucket  ${Bucket.Arn}  if s3:prefix in results/* quarantine/*
+    s3:PutObject  ${Bucket.Arn}/results/*/decisions.jsonl ${Bucket.Arn}/results/*/released.jsonl
+    dynamodb:GetItem dynamodb:PutItem  ${LedgerTable.Arn}
+    kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
+"""
 PLACES = {
+    "${OurStack}": "cloudformation:${AWS::Region}:${AWS::AccountId}:stack/${AWS::StackName}/*",
     "${OurBus}": "events:${AWS::Region}:${AWS::AccountId}:event-bus/default",
     "${OurRuns}": "states:${AWS::Region}:${AWS::AccountId}:execution:${JobStateMachine.Name}",
 }
@@ -179,10 +190,15 @@ def condition(statement: Statement) -> str:
 
 def given(template: Template, role: str) -> set[Grant]:
     """What the template gives to a role."""
+    return granted(found for name, found in role_statements(template) if name == role)
+
+
+def granted(found: Iterable[Statement]) -> set[Grant]:
+    """What statements allow."""
     return {
         (action, shown(resource), condition(statement))
-        for name, statement in role_statements(template)
-        if name == role and statement["Effect"] == "Allow"
+        for statement in found
+        if statement["Effect"] == "Allow"
         for action in each(statement["Action"])
         for resource in each(statement["Resource"])
     }
@@ -198,7 +214,17 @@ def test_there_are_no_other_roles_and_no_policies_of_somebody_else(expanded: Tem
 
     assert roles.keys() == GRANTS.keys()
     assert not any("ManagedPolicyArns" in role for role in roles.values())
-    assert not of_type(expanded, "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy")
+    assert not of_type(expanded, "AWS::IAM::RolePolicy")
+    assert of_type(expanded, "AWS::IAM::ManagedPolicy").keys() == {"ReviewerPolicy"}
+
+
+def test_reviewers_read_what_was_held_and_write_nothing_but_decisions_and_releases(
+    expanded: Template,
+) -> None:
+    policy = of_type(expanded, "AWS::IAM::ManagedPolicy")["ReviewerPolicy"]
+
+    assert granted(statements(policy["PolicyDocument"])) == asked(REVIEWERS)
+    assert not {"Roles", "Users", "Groups"} & policy.keys()
 
 
 def test_a_role_is_told_only_what_it_may_do(expanded: Template) -> None:
