@@ -141,6 +141,9 @@ def browsing(program: str, profile: Path) -> Iterator[Page]:
             for domain in ("Page", "Runtime", "Log", "Network"):
                 page.call(f"{domain}.enable")
             yield page
+            page.session = None
+            page.call("Browser.close")
+            browser.wait(PATIENCE)
         finally:
             browser.kill()
             os.close(to_browser)
