@@ -114,6 +114,8 @@ def test_a_release_is_an_addition_and_changes_no_outcome(
         result_key(job, "released.jsonl")
     )
     assert Path(brought["decisions"]).exists()
+    traced = batchwright("trace", job, "mail", "--json").json
+    assert (traced["status"], traced["decision"]["decision"]) == ("review", "release")
 
 
 def test_the_ledger_tells_who_and_neither_why_nor_what(

@@ -137,5 +137,6 @@ def test_the_command_and_the_emulator_find_what_they_look_for(written: Template)
         "LedgerKeyId",
         "LedgerName",
         "LedgerTableName",
+        "ReviewerPolicyArn",
         "StateMachineArn",
     }

@@ -2,10 +2,15 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -45,6 +50,20 @@ class Somebody:
         assert said.returncode == 0, said.stderr
         found: dict[str, Any] = json.loads(said.stdout)
         return found
+
+    @contextmanager
+    def serving(self, job_id: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+        """Serve the page; gives the command and the address."""
+        command = [sys.executable, "-m", "batchwright.cli", "review", "serve", job_id]
+        environment = {**os.environ, **self.stack.cloud.environment, **self.keys}
+        with subprocess.Popen(  # noqa: S603 - our own command
+            command, env=environment, stdout=subprocess.PIPE, text=True
+        ) as running:
+            assert running.stdout is not None
+            try:
+                yield running, running.stdout.readline().strip()
+            finally:
+                running.kill()
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +115,22 @@ def test_a_held_record_is_released_and_the_job_verifies(
     assert verified["verified"]
     owner = Somebody(stack, {})
     assert owner.told("verify", row.job_id, "--ledger")["ledger"]["entries"] >= 3
+
+
+def test_the_page_is_served_until_it_is_interrupted(
+    stack: StackUnderTest, reviewer: Somebody
+) -> None:
+    job_id = held(stack).job_id
+    with reviewer.serving(job_id) as (command, address):
+        place = urlsplit(address)
+        connection = HTTPConnection(place.netloc, timeout=30)
+        connection.request("GET", "/queue", headers={"X-Batchwright-Key": place.fragment})
+        told = json.loads(connection.getresponse().read())
+        command.send_signal(signal.SIGINT)
+        assert command.wait(30) == 0
+
+    assert told["job_id"] == job_id
+    assert told["identity"].endswith(":user/ada")
 
 
 @pytest.mark.parametrize("key", ["results/{}/outcomes.jsonl", "quarantine/{}/x", "inbox/x.jsonl"])

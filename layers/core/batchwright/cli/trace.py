@@ -4,12 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from batchwright.aws.clock import SystemClock
 from batchwright.cli.evidence import ended
 from batchwright.errors import Missing
 from batchwright.job import JobRow
 from batchwright.listing import listed_chunks
 from batchwright.places import chunk_prefix, held_key
 from batchwright.proof import outcome_of
+from batchwright.reviewing import Review, told
 from batchwright.segment import read_segment
 from batchwright.verifying import OUTCOMES
 
@@ -20,14 +22,17 @@ if TYPE_CHECKING:
 def trace(row: JobRow, record_id: str, stack: "Stack") -> dict[str, Any]:
     """Return what became of one record: its outcome, and every segment of a chunk log that tells of it."""
     outcome, facts = outcome_of(record_id, ended(row, stack).blocks(OUTCOMES))
-    held = None
+    held, decided = None, {}
     if outcome.held:
+        review = Review(row.job_id, row.redrives, stack.objects, stack.ledger, SystemClock())
+        decided = review.decided()
         held = stack.address(held_key(row.job_id, outcome.index, outcome.held))
     return {
         "job_id": row.job_id,
         "contract": row.contract,
         **facts,
         "quarantine": held,
+        "decision": told(decided.get((outcome.index, outcome.held or ""))),
         "segments": _segments(row, outcome.index, stack),
     }
 
