@@ -10,7 +10,7 @@ import typer
 
 from batchwright import __version__
 from batchwright.cli import show
-from batchwright.cli.arguments import JobId, Json, LocalFile, RecordId, Wait, find_stack
+from batchwright.cli.arguments import JobId, Json, LocalFile, RecordId, find_stack
 from batchwright.cli.bill import facts_of
 from batchwright.cli.contracts import put_contract
 from batchwright.cli.estimate import estimate, terms_of
@@ -45,6 +45,10 @@ app = typer.Typer(
 contracts = typer.Typer(help="Contracts: prompt and policy in one file.", no_args_is_help=True)
 app.add_typer(contracts, name="contract")
 app.add_typer(review, name="review")
+
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Wait, with a progress bar, until the job has ended.")
+]
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

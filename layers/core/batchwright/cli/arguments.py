@@ -1,4 +1,4 @@
-"""Arguments and options that several subcommands take, and the stack that they work on."""
+"""What several subcommands take, and how they find the stack."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,11 +9,8 @@ if TYPE_CHECKING:
     from batchwright.cli.stack import Stack
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-Wait = Annotated[
-    bool, typer.Option("--wait", help="Wait, with a progress bar, until the job has ended.")
-]
-RecordId = Annotated[str, typer.Argument(metavar="RECORD_ID", help="The record's id in the file.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
+RecordId = Annotated[str, typer.Argument(metavar="RECORD_ID", help="The record's id in the file.")]
 LocalFile = Annotated[
     Path,
     typer.Argument(
