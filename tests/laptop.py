@@ -92,6 +92,7 @@ class Laptop:
             events=self.events,
             clock=self.clock,
             models=self.models,
+            ledger=self.ledger,
             new_salt=lambda: SALT,
         )
         return admit(body, message_id, world)
