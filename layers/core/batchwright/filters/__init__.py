@@ -2,10 +2,11 @@
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from batchwright.filters.filter import Filter, FilterSettings, Means, Subject
 from batchwright.filters.length import LengthSettings
+from batchwright.filters.schema import SchemaSettings
 from batchwright.finding import Stage
 
 __all__ = ["Entry", "Filter", "FilterSettings", "Filters", "Means", "Subject"]
@@ -19,6 +20,7 @@ class Entry(BaseModel):
     model_config = _STRICT
 
     length: LengthSettings | None = None
+    json_schema: SchemaSettings | None = Field(default=None, alias="schema")
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -54,6 +56,8 @@ class Filters(BaseModel):
             for number, entry in enumerate(self.at(stage)):
                 if stage not in entry.settings.stages:
                     raise ValueError(f"{stage}.{number}: {entry.name} does not look at {stage}s")
+        if sum(entry.json_schema is not None for entry in self.output) > 1:
+            raise ValueError("output: schema stands there twice; it looks once, before the others")
         return self
 
     def at(self, stage: Stage) -> tuple[Entry, ...]:
