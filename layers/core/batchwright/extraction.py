@@ -22,6 +22,17 @@ def whole(text: str) -> Any:
     return orjson.loads(text)
 
 
+def is_json(text: str) -> bool:
+    """Whether a text is a JSON object or list."""
+    if not text.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
 def within(text: str) -> Iterator[tuple[str, Any]]:
     """Yield every JSON object and list that stands in a text and in no other, as it is written and as it reads.
 

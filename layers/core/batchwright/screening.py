@@ -10,9 +10,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-import orjson
-
 from batchwright.errors import JobStops
+from batchwright.extraction import is_json
 from batchwright.filters import Filter, FilterSettings, Means, Subject
 from batchwright.finding import FAILED, Finding, Noted, Stage, Verdict, strictest
 from batchwright.folding import Text
@@ -181,14 +180,3 @@ def gate_of(patterns: Sequence[str]) -> Callable[[str], Sequence[int]]:
         return found if always in found or not text else everything
 
     return hits
-
-
-def is_json(text: str) -> bool:
-    """Whether a text is a JSON object or list."""
-    if not text.lstrip().startswith(("{", "[")):
-        return False
-    try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return False
-    return True

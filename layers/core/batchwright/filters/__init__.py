@@ -4,8 +4,12 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from batchwright.filters.citations import CitationsSettings
 from batchwright.filters.filter import Filter, FilterSettings, Means, Subject
+from batchwright.filters.language import LanguageSettings
 from batchwright.filters.length import LengthSettings
+from batchwright.filters.refusal import RefusalSettings
+from batchwright.filters.repetition import RepetitionSettings
 from batchwright.filters.schema import SchemaSettings
 from batchwright.finding import Stage
 
@@ -19,7 +23,11 @@ class Entry(BaseModel):
 
     model_config = _STRICT
 
+    citations: CitationsSettings | None = None
+    language: LanguageSettings | None = None
     length: LengthSettings | None = None
+    refusal: RefusalSettings | None = None
+    repetition: RepetitionSettings | None = None
     json_schema: SchemaSettings | None = Field(default=None, alias="schema")
 
     @model_validator(mode="after")
