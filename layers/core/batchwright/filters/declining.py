@@ -5,25 +5,27 @@ returned, is said with the same words and other verbs.
 """
 
 # RE2's own \w knows ASCII only. A few words may stand between.
-_WORDS = r"(?:,? [^\s,.;:!?]+){0,%d}"
+_WORDS = r"(?: [^\s,.;:!?]+){0,%d}"
 _FEW, _SOME = _WORDS % 3, _WORDS % 7
 
 _ENGLISH = (
-    r"\bI(?: can(?:no|.)t| can not| could(?:n.| no)t| won.t| will not|(?: am|.m) (?:unable|not able|not"
+    r"\bI(?: really| simply| just| also| truly)?(?: can(?:no|.)t| can not| could(?:n.| no)t| won.t| will not| (?:cannot|can.t) and (?:will not|won.t)|(?: am|.m) (?:unable|not able|not"
     r" allowed|not permitted|not going|not willing|not comfortable|not designed|not programmed)|(?: do not| don.t)"
     r" feel comfortable| decline| refuse)(?: (?:to|in|good|conscience|directly|ethically|personally|really|actually"
     r"|provide|with|really|be|able|safely|legally|you|currently|fully|morally|responsibly)){0,3}"
-    r" (?:assist|assisting|help|helping|comply|fulfil|fulfill|answer (?:that|this|your)|respond to|provid(?:e|ing)"
+    r" (?:help(?:ing)?(?: (?:you|with|in|on|out|them|her|him|anyone|anybody|people)\b|[.,;:!?]|$)|(?:assist|assisting|comply|fulfil|fulfill|answer (?:that|this|your)|respond to|provid(?:e|ing)"
     r"|offer|share|sharing|give (?:you|medical|legal|financial|advice|out)|generat(?:e|ing)|create|creating|write"
     r"|writing|produce|producing|discuss|discussing|engage|support (?:that|this)|participate|complete (?:that|this"
-    r"|your)|do that|continue with|process (?:that|this|your) request|recommend|translate|summari[sz]e|analy[sz]e"
-    r"|access|browse|open (?:links|files)|view|identify|speculate|encourage|advise|roleplay|pretend)\b"
+    r"|your)|do that|continue with|process (?:that|this|your) request|translate|summari[sz]e|analy[sz]e"
+    r"|access (?:the internet|links|web|websites|external|files|real)|browse|open (?:links|files|web)|view (?:images|the image"
+    r"|pictures|the attachment|attachments|links|files)|identify|disclose|verify (?:that|this)|reveal|process images|carry out (?:that|this|your)|speculate|encourage|advise|roleplay|pretend)\b)"
     r"|\bI(?: must| have to| need to| will have to|.ll have to| am going to have to|.m going to have to)?"
     r"(?: respectfully| politely)? decline\b"
+    r"|\bI.d (?:rather|prefer) not (?:to )?(?:answer|say|comment|discuss|share)|\bI (?:must|have to|need to) refrain from"
     r"|\bnot something (?:that )?I(?: can|.m| am| will| feel)\b"
     r"|\b(?:against|violates?|outside|beyond) my (?:guidelines|programming|polic|ethical|principles|safety|core"
     r"|capabilities|scope)"
-    r"|\bI (?:do not|don.t) have (?:access to|the ability to|the capability|real-time|permission to|any access)"
+    r"|\bI (?:do not|don.t) have (?:access to (?:real|the internet|live|current|your|external|personal|up|that|this|any)|the ability to|the capability|real-time|personal (?:opinions|feelings|experiences)|any access)"
     r"|\b[Uu]nable to (?:assist|help|comply|fulfil|fulfill)(?: you)? with (?:that|this|your)"
     r"|\b[Ss]orry,? (?:but )?(?:I )?(?:can.t|cannot) (?:do that|help|assist)"
 )
@@ -37,10 +39,10 @@ _GERMAN = (
     rf"|\bmuss ich{_FEW} (?:ablehnen|verweigern)|\b(?:Anfrage|Bitte) (?:ablehnen|nicht (?:nachkommen|erfüllen))"
 )
 _FRENCH = (
-    r"\bje ne (?:peux|puis|pourrai|saurais|vais)(?: malheureusement)? pas"
+    r"\bje ne (?:saurais|(?:peux|puis|pourrai|vais)(?: malheureusement)? pas)"
     + _FEW
     + r" (?:aider|assister|fournir"
-    r"|répondre|satisfaire|donner|créer|écrire|rédiger|générer|accéder|traiter|produire|participer|discuter|traduire"
+    r"|répondre|conseiller|satisfaire|donner|créer|écrire|rédiger|générer|accéder|traiter|produire|participer|discuter|traduire|faire (?:cela|ça)"
     r"|proposer|accepter)\b"
     r"|\bje ne suis(?: malheureusement)? pas (?:en mesure|autorisée?|capable|habilitée?) (?:de |d.|à )"
     r"|\bje (?:dois|me vois contraint de|préfère) (?:décliner|refuser)|\bm.est impossible de (?:vous|répondre|fournir)"
@@ -50,14 +52,14 @@ _SPANISH = (
     r"|soy capaz de|tengo permitido)"
     + _FEW
     + r" (?:ayudar|asistir|proporcionar|responder|cumplir|ofrecer|dar(?:te|le)"
-    r"|crear|escribir|generar|acceder|participar|hacer eso|compartir|traducir|facilitar|brindar|atender)\pL*"
+    r"|crear|escribir|generar|acceder|participar|hacer eso|hacerlo|compartir|traducir|facilitar|brindar|atender)\pL*"
     r"|\b(?:debo|tengo que) (?:rechazar|declinar)|\bme niego a\b"
 )
 _ITALIAN = (
     r"\bnon (?:posso|potrò|potrei|sono in grado di|mi è possibile|sono autorizzat[oa] a|mi è permesso)"
     + _FEW
     + r" (?:aiutar|assister|fornir|risponder|soddisfar|dart|darl|crear|scriver|generar|acceder|partecipar|discuter"
-    r"|tradurr|offrir|condivider)\pL*|\bdevo (?:rifiutare|declinare)|\bmi rifiuto di\b"
+    r"|farlo|tradurr|offrir|condivider)\pL*|\bdevo (?:rifiutare|declinare)|\bmi rifiuto di\b"
 )
 _PORTUGUESE = (
     r"\bnão (?:posso|poderei|poderia|consigo|estou autorizad[oa] a|sou capaz de|me é possível|tenho permissão para)"
