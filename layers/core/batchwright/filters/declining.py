@@ -8,41 +8,57 @@ returned, is said with the same words and other verbs.
 _WORDS = r"(?: [^\s,.;:!?]+){0,%d}"
 _FEW, _SOME = _WORDS % 3, _WORDS % 7
 
+_ENGLISH_NOT = (
+    r"\bI(?: really| simply| just| also| truly)?(?: can(?:no|.)t| can not| could(?:n.| no)t| won.t| will not"
+    r"| (?:cannot|can.t) and (?:will not|won.t)|(?: am|.m) (?:unable|not able|not allowed|not permitted|not qualified"
+    r"|not going|not willing|not comfortable|not designed|not programmed)|(?: do not| don.t) feel comfortable"
+    r"| decline| refuse)(?: (?:to|in|good|conscience|directly|ethically|personally|really|actually|provide|with|be"
+    r"|able|safely|legally|you|currently|fully|morally|responsibly|view or)){0,3}"
+)
+_ENGLISH_DO = (
+    r" (?:help(?:ing)?(?: (?:you|with|in|on|out|them|her|him|anyone|anybody|people)\b|[.,;:!?]|$)"
+    r"|(?:assist|assisting|comply|fulfil|fulfill|answer (?:that|this|your)|respond to|provid(?:e|ing)|offer|share"
+    r"|sharing|give (?:you|medical|legal|financial|advice|out)|generat(?:e|ing)|create|creating|write|writing|produce"
+    r"|producing|discuss|discussing|engage|support (?:that|this)|participate|take part in (?:that|this)"
+    r"|complete (?:that|this|your)|do (?:that|this|what you)|continue with|process (?:images|(?:that|this"
+    r"|your) request)"
+    r"|translate|summari[sz]e|analy[sz]e|access (?:the internet|links|web|websites|external|files|real)|browse"
+    r"|open (?:links|files|web)|view (?:images|the image|pictures|the attachment|attachments|links|files)|identify"
+    r"|disclose|verify (?:that|this)|reveal|carry out (?:that|this|your)|speculate|encourage|advise|roleplay"
+    r"|pretend)\b)"
+)
 _ENGLISH = (
-    r"\bI(?: really| simply| just| also| truly)?(?: can(?:no|.)t| can not| could(?:n.| no)t| won.t| will not| (?:cannot|can.t) and (?:will not|won.t)|(?: am|.m) (?:unable|not able|not"
-    r" allowed|not permitted|not going|not willing|not comfortable|not designed|not programmed)|(?: do not| don.t)"
-    r" feel comfortable| decline| refuse)(?: (?:to|in|good|conscience|directly|ethically|personally|really|actually"
-    r"|provide|with|really|be|able|safely|legally|you|currently|fully|morally|responsibly)){0,3}"
-    r" (?:help(?:ing)?(?: (?:you|with|in|on|out|them|her|him|anyone|anybody|people)\b|[.,;:!?]|$)|(?:assist|assisting|comply|fulfil|fulfill|answer (?:that|this|your)|respond to|provid(?:e|ing)"
-    r"|offer|share|sharing|give (?:you|medical|legal|financial|advice|out)|generat(?:e|ing)|create|creating|write"
-    r"|writing|produce|producing|discuss|discussing|engage|support (?:that|this)|participate|complete (?:that|this"
-    r"|your)|do that|continue with|process (?:that|this|your) request|translate|summari[sz]e|analy[sz]e"
-    r"|access (?:the internet|links|web|websites|external|files|real)|browse|open (?:links|files|web)|view (?:images|the image"
-    r"|pictures|the attachment|attachments|links|files)|identify|disclose|verify (?:that|this)|reveal|process images|carry out (?:that|this|your)|speculate|encourage|advise|roleplay|pretend)\b)"
-    r"|\bI(?: must| have to| need to| will have to|.ll have to| am going to have to|.m going to have to)?"
-    r"(?: respectfully| politely)? decline\b"
-    r"|\bI.d (?:rather|prefer) not (?:to )?(?:answer|say|comment|discuss|share)|\bI (?:must|have to|need to) refrain from"
-    r"|\bnot something (?:that )?I(?: can|.m| am| will| feel)\b"
-    r"|\b(?:against|violates?|outside|beyond) my (?:guidelines|programming|polic|ethical|principles|safety|core"
-    r"|capabilities|scope)"
-    r"|\bI (?:do not|don.t) have (?:access to (?:real|the internet|live|current|your|external|personal|up|that|this|any)|the ability to|the capability|real-time|personal (?:opinions|feelings|experiences)|any access)"
-    r"|\b[Uu]nable to (?:assist|help|comply|fulfil|fulfill)(?: you)? with (?:that|this|your)"
-    r"|\b[Ss]orry,? (?:but )?(?:I )?(?:can.t|cannot) (?:do that|help|assist)"
+    _ENGLISH_NOT
+    + _ENGLISH_DO
+    + r"|\bI(?: must| have to| need to| will have to|.ll have to|(?: am|.m) going to"
+    r" have to)?(?: respectfully| politely)? decline\b|\bI must(?: respectfully| politely)? refuse\b"
+    r"|\bI.d (?:rather|prefer) not (?:to )?(?:answer|say|comment|discuss|share)"
+    r"|\bI (?:must|have to|need to) refrain from|\bnot something (?:that )?I(?: can|.m| am| will| feel)\b"
+    r"|\bwhat I(?:.m| am) (?:permitted|allowed|able) to\b"
+    r"|\b(?:against|violates?|outside(?: of)?|beyond) my (?:guidelines|programming|polic|ethical|principles|safety|core"
+    r"|capabilities|abilities|scope)"
+    r"|\bI (?:do not|don.t) have (?:access to (?:real|the internet|live|current|your|external|personal|up|that|this"
+    r"|any)|the ability to|the capability|real-time|personal (?:opinions|feelings|experiences)|any access)"
+    r"|\bunable to (?:assist|help|comply|fulfil|fulfill)(?: you)? with (?:that|this|your)"
+    r"|\bsorry,? (?:but )?(?:I )?(?:can.t|cannot) (?:do that|help|assist)"
 )
 _GERMAN = (
     r"\b(?:ich (?:kann|darf|werde|möchte|könnte)|(?:kann|darf|werde|möchte) ich)"
     + _SOME
     + r" (?:nicht|kein\pL*)"
     rf"{_SOME} (?:helfen|weiterhelfen|behilflich|unterstützen|beantworten|erfüllen|nachkommen|bereitstellen|geben"
-    r"|erstellen|schreiben|verfassen|liefern|anbieten|teilen|generieren|übersetzen|zusammenfassen|zugreifen|mitwirken)\b"
+    r"|erstellen|schreiben|verfassen|liefern|anbieten|teilen|generieren|übersetzen|zusammenfassen|erledigen"
+    r"|mitwirken)\b"
     rf"|\b(?:bin ich|ich bin)(?: leider)? nicht (?:in der Lage|befugt|berechtigt)"
+    rf"|\bkeine (?:Angaben|Auskunft|Auskünfte|Anleitung|Anleitungen) (?:dazu |dafür |hierzu )?(?:machen|geben)"
     rf"|\bmuss ich{_FEW} (?:ablehnen|verweigern)|\b(?:Anfrage|Bitte) (?:ablehnen|nicht (?:nachkommen|erfüllen))"
 )
 _FRENCH = (
     r"\bje ne (?:saurais|(?:peux|puis|pourrai|vais)(?: malheureusement)? pas)"
     + _FEW
     + r" (?:aider|assister|fournir"
-    r"|répondre|conseiller|satisfaire|donner|créer|écrire|rédiger|générer|accéder|traiter|produire|participer|discuter|traduire|faire (?:cela|ça)"
+    r"|répondre|conseiller|satisfaire|donner|créer|écrire|rédiger|générer|traiter|produire|participer|discuter|traduire"
+    r"|faire (?:cela|ça)"
     r"|proposer|accepter)\b"
     r"|\bje ne suis(?: malheureusement)? pas (?:en mesure|autorisée?|capable|habilitée?) (?:de |d.|à )"
     r"|\bje (?:dois|me vois contraint de|préfère) (?:décliner|refuser)|\bm.est impossible de (?:vous|répondre|fournir)"
@@ -52,19 +68,20 @@ _SPANISH = (
     r"|soy capaz de|tengo permitido)"
     + _FEW
     + r" (?:ayudar|asistir|proporcionar|responder|cumplir|ofrecer|dar(?:te|le)"
-    r"|crear|escribir|generar|acceder|participar|hacer eso|hacerlo|compartir|traducir|facilitar|brindar|atender)\pL*"
+    r"|crear|escribir|generar|acceder a (?:enlaces|internet)|participar|hacer eso|hacerlo|compartir"
+    r"|traducir|facilitar|brindar|atender)\pL*"
     r"|\b(?:debo|tengo que) (?:rechazar|declinar)|\bme niego a\b"
 )
 _ITALIAN = (
     r"\bnon (?:posso|potrò|potrei|sono in grado di|mi è possibile|sono autorizzat[oa] a|mi è permesso)"
     + _FEW
-    + r" (?:aiutar|assister|fornir|risponder|soddisfar|dart|darl|crear|scriver|generar|acceder|partecipar|discuter"
+    + r" (?:aiutar|assister|fornir|risponder|soddisfar|dart|darl|crear|scriver|generar|acceder\pL* a (?:Internet|link)|partecipar|discuter"
     r"|farlo|tradurr|offrir|condivider)\pL*|\bdevo (?:rifiutare|declinare)|\bmi rifiuto di\b"
 )
 _PORTUGUESE = (
     r"\bnão (?:posso|poderei|poderia|consigo|estou autorizad[oa] a|sou capaz de|me é possível|tenho permissão para)"
     + _FEW
-    + r" (?:ajud|auxili|fornec|respond|atend|cumpr|oferec|dar-lhe|cri|escrev|ger|acess|particip|discut|traduz"
+    + r" (?:ajud|auxili|fornec|respond|atend|cumpr|oferec|dar-lhe|cri|escrev|ger|acessar (?:sites|links|a internet)|particip|discut|traduz"
     r"|compartilh)\pL*|\b(?:devo|tenho de|preciso) (?:recusar|declinar)"
 )
 _DUTCH = (
@@ -73,7 +90,8 @@ _DUTCH = (
     + r" (?:niet|geen)"
     + _SOME
     + r" (?:helpen"
-    r"|assisteren|voldoen|beantwoorden|geven|verstrekken|maken|schrijven|genereren|delen|bieden|meewerken|vertalen)\b"
+    r"|assisteren|voldoen|beantwoorden|geven|verstrekken|maken|schrijven|genereren|delen|doen|bieden"
+    r"|meewerken|vertalen)\b"
     r"|\b(?:ben ik|ik ben)(?: helaas)? niet in staat|\bmoet ik" + _FEW + r" (?:weigeren|afwijzen)"
 )
 _POLISH = (
