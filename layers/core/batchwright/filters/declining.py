@@ -75,13 +75,15 @@ _SPANISH = (
 _ITALIAN = (
     r"\bnon (?:posso|potrò|potrei|sono in grado di|mi è possibile|sono autorizzat[oa] a|mi è permesso)"
     + _FEW
-    + r" (?:aiutar|assister|fornir|risponder|soddisfar|dart|darl|crear|scriver|generar|acceder\pL* a (?:Internet|link)|partecipar|discuter"
+    + r" (?:aiutar|assister|fornir|risponder|soddisfar|dart|darl|crear|scriver|generar"
+    r"|acceder\pL* a (?:Internet|link)|partecipar|discuter"
     r"|farlo|tradurr|offrir|condivider)\pL*|\bdevo (?:rifiutare|declinare)|\bmi rifiuto di\b"
 )
 _PORTUGUESE = (
     r"\bnão (?:posso|poderei|poderia|consigo|estou autorizad[oa] a|sou capaz de|me é possível|tenho permissão para)"
     + _FEW
-    + r" (?:ajud|auxili|fornec|respond|atend|cumpr|oferec|dar-lhe|cri|escrev|ger|acessar (?:sites|links|a internet)|particip|discut|traduz"
+    + r" (?:ajud|auxili|fornec|respond|atend|cumpr|oferec|dar-lhe|cri|escrev|ger|acessar (?:sites|links"
+    r"|a internet)|particip|discut|traduz"
     r"|compartilh)\pL*|\b(?:devo|tenho de|preciso) (?:recusar|declinar)"
 )
 _DUTCH = (
