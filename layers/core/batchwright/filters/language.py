@@ -29,7 +29,7 @@ class LanguageSettings(FilterSettings):
 
     then: ThenWhole = "review"
     allow: Annotated[tuple[str, ...], Field(min_length=1)]
-    confidence: Annotated[float, Field(ge=0.3, lt=1)] = 0.8
+    confidence: Annotated[float, Field(ge=0.3, lt=1)] = 0.7
     min_letters: Annotated[int, Field(ge=10, le=PASSAGE // 2)] = 20
     """Where a passage has fewer, it is not judged."""
 
