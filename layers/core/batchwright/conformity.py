@@ -63,7 +63,7 @@ class Conformity:
 
         Raises :class:`SchemaViolation` where that is what follows.
         """
-        text = completion.text.strip().lstrip("\ufeff")
+        text = completion.text.strip()
         if not text or any("toolUse" in block for block in completion.content):
             return Looked(completion=completion)
         found = self._found(completion, text, self._validator(request))

@@ -18,21 +18,21 @@ LONGEST = 5_000
 # An answer that quotes more is not looked at in full, and says so.
 MOST_QUOTES = 1_000
 
-_BLOCK = re.compile(r"(?:^[ \t]*>[^\n]*(?:\n|\Z))+", re.MULTILINE)
+# By style, and what is quoted as the first group; compiled with the filter, since every contract imports this.
 _STYLES = {
-    "corner": re.compile(rf"[「『]([^「」『』]{{1,{LONGEST}}})[」』]"),
-    "curly": re.compile(rf"[“„]([^“”„]{{1,{LONGEST}}})[”“]"),
-    "guillemets": re.compile(rf"[«»]([^«»]{{1,{LONGEST}}})[«»]"),
-    "straight": re.compile(rf'(?<![\w"])"([^"\n]{{1,{LONGEST}}})"(?![\w"])'),
+    "block": r"((?:^[ \t]*>[^\n]*(?:\n|\Z))+)",
+    "corner": rf"[「『]([^「」『』]{{1,{LONGEST}}})[」』]",
+    "curly": rf"[“„]([^“”„]{{1,{LONGEST}}})[”“]",
+    "guillemets": rf"[«»]([^«»]{{1,{LONGEST}}})[«»]",
+    "straight": rf'(?<![\w"])"([^"\n]{{1,{LONGEST}}})"(?![\w"])',
 }
 # In a JSON text a straight mark is JSON's own; the model's are escaped.
-_ESCAPED = re.compile(rf'\\"([^"\\\n]{{1,{LONGEST}}})\\"')
+_ESCAPED = rf'\\"([^"\\\n]{{1,{LONGEST}}})\\"'
 # A letter of a script without spaces is a word.
 _UNSPACED = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff"
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
+_WORD = rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+"
 # What stands for words that were left out, or put in.
-_GAP = re.compile(r"…|\.\.\.|\[[^\]\n]{0,80}\]")
-
+_GAP = r"…|\.\.\.|\[[^\]\n]{0,80}\]"
 _FENCE = "```"
 
 
@@ -62,7 +62,9 @@ class Citations:
     def __init__(self, settings: CitationsSettings) -> None:
         """Keep what is a quotation."""
         self._least = settings.min_words
-        self._styles = settings.styles
+        self._styles = {
+            style: re.compile(_STYLES[style], re.MULTILINE) for style in settings.styles
+        }
 
     async def look(self, subject: Subject) -> list[Finding]:
         """Return the quotations that are none; ``too_many`` where there are more than are looked at."""
@@ -85,22 +87,15 @@ class Citations:
         return findings
 
     def _quotes(self, text: str) -> Iterator[tuple[int, int]]:
-        prose = _without_code(text)
-        for style in self._styles:
-            yield from _spans(style, prose)
+        prose, json = _without_code(text), is_json(text)
+        for style, marks in self._styles.items():
+            pattern = re.compile(_ESCAPED) if json and style == "straight" else marks
+            yield from (found.span(1) for found in pattern.finditer(prose))
 
     def _pieces(self, quote: str) -> list[str]:
         """Return the words of a quotation, cut where some are left out; nothing where they are too few."""
-        pieces = [words for piece in _GAP.split(quote) if len(words := _words(piece)) > 1]
+        pieces = [words for piece in re.split(_GAP, quote) if len(words := _words(piece)) > 1]
         return pieces if sum(piece.count(" ") - 1 for piece in pieces) >= self._least else []
-
-
-def _spans(style: Style, text: str) -> Iterator[tuple[int, int]]:
-    if style == "block":
-        yield from (found.span() for found in _BLOCK.finditer(text))
-        return
-    pattern = _ESCAPED if style == "straight" and is_json(text) else _STYLES[style]
-    yield from (found.span(1) for found in pattern.finditer(text))
 
 
 def _without_code(text: str) -> str:
@@ -114,5 +109,5 @@ def _without_code(text: str) -> str:
 
 def _words(text: str) -> str:
     """Return the words of a text alone, between spaces, whatever stands between them and however they are cased."""
-    words = _WORD.findall(text.casefold())
+    words = re.findall(_WORD, text.casefold())
     return f" {' '.join(words)} "
