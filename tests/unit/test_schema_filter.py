@@ -348,6 +348,11 @@ def read(entry: Any, **more: Any) -> None:
     read_contract(json.dumps(fields).encode(), name="formed")
 
 
+def test_a_contract_with_a_schema_of_five_megabytes_is_refused() -> None:
+    with pytest.raises(ContractInvalid, match="larger than 262,144 bytes"):
+        read({"schema": {"description": "x" * 5_000_000}})
+
+
 def test_an_own_schema_may_be_more_than_bedrock_takes() -> None:
     read({"schema": {"type": "integer", "minimum": 3, "maximum": 7}})
     with pytest.raises(ContractInvalid, match=r"response\.schema"):
