@@ -11,7 +11,7 @@ import pytest
 
 from batchwright.completion import Completion
 from batchwright.contract import read_contract
-from batchwright.errors import ContractInvalid
+from batchwright.errors import ContractInvalid, TimedOut
 from batchwright.places import CACHE, QUARANTINE
 from batchwright.request import Request
 from batchwright.usage import Usage
@@ -24,6 +24,7 @@ SCHEMA = {
     "required": ["kind"],
     "additionalProperties": False,
 }
+NOVA = {"messages": [{"role": "user", "content": [{"text": "Hm?"}]}]}
 GOOD = '{"kind": "bug", "n": 3}'
 WRONG = '{"kind": "canary"}'
 
@@ -203,6 +204,33 @@ def test_repairs_may_be_told_without_a_schema() -> None:
     laptop = laptop_for(saying("no JSON"), "repair", response={"repair": 2})
     outcome = outcome_of(laptop, run(laptop))
     assert (outcome["error"]["message"], outcome["attempts"]) == ("the answer is not JSON", 3)
+
+
+def test_a_native_body_is_not_repaired() -> None:
+    engine = saying(said("no JSON", native={"generation": "no JSON"}))
+    laptop = laptop_for(engine, "repair", response={})
+    line = {"recordId": "r0", "modelInput": {"schemaVersion": "messages-v1", **NOVA}}
+    outcome = outcome_of(laptop, run(laptop, line))
+    assert (outcome["error"]["code"], outcome["attempts"]) == ("schema_violation", 1)
+
+
+def test_a_repair_that_times_out_is_asked_for_again_and_counted() -> None:
+    def script(_: Request, call: int) -> Completion:
+        if call == 1:
+            raise TimedOut("no answer")
+        return said(WRONG if call == 0 else GOOD)
+
+    laptop = laptop_for(ScriptedEngine(script=script), "repair")
+    outcome = outcome_of(laptop, run(laptop))
+    assert (outcome["status"], outcome["attempts"]) == ("succeeded", 3)
+    assert outcome["ambiguous_attempts"] == 1
+
+
+def test_a_record_fails_for_whose_repair_there_is_no_money() -> None:
+    laptop = laptop_for(saying(WRONG), "repair", more="budget: {usd: 0.0001}")
+    outcome = outcome_of(laptop, run(laptop, chat_line("r0", "What?", max_tokens=350)))
+    assert (outcome["error"]["code"], outcome["attempts"]) == ("schema_violation", 1)
+    assert outcome["cost_usd"] > 0
 
 
 def test_a_repair_that_is_cut_leaves_the_first_fault() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from batchwright.conformity import REPAIRED, noted
-from batchwright.errors import RecordEnds, SchemaViolation
+from batchwright.errors import BudgetExceeded, RecordEnds, SchemaViolation
 from batchwright.finding import Verdict
 from batchwright.request import Request, estimated_tokens
 from batchwright.screens import Screens
@@ -42,10 +42,13 @@ async def answered(
 
 
 async def _asked_again(wished: Request, ask: Callable[[Request], Awaitable[None]]) -> bool:
-    """Ask for a repair; say whether there is another answer. That there is none changes nothing about the first."""
+    """Ask for a repair; say whether there is another answer. That there is none changes nothing about the first.
+
+    Where there is no money for it, the record was asked for all that: it fails, and the next one stops the job.
+    """
     try:
         await ask(wished)
-    except RecordEnds:
+    except (RecordEnds, BudgetExceeded):
         return False
     return True
 
