@@ -227,9 +227,9 @@ def test_a_repair_that_times_out_is_asked_for_again_and_counted() -> None:
 
 
 def test_a_record_fails_for_whose_repair_there_is_no_money() -> None:
-    long = said(WRONG, usage=Usage(input_tokens=10, output_tokens=350))
-    laptop = laptop_for(saying(long), "repair", more="budget: {usd: 0.00015}")
-    outcome = outcome_of(laptop, run(laptop, chat_line("r0", "What?", max_tokens=350)))
+    long = said(WRONG, usage=Usage(input_tokens=10, output_tokens=1500))
+    laptop = laptop_for(saying(long), "repair", more="budget: {usd: 0.0006}")
+    outcome = outcome_of(laptop, run(laptop, chat_line("r0", "What?", max_tokens=1500)))
     assert (outcome["error"]["code"], outcome["attempts"]) == ("schema_violation", 1)
     assert outcome["cost_usd"] > 0
 
