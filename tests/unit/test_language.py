@@ -27,7 +27,7 @@ def test_next_to_every_sentence_is_known_and_none_is_taken_for_another() -> None
     assert (len(SENTENCES), len(languages)) == (160, 16)
     missed = [text for language, text in SENTENCES if not findings(text, *(languages - {language}))]
     wrong = [text for language, text in SENTENCES if findings(text, language)]
-    assert len(missed) <= 9
+    assert len(missed) <= 10
     assert wrong == []
 
 
@@ -36,13 +36,29 @@ def test_a_passage_at_the_end_is_found_where_it_is() -> None:
     german = "Der Kessel steht in der Küche, und der Tee ist im Schrank neben der Tür, wie immer."
     (found,) = findings(english + german, "en")
     assert (found.kind, found.end) == ("other_language", len(english + german))
-    assert found.confidence > 0.7
+    assert found.confidence > 0.8
     assert findings(english + german, "en", "de") == []
 
 
 @pytest.mark.parametrize("text", ["", "Ja, gerne.", "123 456", "🙂" * 50, "x = 1; y = 2", "---"])
 def test_what_is_short_or_no_language_is_not_judged(text: str) -> None:
     assert findings(text, "ja") == []
+
+
+def test_numbers_in_a_sentence_without_spaces_hide_nothing() -> None:
+    assert findings("2024年4月1日から北部では雨が降る見込みですので、傘を3本お持ちください。", "en")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "| `max_tokens` | `ModelArns` | `inbox/<contract>/` | `UnexpectedServiceError` | 4096 |",
+        "GET /v1/jobs/cancel?job=abcdef HTTP/1.1 Host: example.com Accept: application/json",
+        '{"customerIdentifier":"abcdefghijkl","orderStatusCode":"awaitingconfirmation"}',
+    ],
+)
+def test_names_and_code_are_no_language(text: str) -> None:
+    assert findings(text, "en") == []
 
 
 @pytest.mark.parametrize("allow", [[], ["english"], ["en-US"], ["xx"]], ids=str)

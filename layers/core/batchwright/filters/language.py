@@ -18,9 +18,10 @@ LANGUAGES = """af als am an ar arz as ast av az azb ba bar bcl be bg bh bn bo bp
     lo lrc lt lv mai mg mhr min mk ml mn mr mrj ms mt mwl my myv mzn nah nap nds ne new nl nn no oc or
     os pa pam pfl pl pms pnb ps pt qu rm ro ru rue sa sah sc scn sco sd sh si sk sl so sq sr su sv sw ta
     te tg th tk tl tr tt tyv ug uk ur uz vec vep vi vls vo wa war wuu xal xmf yi yo yue zh"""
-# Begin, middle and end of a text are looked at, so many characters of each.
-PASSAGE = 90
-_WORD = re.compile(r"[^\W\d_]+")
+# Begin and end of a text are looked at, so many characters of each, and the middle of one that is long.
+PASSAGE, LONG = 90, 2_000
+# What is no word of any language: names of files, fields and places, code, numbers.
+_CODE = re.compile(r"[\d_/`=@|{}<>\\*#$%+~^]|\w[.:]\w|^[A-Z]+$")
 _LABEL = len("__label__")
 
 
@@ -29,7 +30,7 @@ class LanguageSettings(FilterSettings):
 
     then: ThenWhole = "review"
     allow: Annotated[tuple[str, ...], Field(min_length=1)]
-    confidence: Annotated[float, Field(ge=0.3, lt=1)] = 0.7
+    confidence: Annotated[float, Field(ge=0.3, lt=1)] = 0.8
     min_letters: Annotated[int, Field(ge=10, le=PASSAGE // 2)] = 20
     """Where a passage has fewer, it is not judged."""
 
@@ -62,7 +63,7 @@ class Language(LocalFilter):
         """Return the first passage that is in another language."""
         for start in _starts(len(text)):
             end = min(start + PASSAGE, len(text))
-            words = _WORD.findall(text[start:end])
+            words = [word for word in text[start:end].split() if not _is_code(word)]
             if sum(map(len, words)) < self._least:
                 continue
             ((label,), (sure,)) = self._model.predict(" ".join(words), k=1)
@@ -74,11 +75,17 @@ class Language(LocalFilter):
         return []
 
 
+def _is_code(word: str) -> bool:
+    return (
+        word.isascii() and _CODE.search(word) is not None
+    )  # others may be a whole sentence without spaces
+
+
 def _starts(length: int) -> list[int]:
     last = length - PASSAGE
     if last <= 0:
         return [0]
-    return [0, last] if last < PASSAGE else [0, last // 2, last]
+    return [0, last // 2, last] if length > LONG else [0, last]
 
 
 @cache
