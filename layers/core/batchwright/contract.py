@@ -33,6 +33,7 @@ from batchwright.errors import (
 )
 from batchwright.families import EMBEDDING, family_of
 from batchwright.filters import Filters
+from batchwright.filters.schema import check_schema
 from batchwright.money import BILLIONTHS
 from batchwright.natives import native
 from batchwright.prices import price_of
@@ -63,6 +64,8 @@ LONGEST_CACHE = timedelta(days=30)
 # Bedrock's own ids are <maker>.<model>, perhaps behind a geography; gpt-4.1-mini or claude-3.5-sonnet are not.
 BEDROCK_ID = re.compile(r"^(arn:|([a-z]{2,6}(-[a-z]{3})?\.)?[a-z][a-z0-9]*\.[a-z])")
 
+# How often a model is asked to repair an answer where the contract does not say.
+REPAIRS = 1
 MOST_ROUTES = 4
 # What may befall a call so that the next route is asked.
 FALLBACKS: dict[str, tuple[type[BatchwrightError], ...]] = {
@@ -110,16 +113,26 @@ class Prompt(BaseModel):
 
 
 class ResponseFormat(BaseModel):
-    """The JSON Schema that answers must have; sent to the model as structured output."""
+    """The JSON Schema that answers must have, sent to the model as structured output; and how often it may repair."""
 
     model_config = ConfigDict(**_STRICT, populate_by_name=True)
 
-    json_schema: Annotated[Schema, Field(alias="schema", min_length=1)]
+    json_schema: Annotated[Schema | None, Field(alias="schema", min_length=1)] = None
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "answer"
+    repair: Annotated[int, Field(ge=0, le=5)] = REPAIRS
+    """How often the model is asked again where its answer does not fit, and the filter ``schema`` says ``repair``."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.json_schema is None and "repair" not in self.model_fields_set:
+            raise ValueError("say schema, repair, or both")
+        return self
 
     @cached_property
-    def output_config(self) -> dict[str, Any]:
-        """Converse's ``outputConfig`` that asks for it."""
+    def output_config(self) -> dict[str, Any] | None:
+        """Converse's ``outputConfig`` that asks for it, if there is a schema."""
+        if self.json_schema is None:
+            return None
         return structured_output(rfc8785.dumps(self.json_schema).decode(), self.name)
 
 
@@ -198,6 +211,16 @@ class Contract(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _check_schema(self) -> Self:
+        schema = self.response.json_schema if self.response is not None else None
+        if schema is not None and any(entry.json_schema for entry in self.filters.output):
+            try:
+                check_schema(schema)
+            except ValueError as fault:
+                raise ValueError(f"response.schema: {fault}") from None
+        return self
+
+    @model_validator(mode="after")
     def _check_routes(self) -> Self:
         if len({route.asks for route in self.routes}) < len(self.routes):
             raise ValueError("routes: one stands there twice")
@@ -235,6 +258,11 @@ class Contract(BaseModel):
         return tuple(kind for name in self.fallback for kind in FALLBACKS[name])
 
     @property
+    def repairs(self) -> int:
+        """How often a model may be asked to repair an answer."""
+        return REPAIRS if self.response is None else self.response.repair
+
+    @property
     def lifetime(self) -> timedelta:
         """The deadline as a time span."""
         return _span(self.deadline)
@@ -267,7 +295,7 @@ class Contract(BaseModel):
             raise mismatch(target, record)
         if record.embeds:
             check_offered(record, target)
-        if self.response is not None and (record.native or record.embeds):
+        if self._output_config is not None and (record.native or record.embeds):
             raise without_schema(self.name, record)
         return self.named(target) or Route(model=target)
 
@@ -319,9 +347,13 @@ class Contract(BaseModel):
             return request.with_max_tokens(self.default_limit(record, route))
         body = dict(request.body)
         body["inferenceConfig"] = {**_defaults(route), **body.get("inferenceConfig", {})}
-        if self.response is not None and "outputConfig" not in body:
-            body["outputConfig"] = self.response.output_config
+        if self._output_config is not None and "outputConfig" not in body:
+            body["outputConfig"] = self._output_config
         return Request(body, tier=route.tier)
+
+    @property
+    def _output_config(self) -> dict[str, Any] | None:
+        return self.response.output_config if self.response is not None else None
 
     def _target(self, record: Record, served: tuple[str, ...]) -> str:
         model = record.model

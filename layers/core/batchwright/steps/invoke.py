@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from batchwright.answers import Answers
@@ -21,6 +22,7 @@ from batchwright.errors import (
     BudgetExceeded,
     JobStops,
     RecordEnds,
+    RecordInvalid,
     Truncated,
     Unavailable,
     Withheld,
@@ -40,6 +42,7 @@ from batchwright.ports import Budgets, Clock, Engine, Jobs, Objects, Schedules
 from batchwright.purse import Payer, Purse, Unlimited
 from batchwright.reader import ChunkReader, Item
 from batchwright.record import Record
+from batchwright.repairing import answered
 from batchwright.request import Request
 from batchwright.screens import Screens
 from batchwright.segment import Settled
@@ -336,26 +339,25 @@ class Worker:
             ):  # attachments stand in the digest by their contents' own
                 request = self._contract.prepared(route, item.record, fetched.request)
             falls_back_on = self._contract.falls_back_on if route is not routes[-1] else ()
+            ask = partial(self._asker.ask, route=route, asked=asked, job_id=self._job.job_id)
             if kept := await self._answers.find(request, asked.request_digest):
                 asked.answer_with(kept)
-                await self._screens.answered(asked, request)
-                return
-            try:
-                await self._asker.ask(
-                    request, route, asked, self._job.job_id, falls_back_on=falls_back_on
-                )
-            except falls_back_on:
-                continue
-            if await self._screens.answered(asked, request) and asked.completion:
+            else:
+                try:
+                    await ask(request, falls_back_on=falls_back_on)
+                except falls_back_on:
+                    continue
+            as_it_is = await answered(self._screens, asked, request, ask)
+            if as_it_is and asked.completion and not asked.cached:
                 self._answers.keep(request, asked.request_digest, asked.completion)
             return
 
     async def _screened(self, asked: Asked, item: Item, route: Route, request: Request) -> Request:
-        """Return a request as the filters let it be asked; raises :class:`Withheld`."""
+        """Return a request as the filters let it be asked; raises as they do."""
         assert item.record is not None  # noqa: S101 - only a record that was read is asked
         try:
             return await self._screens.asked(asked, request)
-        except Withheld:  # its outcome tells what would have been asked
+        except (Withheld, RecordInvalid):  # its outcome tells what would have been asked
             self._turn(asked, item.index, item.record, route, request)
             raise
 
@@ -365,7 +367,7 @@ class Worker:
         """Let the filters look at the part of an answer that a failure shows, too."""
         if isinstance(fault, Truncated) and asked.completion:
             with suppress(Withheld):  # then nothing of it is shown
-                await self._screens.answered(asked, request)
+                await self._screens.answered(asked, request, cut=True)
 
     async def _hold(self, item: Item, asked: Asked, fault: Withheld, request: Request) -> Settled:
         """Put what is withheld into the quarantine; only then the record is settled."""
