@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from batchwright.filters.filter import Filter, FilterSettings, Means, Subject
 from batchwright.filters.length import LengthSettings
+from batchwright.filters.pii import PiiSettings
 from batchwright.finding import Stage
 
 __all__ = ["Entry", "Filter", "FilterSettings", "Filters", "Means", "Subject"]
@@ -19,6 +20,7 @@ class Entry(BaseModel):
     model_config = _STRICT
 
     length: LengthSettings | None = None
+    pii: PiiSettings | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:

@@ -1,0 +1,130 @@
+"""Numbers that are told by their shape: groups of digits and letters, and what checks them."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from batchwright.filters.recognisers.recogniser import Beside, Place, Reading
+
+# Of a value that its word stands beside.
+CERTAIN = 0.99
+_MARKS = re.compile(r"[^0-9A-Za-z]")
+_LETTER = {"9": "[0-9]", "A": "[A-Za-z]"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number:
+    """One kind of number: how it is written, and whether one that is so written is one."""
+
+    kind: str
+    holds: Callable[[str], bool]
+    """Looks at its digits and letters, in upper case, without what stands between them."""
+    shapes: Sequence[str] = ()
+    """Ways to write it that nothing else has: ``9`` is a digit, ``A`` a letter, all else is itself."""
+    plain: Sequence[str] = ()
+    """Ways to write it that other numbers have, too: one of its words must stand near."""
+    beside: Beside | None = None
+    """What looks for its words; see :func:`beside`."""
+    confidence: float = 0.9
+    """Of one without its word."""
+    upper: bool = False
+    """Whether its letters are never small ones."""
+
+
+class Numbers:
+    """Finds numbers of several kinds by one walk over a text's shape."""
+
+    def __init__(self, numbers: Sequence[Number]) -> None:
+        """Compile all their shapes into one pattern, which a text of any length is looked through once with."""
+        import re2  # noqa: PLC0415 - it costs a cold start, and only filters need it
+
+        self._kinds: dict[bytes, list[tuple[Number, bool]]] = {}
+        for number in numbers:
+            for shape in number.shapes:
+                self._kinds.setdefault(shape.encode(), []).append((number, False))
+            for shape in number.plain:
+                self._kinds.setdefault(shape.encode(), []).append((number, True))
+        shapes = [shape.decode() for shape in self._kinds]
+        # What a longer one begins with is tried where the longer one is none.
+        self._tries = {shape.encode(): _beginnings(shape, self._kinds) for shape in shapes}
+        self._first = {shape.encode(): _first_group(shape) for shape in shapes}
+        self._pattern: Any = _longest(re2, rf"\b(?:{'|'.join(map(re.escape, shapes))})\b")
+        self.gate = [_written(shapes)]
+
+    def find(self, reading: Reading) -> Iterator[Place]:
+        """Yield every number that holds; the longest where several begin at one place."""
+        shape, at = reading.shape, 0
+        while found := self._pattern.search(shape, at):
+            start, end = found.span()
+            at = start + self._first[shape[start:end]]
+            if not _stands_alone(reading, start):
+                continue
+            for tried in self._tries[shape[start:end]]:
+                end = start + len(tried)
+                if place := self._judged(reading, start, end, tried):
+                    yield place
+                    at = end
+                    break
+
+    def _judged(self, reading: Reading, start: int, end: int, shape: bytes) -> Place | None:
+        if _goes_on(reading, end):
+            return None
+        written = reading.text[start:end]
+        bare = _MARKS.sub("", written)
+        value, best = bare.upper(), None
+        for number, plain in self._kinds[shape]:
+            if (number.upper and bare != value) or not number.holds(value):
+                continue
+            named = number.beside is not None and number.beside(reading, start, end)
+            if plain and not named:
+                continue
+            place = Place(start, end, number.kind, CERTAIN if named else number.confidence)
+            if best is None or place.confidence > best.confidence:
+                best = place
+        return best
+
+
+def _stands_alone(reading: Reading, start: int) -> bool:
+    """Whether a number begins here: not a number's fraction, a price, or what a phone number goes on with."""
+    before = reading.text[max(0, start - 2) : start]
+    if before[-1:] in ("+", "$", "€", "£"):
+        return False
+    return not (before[-1:] in (".", "-") and before[:1].isdigit())
+
+
+def _goes_on(reading: Reading, end: int) -> bool:
+    behind = reading.shape[end : end + 2]
+    return behind in (b".9", b"-9")
+
+
+def _beginnings(shape: str, known: dict[bytes, Any]) -> list[bytes]:
+    """Return the shapes that a shape begins with, itself first.
+
+    >>> _beginnings("999 99 9999", {b"999 99": 1, b"999 99 9999": 1, b"999 9": 1})
+    [b'999 99 9999', b'999 99']
+    """
+    ends = [end for end in range(len(shape), 0, -1) if re.search(r"\b", shape[end - 1 : end + 1])]
+    whole = [end for end in ends if end == len(shape) or not shape[end].isalnum()]
+    return [shape[:end].encode() for end in whole if shape[:end].encode() in known]
+
+
+def _first_group(shape: str) -> int:
+    found = re.match(r"\w+", shape)
+    assert found is not None  # noqa: S101 - a shape begins with a digit or a letter
+    return found.end()
+
+
+def _longest(re2: Any, pattern: str) -> Any:
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.longest_match = True
+    return re2.compile(pattern.encode(), options)
+
+
+def _written(shapes: Sequence[str]) -> str:
+    """Return a pattern for what has one of these shapes."""
+    return "|".join(
+        "".join(_LETTER.get(letter, re.escape(letter)) for letter in shape)
+        for shape in sorted(shapes)
+    )

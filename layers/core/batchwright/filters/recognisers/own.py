@@ -1,0 +1,106 @@
+"""Recognisers that a contract brings."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from batchwright.filters.recognisers.checksums import luhn, mod97
+from batchwright.filters.recognisers.recogniser import Place, Reading, beside
+
+# A text is looked through in pieces, so that a pattern that reads far ahead at every place takes no more time than it
+# would for short texts; what a pattern finds lies in one piece.
+PIECE, LONGEST = 20_000, 1_000
+_MEMORY = 64 << 20
+
+
+class OwnRecogniser(BaseModel):
+    """One kind of value: a pattern, and what else must be true of what it matches."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+    pattern: Annotated[str, Field(min_length=1, max_length=1000)]
+    context: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = ()
+    """One of these words stands near it; without any, none needs to."""
+    checksum: Literal["luhn", "mod97", "none"] = "none"
+    confidence: Annotated[float, Field(gt=0, le=1)] = 0.8
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        import re2  # noqa: PLC0415 - only contracts with recognisers of their own need it
+
+        try:
+            compiled = _compiled(pattern)
+        except re2.error as fault:
+            raise ValueError("this is no pattern of RE2, which has no look-around and no back-references") from fault
+        if compiled.fullmatch(""):
+            raise ValueError("this matches where nothing is: say what must be there")
+        return pattern
+
+    @model_validator(mode="after")
+    def _words(self) -> Self:
+        if not all(word.strip() for word in self.context):
+            raise ValueError("context: a word is empty")
+        return self
+
+
+class Own:
+    """Finds what a contract's own recogniser describes."""
+
+    def __init__(self, told: OwnRecogniser) -> None:
+        """Compile its pattern."""
+        self.gate = (told.pattern,)
+        self._told = told
+        self._pattern = _compiled(told.pattern)
+        self._beside = beside(*told.context) if told.context else None
+
+    def find(self, reading: Reading) -> Iterator[Place]:
+        """Yield what matches, checks, and stands where it must."""
+        told = self._told
+        for start, end in _matches(self._pattern, reading.text):
+            if not _checks(told.checksum, reading.text[start:end]):
+                continue
+            if self._beside is None or self._beside(reading, start, end):
+                yield Place(start, end, told.name, told.confidence)
+
+
+def _compiled(pattern: str) -> Any:
+    import re2  # noqa: PLC0415 - as above
+
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = _MEMORY
+    return re2.compile(pattern, options)
+
+
+def _matches(pattern: Any, text: str) -> Iterator[tuple[int, int]]:
+    """Yield where a pattern matches; what reaches the end of a piece is found whole in the next one."""
+    begin = 0
+    while True:
+        # A letter before the piece tells whether a word begins with it.
+        before = min(begin, 1)
+        piece = text[begin - before : begin + PIECE]
+        last = begin + PIECE >= len(text)
+        goes_on = begin + PIECE - LONGEST
+        for found in pattern.finditer(piece, before):
+            start, end = found.start() + begin - before, found.end() + begin - before
+            if not last and start >= begin + PIECE - LONGEST:
+                break
+            if start < end:
+                yield start, end
+            goes_on = max(goes_on, end)
+        if last:
+            return
+        begin = goes_on
+
+
+def _checks(checksum: str, written: str) -> bool:
+    if checksum == "none":
+        return True
+    value = "".join(letter for letter in written if letter.isascii() and letter.isalnum()).upper()
+    if checksum == "luhn":
+        digits = "".join(filter(str.isdigit, value))
+        return len(digits) > 1 and luhn(digits)
+    return len(value) > 4 and mod97(value[4:] + value[:4])  # noqa: PLR2004 - country and check digits
