@@ -7,8 +7,8 @@ from typing import Any
 
 from batchwright.filters.recognisers.recogniser import Beside, Place, Reading
 
-# Of a value that its word stands beside.
-CERTAIN = 0.99
+# Of a value that its word stands beside; and of one that is none by chance.
+CERTAIN, SURE = 0.99, 0.95
 _MARKS = re.compile(r"[^0-9A-Za-z]")
 _LETTER = {"9": "[0-9]", "A": "[A-Za-z]"}
 
@@ -73,11 +73,12 @@ class Numbers:
         written = reading.text[start:end]
         bare = _MARKS.sub("", written)
         value, best = bare.upper(), None
+        lined_up = b" " in shape and _lined_up(reading, start, end)
         for number, plain in self._kinds[shape]:
             if (number.upper and bare != value) or not number.holds(value):
                 continue
             named = number.beside is not None and number.beside(reading, start, end)
-            if plain and not named:
+            if not named and (plain or (lined_up and number.confidence < SURE)):
                 continue
             place = Place(start, end, number.kind, CERTAIN if named else number.confidence)
             if best is None or place.confidence > best.confidence:
@@ -91,6 +92,12 @@ def _stands_alone(reading: Reading, start: int) -> bool:
     if before[-1:] in ("+", "$", "€", "£"):
         return False
     return not (before[-1:] in (".", "-") and before[:1].isdigit())
+
+
+def _lined_up(reading: Reading, start: int, end: int) -> bool:
+    """Whether it stands among other numbers, of which its groups may be some."""
+    shape = reading.shape
+    return shape[max(0, start - 2) : start] == b"9 " or shape[end : end + 2] == b" 9"
 
 
 def _goes_on(reading: Reading, end: int) -> bool:

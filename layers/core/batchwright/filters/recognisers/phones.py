@@ -13,6 +13,8 @@ _EXTENSION = re.compile(r" ?(?:x|ext\.?|extension) ?[0-9]{1,6}(?![0-9A-Za-z])", 
 _AMERICAN = re.compile(
     r"(?:1[ .-])?(?:\([2-9][0-9]{2}\)[ .-]?|[2-9][0-9]{2}([.-]))[2-9][0-9]{2}(?(1)\1|[ .-])[0-9]{4}"
 )
+# Groups of digits that next to nothing but a phone number has, if its plan allows it.
+_TOLD = re.compile(r"[0-9]{3} [0-9]{3} [0-9]{4}|[0-9]{2} 9[0-9]{4}-[0-9]{4}")
 _DATE = re.compile(
     r"(?:[0-9]{4}([-./ ])[0-9]{1,2}\1[0-9]{1,2}|[0-9]{1,2}([-./])[0-9]{1,2}\2[0-9]{2,4})(?![0-9])"
 )
@@ -30,11 +32,12 @@ _named = beside(
 )  # fmt: skip
 _MEMORY = 64 << 20
 _FEWEST, _LONGEST = 7, 15
-_LONGEST_NATIONAL = 12
+_LONGEST_NATIONAL = 13
 # A shorter one has a country's code, or is its region's own way: Denmark's have eight digits.
 _SHORTEST = 9
 _WINDOW = 24
-_SURE = 0.95
+# What has a shape of its own is not looked at further.
+_DISTINCT = 0.85
 
 
 class Phones:
@@ -82,9 +85,9 @@ class Phones:
                 if sum(digits[first : first + size]) >= _FEWEST:
                     place = words[first][0], words[first + size - 1][1]
                     sure = self._confidence(reading, *place)
-                    best = max(best, (*place, sure), key=lambda each: each[2])
-            if best[2] >= _SURE:
-                break
+                    if sure >= _DISTINCT:
+                        return [(*place, sure)]
+                    best = best if best[2] else (*place, sure)
         return [best] if best[2] else []
 
     def _confidence(self, reading: Reading, start: int, end: int) -> float:
@@ -92,35 +95,34 @@ class Phones:
         if _goes_on(reading, start, end):
             return 0.0
         written = reading.text[start:end]
-        if "+" in written:
-            abroad = written.replace("(0)", "")
-            return _SURE if _international(_NO_DIGIT.sub("", abroad)) else 0.0
         digits = _NO_DIGIT.sub("", written)
+        if "+" in written:
+            national = _NO_DIGIT.sub("", written.replace("(0)", ""))
+            return 0.95 if _international(national) else 0.0
         if not self._shortest <= len(digits) <= _LONGEST or _DATE.match(written):
             return 0.0
         if _OTHERWISE.search(reading.text, max(0, start - _WINDOW), start):
             return 0.0
         named = _named(reading, start, end)
         grouped = len(digits) < len(written)
-        if digits.startswith("00"):
-            return 0.8 if (named or grouped) and _international(digits[2:]) else 0.0
+        if digits.startswith("00") and (named or grouped) and _international(digits[2:]):
+            return 0.85
         if len(digits) > _LONGEST_NATIONAL:
             return 0.0
-        return self._national_confidence(digits, written, named=named, grouped=grouped)
+        if self._american and _AMERICAN.fullmatch(written):
+            return 0.95 if named else 0.85
+        return self._national_confidence(written, digits, named=named, grouped=grouped)
 
     def _national_confidence(
-        self, digits: str, written: str, *, named: bool, grouped: bool
+        self, written: str, digits: str, *, named: bool, grouped: bool
     ) -> float:
-        if self._american and _AMERICAN.fullmatch(written):
-            return _SURE if named else 0.85
         planned = bool(self._national.Match(digits))
         if planned and named:
-            return 0.9
+            return 0.8
         trunk = digits[0] == "0" and written[1] != "."
-        if planned and grouped and (trunk or written[0] == "("):
-            return 0.75
-        if planned and grouped and self._american and written.count(" ") == 2:  # noqa: PLR2004 - 415 555 2671
-            return 0.6 if re.fullmatch(r"[0-9]{3} [0-9]{3} [0-9]{4}", written) else 0.0
+        told = trunk or written[0] == "(" or _TOLD.fullmatch(written) is not None
+        if planned and grouped and told:
+            return 0.7
         return 0.6 if named and (grouped or trunk) and len(digits) >= _SHORTEST else 0.0
 
 
