@@ -192,7 +192,13 @@ MAKERS: dict[str, Make] = {
     "us_passport": passport,
 }
 # Kinds whose sentences have no word that tells; the others have one always, or every second time.
-ALONE = ("Here it is: {}.", "{}", "We have {} on file, please check.", '{{"value": "{}"}}', "- {}\n- done")
+ALONE = (
+    "Here it is: {}.",
+    "{}",
+    "We have {} on file, please check.",
+    '{{"value": "{}"}}',
+    "- {}\n- done",
+)
 WORDS: dict[str, tuple[str, ...]] = {
     "phone": (
         "Call me at {} after lunch.", "Phone: {}", "Tel. {}", "You can reach us under {} on weekdays.",
@@ -318,6 +324,10 @@ def clean(count: int, seed: int = 7) -> Iterator[str]:
     for number in range(count - len(STANDING)):
         if number % 3 == 0:
             made = fakers(chance.choice(PROSE))
-            yield made.catch_phrase() if chance.random() < 0.2 and hasattr(made, "catch_phrase") else made.sentence(12)
+            yield (
+                made.catch_phrase()
+                if chance.random() < 0.2 and hasattr(made, "catch_phrase")
+                else made.sentence(12)
+            )
         else:
             yield chance.choice(PLAIN)(chance)

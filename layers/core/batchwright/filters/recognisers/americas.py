@@ -4,7 +4,6 @@ import re
 
 from batchwright.filters.recognisers.checksums import dated_short, luhn, varied, weighted
 from batchwright.filters.recognisers.numbers import Number
-from batchwright.filters.recognisers.recogniser import beside
 
 _ITIN_GROUPS = {*range(50, 66), *range(70, 89), *range(90, 93), *range(94, 100)}
 _CURP_LETTERS = "0123456789ABCDEFGHIJKLMNÑOPQRSTUVWXYZ"
@@ -62,15 +61,13 @@ AMERICAS = (
         holds=_ssn,
         shapes=("999-99-9999", "999 99 9999"),
         plain=("999999999", "999.99.9999"),
-        beside=beside(
-            "ssn", "social security", "social", "soc sec", "itin", "taxpayer", "tax id", "tin"
-        ),
+        words=("ssn", "social security", "social", "soc sec", "itin", "taxpayer", "tax id", "tin",),
     ),
     Number(
         kind="us_passport",
         holds=_any,
         plain=("999999999", "A99999999"),
-        beside=beside("passport", "travel document"),
+        words=("passport", "travel document",),
     ),
     Number(
         kind="us_driver_licence",
@@ -79,21 +76,21 @@ AMERICAS = (
             "A9999999", "A99999999", "A999999999999", "A999-9999-9999", "A999-999-99-999-9",
             "A999-9999-9999-99", "999 999 999", "99999999", "999999999", "AA999999", "A99-99-9999",
         ),
-        beside=beside("driver license", "drivers license", "driver licence", "drivers licence",
-                      "driving licence", "driving license", "dl number", "dl no", "dln"),
+        words=("driver license", "drivers license", "driver's license", "driver licence", "drivers licence",
+            "driver's licence", "driving license", "driving licence", "dl number", "dl no", "dln",),
     ),
     Number(
         kind="ca_sin",
         holds=_sin,
         plain=("999 999 999", "999-999-999", "999999999"),
-        beside=beside("sin", "social insurance", "assurance sociale", "nas"),
+        words=("sin", "social insurance", "assurance sociale", "nas",),
     ),
     Number(
         kind="br_cpf",
         holds=_cpf,
         shapes=("999.999.999-99",),
         plain=("99999999999", "999999999-99", "999 999 999 99"),
-        beside=beside("cpf", "cadastro de pessoa", "contribuinte"),
+        words=("cpf", "cadastro de pessoa", "contribuinte",),
         confidence=0.95,
     ),
     Number(
@@ -101,14 +98,14 @@ AMERICAS = (
         holds=_cnpj,
         shapes=("99.999.999/9999-99",),
         plain=("99999999999999", "99999999/9999-99"),
-        beside=beside("cnpj", "cadastro nacional"),
+        words=("cnpj", "cadastro nacional",),
         confidence=0.95,
     ),
     Number(
         kind="mx_curp",
         holds=_curp,
         shapes=("AAAA999999AAAAAA99", "AAAA999999AAAAAAA9"),
-        beside=beside("curp"),
+        words=("curp",),
         confidence=0.99,
     ),
 )  # fmt: skip

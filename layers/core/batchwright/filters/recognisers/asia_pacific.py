@@ -11,7 +11,6 @@ from batchwright.filters.recognisers.checksums import (
     weighted,
 )
 from batchwright.filters.recognisers.numbers import Number
-from batchwright.filters.recognisers.recogniser import beside
 
 _PAN = re.compile(r"[A-Z]{3}[ABCFGHLJPT][A-Z][0-9]{4}[A-Z]")
 _NRIC_LETTERS = {"S": "JZIHGFEDCBA", "F": "XWUTRQPNMLK", "M": "XWUTRQPNJLK"}
@@ -80,21 +79,21 @@ ASIA_PACIFIC = (
         holds=_aadhaar,
         shapes=("9999 9999 9999", "9999-9999-9999"),
         plain=("999999999999",),
-        beside=beside("aadhaar", "aadhar", "uid", "uidai", "आधार"),
+        words=("aadhaar", "aadhar", "uid", "uidai", "आधार",),
         confidence=0.7,
     ),
     Number(
         kind="in_pan",
         holds=_pan,
         shapes=("AAAAA9999A",),
-        beside=beside("pan", "permanent account"),
+        words=("pan", "permanent account",),
         upper=True,
     ),
     Number(
         kind="au_tfn",
         holds=_tfn,
         plain=("999 999 999", "999999999", "999-999-999"),
-        beside=beside("tfn", "tax file"),
+        words=("tfn", "tax file",),
     ),
     Number(
         kind="au_medicare",
@@ -103,46 +102,46 @@ ASIA_PACIFIC = (
             "9999 99999 9", "9999 99999 9 9", "9999 99999 9/9", "9999 99999 9-9", "9999999999", "99999999999",
             "9999-99999-9",
         ),
-        beside=beside("medicare"),
+        words=("medicare",),
     ),
     Number(
         kind="cn_resident",
         holds=_resident,
         shapes=("999999999999999999", "99999999999999999A"),
-        beside=beside("身份证", "resident identity", "id card"),
+        words=("身份证", "resident identity", "id card",),
         confidence=0.99,
     ),
     Number(
         kind="sg_nric",
         holds=_nric,
         shapes=("A9999999A",),
-        beside=beside("nric", "fin", "singpass"),
+        words=("nric", "fin", "singpass",),
         upper=True,
     ),
     Number(
         kind="kr_rrn",
         holds=_rrn,
         shapes=("999999-9999999",),
-        beside=beside("주민등록번호", "resident registration", "rrn"),
+        words=("주민등록번호", "resident registration", "rrn",),
         confidence=0.8,
     ),
     Number(
         kind="jp_my_number",
         holds=_my_number,
         plain=("999999999999", "9999 9999 9999", "9999-9999-9999"),
-        beside=beside("マイナンバー", "個人番号", "my number", "individual number"),
+        words=("マイナンバー", "個人番号", "my number", "individual number",),
     ),
     Number(
         kind="tr_identity",
         holds=_tckn,
         plain=("99999999999",),
-        beside=beside("tckn", "kimlik", "tc no", "t.c."),
+        words=("tckn", "kimlik", "tc no", "t.c.",),
     ),
     Number(
         kind="za_id",
         holds=_za_id,
         shapes=("999999 9999 999",),
         plain=("9999999999999",),
-        beside=beside("id number", "identity number", "south african id", "id no", "sa id"),
+        words=("id number", "identity number", "south african id", "id no", "sa id",),
     ),
 )  # fmt: skip

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from batchwright.filters.recognisers.checksums import luhn, varied
 from batchwright.filters.recognisers.numbers import Number
-from batchwright.filters.recognisers.recogniser import beside
 
 # What the networks give out, and how long their numbers are.
 _NETWORKS = re.compile(
@@ -43,11 +42,9 @@ CARDS = (
             *_grouped(".", _GROUPS), *_grouped(" ", _ODD_GROUPS), *_grouped("-", _ODD_GROUPS),
             *("9" * size for size in (12, 13, 17, 18)),
         ),
-        beside=beside(
-            "card", "credit", "debit", "visa", "mastercard", "amex", "american express", "cc", "pan", "maestro",
+        words=("card", "credit", "debit", "visa", "mastercard", "amex", "american express", "cc", "pan", "maestro",
             "discover", "diners", "jcb", "unionpay", "carte", "karte", "kreditkarte", "kartennummer", "tarjeta",
-            "carta", "cartão", "kaart", "karta", "kort", "kortnummer", "payment",
-        ),
+            "carta", "cartão", "kaart", "karta", "kort", "kortnummer", "payment",),
         confidence=0.95,
     ),
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import date
 from itertools import cycle
+from operator import mul
 
 _DOUBLED = str.maketrans("0123456789", "0246813579")
 _TURNS = (
@@ -35,7 +36,7 @@ def weighted(digits: str, weights: Iterable[int]) -> int:
     >>> weighted("123", (3, 2, 1))
     10
     """
-    return sum(int(digit) * weight for digit, weight in zip(digits, weights, strict=False))
+    return sum(map(mul, map(int, digits), weights))
 
 
 def luhn(digits: str) -> bool:

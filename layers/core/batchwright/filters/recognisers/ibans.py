@@ -28,7 +28,9 @@ _LENGTHS = {
     31: "MT SC",
     33: "RU",
 }
-_LENGTH = {country: length for length, countries in _LENGTHS.items() for country in countries.split()}
+_LENGTH = {
+    country: length for length, countries in _LENGTHS.items() for country in countries.split()
+}
 _MARKS = re.compile(rb"[ -]")
 
 

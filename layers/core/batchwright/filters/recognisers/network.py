@@ -50,7 +50,9 @@ class Addresses:
         for found in self._fours.finditer(shape):
             start, end = found.span()
             beside = shape[max(0, start - 2) : start], shape[end : end + 2]
-            within = beside[0][-1:] == b"." or beside[0] == b"9-" or beside[1] in (b".9", b".A", b"-9")
+            within = (
+                beside[0][-1:] == b"." or beside[0] == b"9-" or beside[1] in (b".9", b".A", b"-9")
+            )
             if not within and _FOUR.fullmatch(text, start, end) and not _version(text, start):
                 yield Place(start, end, "ip", 0.95)
         if ":" in text:

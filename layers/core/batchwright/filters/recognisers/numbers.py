@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from batchwright.filters.recognisers.recogniser import Beside, Place, Reading
+from batchwright.filters.recognisers.recogniser import Place, Reading
+from batchwright.filters.recognisers.words import Words
 
-# Of a value that its word stands beside; and of one that is none by chance.
-CERTAIN, SURE = 0.99, 0.95
+# How sure a value is that has its word beside it, and one that is next to never something else.
+NAMED, SURE = 0.96, 0.95
 _MARKS = re.compile(r"[^0-9A-Za-z]")
 _LETTER = {"9": "[0-9]", "A": "[A-Za-z]"}
 
@@ -24,10 +25,9 @@ class Number:
     """Ways to write it that nothing else has: ``9`` is a digit, ``A`` a letter, all else is itself."""
     plain: Sequence[str] = ()
     """Ways to write it that other numbers have, too: one of its words must stand near."""
-    beside: Beside | None = None
-    """What looks for its words; see :func:`beside`."""
-    confidence: float = 0.9
-    """Of one without its word."""
+    words: Sequence[str] = ()
+    confidence: float = 0.85
+    """Of one that has such a shape."""
     upper: bool = False
     """Whether its letters are never small ones."""
 
@@ -45,6 +45,7 @@ class Numbers:
                 self._kinds.setdefault(shape.encode(), []).append((number, False))
             for shape in number.plain:
                 self._kinds.setdefault(shape.encode(), []).append((number, True))
+        self._words = Words({number.kind: number.words for number in numbers})
         shapes = [shape.decode() for shape in self._kinds]
         # What a longer one begins with is tried where the longer one is none.
         self._tries = {shape.encode(): _beginnings(shape, self._kinds) for shape in shapes}
@@ -54,7 +55,7 @@ class Numbers:
 
     def find(self, reading: Reading) -> Iterator[Place]:
         """Yield every number that holds; the longest where several begin at one place."""
-        shape, at = reading.shape, 0
+        shape, at = reading.rest, 0
         while found := self._pattern.search(shape, at):
             start, end = found.span()
             at = start + self._first[shape[start:end]]
@@ -70,19 +71,24 @@ class Numbers:
     def _judged(self, reading: Reading, start: int, end: int, shape: bytes) -> Place | None:
         if _goes_on(reading, end):
             return None
-        written = reading.text[start:end]
-        bare = _MARKS.sub("", written)
-        value, best = bare.upper(), None
         lined_up = b" " in shape and _lined_up(reading, start, end)
-        for number, plain in self._kinds[shape]:
-            if (number.upper and bare != value) or not number.holds(value):
+        numbers = [number for number, plain in self._kinds[shape] if not plain]
+        if lined_up or len(numbers) < len(self._kinds[shape]):
+            near = self._words.near(reading, start, end)
+            numbers = [
+                number
+                for number, plain in self._kinds[shape]
+                if number.kind in near or not (plain or (lined_up and number.confidence < SURE))
+            ]
+        if not numbers:
+            return None
+        bare = _MARKS.sub("", reading.text[start:end])
+        value, best = bare.upper(), None
+        for number in numbers:
+            if best is not None and number.confidence <= best.confidence:
                 continue
-            named = number.beside is not None and number.beside(reading, start, end)
-            if not named and (plain or (lined_up and number.confidence < SURE)):
-                continue
-            place = Place(start, end, number.kind, CERTAIN if named else number.confidence)
-            if best is None or place.confidence > best.confidence:
-                best = place
+            if (bare == value or not number.upper) and number.holds(value):
+                best = Place(start, end, number.kind, number.confidence)
         return best
 
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from batchwright.filters.recognisers.checksums import luhn, mod97
-from batchwright.filters.recognisers.recogniser import Place, Reading, beside
+from batchwright.filters.recognisers.recogniser import Place, Reading
+from batchwright.filters.recognisers.words import Words
 
 # A text is looked through in pieces, so that a pattern that reads far ahead at every place takes no more time than it
 # would for short texts; what a pattern finds lies in one piece.
@@ -34,7 +35,9 @@ class OwnRecogniser(BaseModel):
         try:
             compiled = _compiled(pattern)
         except re2.error as fault:
-            raise ValueError("this is no pattern of RE2, which has no look-around and no back-references") from fault
+            raise ValueError(
+                "this is no pattern of RE2, which has no look-around and no back-references"
+            ) from fault
         if compiled.fullmatch(""):
             raise ValueError("this matches where nothing is: say what must be there")
         return pattern
@@ -54,7 +57,7 @@ class Own:
         self.gate = (told.pattern,)
         self._told = told
         self._pattern = _compiled(told.pattern)
-        self._beside = beside(*told.context) if told.context else None
+        self._words = Words({told.name: told.context})
 
     def find(self, reading: Reading) -> Iterator[Place]:
         """Yield what matches, checks, and stands where it must."""
@@ -62,7 +65,7 @@ class Own:
         for start, end in _matches(self._pattern, reading.text):
             if not _checks(told.checksum, reading.text[start:end]):
                 continue
-            if self._beside is None or self._beside(reading, start, end):
+            if not told.context or self._words.near(reading, start, end):
                 yield Place(start, end, told.name, told.confidence)
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from batchwright.filters.recognisers.recogniser import Place, Reading, beside
+from batchwright.filters.recognisers.recogniser import Place, Reading
+from batchwright.filters.recognisers.words import Words
 
 _NO_DIGIT = re.compile(r"[^0-9]")
 _WORD = re.compile(r"[^ ]+")
@@ -24,7 +25,7 @@ _OTHERWISE = re.compile(
     r"[$€£¥%=])(?:[- ]?1[03])?(?: ?(?:no|nr|number|id))?[^0-9A-Za-z\n]{0,4}$",
     re.IGNORECASE,
 )
-_named = beside(
+_WORDS = (
     "phone", "telephone", "tel", "telefon", "telefono", "teléfono", "telefone", "téléphone", "telefoon", "fax", "mobile",
     "mobil", "cell", "cellphone", "call", "called", "calling", "dial", "ring", "text me", "sms", "whatsapp", "handy",
     "móvil", "celular", "cellulare", "hotline", "helpline", "voicemail", "contact", "reach", "callback", "anrufen",
@@ -32,6 +33,7 @@ _named = beside(
 )  # fmt: skip
 _MEMORY = 64 << 20
 _FEWEST, _LONGEST = 7, 15
+_MOST_GROUPS = 8
 _LONGEST_NATIONAL = 13
 # A shorter one has a country's code, or is its region's own way: Denmark's have eight digits.
 _SHORTEST = 9
@@ -56,6 +58,7 @@ class Phones:
         for region in regions:
             self._national.Add(_plan(region))
         self._national.Compile()
+        self._words = Words({"phone": _WORDS})
         self._american = not {"US", "CA"}.isdisjoint(regions)
         self._shortest = min(_SHORTEST, *(_mobile_length(region) for region in regions))
         self.gate = (
@@ -77,9 +80,12 @@ class Phones:
         """Return which parts of a run of digits and marks are numbers."""
         words, digits = _words(reading.text, start, end)
         if sum(digits) > _LONGEST:
-            tried = [(first, last, self._confidence(reading, first, last)) for first, last in words]
+            whole = [word for word, count in zip(words, digits, strict=True) if count >= _FEWEST]
+            tried = [(first, last, self._confidence(reading, first, last)) for first, last in whole]
             return [each for each in tried if each[2]]
         best, count = (0, 0, 0.0), len(words)
+        if count > _MOST_GROUPS:
+            return []
         for size in range(count, 0, -1):
             for first in range(count - size + 1):
                 if sum(digits[first : first + size]) >= _FEWEST:
@@ -103,7 +109,7 @@ class Phones:
             return 0.0
         if _OTHERWISE.search(reading.text, max(0, start - _WINDOW), start):
             return 0.0
-        named = _named(reading, start, end)
+        named = bool(self._words.near(reading, start, end))
         grouped = len(digits) < len(written)
         if digits.startswith("00") and (named or grouped) and _international(digits[2:]):
             return 0.85
@@ -176,7 +182,9 @@ def _plan(region: str) -> str:
         plan.fixed_line, plan.mobile, plan.toll_free, plan.premium_rate, plan.shared_cost, plan.personal_number,
         plan.voip, plan.uan,
     )  # fmt: skip
-    written = [kind.national_number_pattern for kind in kinds if kind and kind.national_number_pattern]
+    written = [
+        kind.national_number_pattern for kind in kinds if kind and kind.national_number_pattern
+    ]
     return f"(?:{plan.national_prefix or ''})?(?:{'|'.join(written)})"
 
 

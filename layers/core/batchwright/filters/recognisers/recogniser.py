@@ -1,19 +1,13 @@
 """What every recogniser of personal data is: a text in, places out."""
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
-# How far from a value its word may stand, before it and behind it.
-_BEFORE, _BEHIND = 60, 30
 _SHAPES = bytes.maketrans(
     b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_",
     b"9" * 10 + b"A" * 52 + b".",
 )
-
-type Beside = Callable[["Reading", int, int], bool]
-"""Whether a word that tells what a value is stands near its place."""
 
 
 class Place(NamedTuple):
@@ -66,20 +60,3 @@ class Recogniser(Protocol):
     def find(self, reading: Reading) -> Iterator[Place]:
         """Yield where they are."""
         ...
-
-
-def beside(*words: str) -> Beside:
-    """Return what tells whether one of some words, or of their plurals, stands near a place, in any case.
-
-    >>> near = beside("social security", "ssn")
-    >>> near(Reading("employee_SSN: 078051120"), 14, 23), near(Reading("classname 078051120"), 10, 19)
-    (True, False)
-    """
-    spelt = "|".join(r"[\W_]{0,3}".join(map(re.escape, word.casefold().split())) for word in words)
-    pattern = re.compile(rf"(?<![a-z])(?:{spelt})s?(?![a-z])")
-
-    def near(reading: Reading, start: int, end: int) -> bool:
-        window = f"{reading.text[max(0, start - _BEFORE) : start]} {reading.text[end : end + _BEHIND]}"
-        return pattern.search(window.casefold()) is not None
-
-    return near
