@@ -8,8 +8,8 @@ from typing import Any
 from batchwright.filters.recognisers.recogniser import Place, Reading
 from batchwright.filters.recognisers.words import Words
 
-# How sure a value is that has its word beside it, and one that is next to never something else.
-NAMED, SURE = 0.96, 0.95
+# So sure is what is next to never something else, even in a row of numbers.
+SURE = 0.95
 _MARKS = re.compile(r"[^0-9A-Za-z]")
 _LETTER = {"9": "[0-9]", "A": "[A-Za-z]"}
 
@@ -26,8 +26,9 @@ class Number:
     plain: Sequence[str] = ()
     """Ways to write it that other numbers have, too: one of its words must stand near."""
     words: Sequence[str] = ()
+    """Of several kinds that a value could be, it is the one whose word stands near."""
     confidence: float = 0.85
-    """Of one that has such a shape."""
+    """That a value which holds is one."""
     upper: bool = False
     """Whether its letters are never small ones."""
 
@@ -39,12 +40,12 @@ class Numbers:
         """Compile all their shapes into one pattern, which a text of any length is looked through once with."""
         import re2  # noqa: PLC0415 - it costs a cold start, and only filters need it
 
-        self._kinds: dict[bytes, list[tuple[Number, bool]]] = {}
+        # What may be so written: kinds with a shape of their own, and those that need a word.
+        self._kinds: dict[bytes, tuple[list[Number], list[Number]]] = {}
         for number in numbers:
-            for shape in number.shapes:
-                self._kinds.setdefault(shape.encode(), []).append((number, False))
-            for shape in number.plain:
-                self._kinds.setdefault(shape.encode(), []).append((number, True))
+            for shapes, among in ((number.shapes, 0), (number.plain, 1)):
+                for shape in shapes:
+                    self._kinds.setdefault(shape.encode(), ([], []))[among].append(number)
         self._words = Words({number.kind: number.words for number in numbers})
         shapes = [shape.decode() for shape in self._kinds]
         # What a longer one begins with is tried where the longer one is none.
@@ -71,25 +72,28 @@ class Numbers:
     def _judged(self, reading: Reading, start: int, end: int, shape: bytes) -> Place | None:
         if _goes_on(reading, end):
             return None
+        numbers, plain = self._kinds[shape]
+        near = frozenset[str]()
         lined_up = b" " in shape and _lined_up(reading, start, end)
-        numbers = [number for number, plain in self._kinds[shape] if not plain]
-        if lined_up or len(numbers) < len(self._kinds[shape]):
+        if plain or lined_up:
             near = self._words.near(reading, start, end)
             numbers = [
-                number
-                for number, plain in self._kinds[shape]
-                if number.kind in near or not (plain or (lined_up and number.confidence < SURE))
+                *(each for each in numbers if not lined_up or each.confidence >= SURE),
+                *(each for each in (*numbers, *plain) if each.kind in near),
             ]
         if not numbers:
             return None
         bare = _MARKS.sub("", reading.text[start:end])
-        value, best = bare.upper(), None
-        for number in numbers:
-            if best is not None and number.confidence <= best.confidence:
-                continue
-            if (bare == value or not number.upper) and number.holds(value):
-                best = Place(start, end, number.kind, number.confidence)
-        return best
+        value = bare.upper()
+        holding = [
+            number
+            for number in numbers
+            if (bare == value or not number.upper) and number.holds(value)
+        ]
+        if not holding:
+            return None
+        best = max(holding, key=lambda number: (number.kind in near, number.confidence))
+        return Place(start, end, best.kind, best.confidence)
 
 
 def _stands_alone(reading: Reading, start: int) -> bool:
@@ -117,9 +121,12 @@ def _beginnings(shape: str, known: dict[bytes, Any]) -> list[bytes]:
     >>> _beginnings("999 99 9999", {b"999 99": 1, b"999 99 9999": 1, b"999 9": 1})
     [b'999 99 9999', b'999 99']
     """
-    ends = [end for end in range(len(shape), 0, -1) if re.search(r"\b", shape[end - 1 : end + 1])]
-    whole = [end for end in ends if end == len(shape) or not shape[end].isalnum()]
-    return [shape[:end].encode() for end in whole if shape[:end].encode() in known]
+    ends = [
+        end
+        for end in range(len(shape), 0, -1)
+        if shape[end - 1].isalnum() and not shape[end : end + 1].isalnum()
+    ]
+    return [shape[:end].encode() for end in ends if shape[:end].encode() in known]
 
 
 def _first_group(shape: str) -> int:

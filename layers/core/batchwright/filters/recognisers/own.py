@@ -11,7 +11,7 @@ from batchwright.filters.recognisers.words import Words
 
 # A text is looked through in pieces, so that a pattern that reads far ahead at every place takes no more time than it
 # would for short texts; what a pattern finds lies in one piece.
-PIECE, LONGEST = 20_000, 1_000
+PIECE, LONGEST = 2_500, 500
 _MEMORY = 64 << 20
 
 

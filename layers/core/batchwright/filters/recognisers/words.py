@@ -17,7 +17,7 @@ class Words:
 
     >>> words = Words({"ssn": ["social security", "ssn"], "uk_nhs": ["NHS"]})
     >>> [words.near(Reading(text), 16, 25) for text in ("employee_SSNs:  078051120", "classnames:     078051120")]
-    [{'ssn'}, set()]
+    [frozenset({'ssn'}), frozenset()]
     """
 
     def __init__(self, words: Mapping[str, Iterable[str]]) -> None:
@@ -34,7 +34,7 @@ class Words:
                     self._following.setdefault(first, []).append((rest, kind))
         self._firsts = frozenset(self._following)
 
-    def near(self, reading: Reading, start: int, end: int) -> set[str]:
+    def near(self, reading: Reading, start: int, end: int) -> frozenset[str]:
         """Return the kinds of which a word stands near a place."""
         text = reading.text
         around = f"{text[max(0, start - BEFORE) : start]} {text[end : end + BEHIND]}".casefold()
@@ -47,4 +47,4 @@ class Words:
                         near.add(kind)
         if self._within and not around.isascii():
             near.update(kind for word, kind in self._within if word in around)
-        return near
+        return frozenset(near)
