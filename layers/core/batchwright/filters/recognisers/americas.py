@@ -50,28 +50,23 @@ def _curp(value: str) -> bool:
     return (10 - total % 10) % 10 == int(value[17])
 
 
-def _any(value: str) -> bool:
-    """They have no check digit."""
-    return varied(value)
-
-
 AMERICAS = (
     Number(
         kind="ssn",
         holds=_ssn,
         shapes=("999-99-9999", "999 99 9999"),
         plain=("999999999", "999.99.9999"),
-        words=("ssn", "social security", "social", "soc sec", "itin", "taxpayer", "tax id", "tin",),
+        words=("ssn", "social security", "soc sec", "itin", "taxpayer", "tax id", "tin",),
     ),
     Number(
         kind="us_passport",
-        holds=_any,
+        holds=varied,
         plain=("999999999", "A99999999"),
         words=("passport", "travel document",),
     ),
     Number(
         kind="us_driver_licence",
-        holds=_any,
+        holds=varied,
         plain=(
             "A9999999", "A99999999", "A999999999999", "A999-9999-9999", "A999-999-99-999-9",
             "A999-9999-9999-99", "999 999 999", "99999999", "999999999", "AA999999", "A99-99-9999",

@@ -135,9 +135,9 @@ def _svnr(value: str) -> bool:
 
 
 def _rodne_cislo(value: str) -> bool:
-    """Women's months are 50 later; 20 more where a day's numbers were all given."""
+    """Women's months are 50 later; 20 more where a day's numbers were all given. A check of 10 is a 0."""
     month = f"{int(value[2:4]) % 50 % 20:02}"
-    return dated_short(value[:2], month, value[4:6]) and int(value) % 11 == 0
+    return dated_short(value[:2], month, value[4:6]) and int(value[:9]) % 11 % 10 == int(value[9])
 
 
 EUROPE = (

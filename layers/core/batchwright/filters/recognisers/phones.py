@@ -69,8 +69,11 @@ class Phones:
     def find(self, reading: Reading) -> Iterator[Place]:
         """Yield every number; one without a country's code has a way to be written, or a word, that tells."""
         for found in self._runs.finditer(reading.rest):
-            end = 0
-            for first, last, confidence in self._sure(reading, *found.span()):
+            start, end = found.span()
+            # A bracket that is not closed within a number is not the number's.
+            start += reading.text.count("(", start, end) > reading.text.count(")", start, end)
+            runs, end = self._sure(reading, start, end), 0
+            for first, last, confidence in runs:
                 if first >= end:
                     extension = _EXTENSION.match(reading.text, last)
                     end = extension.end() if extension else last
@@ -142,7 +145,7 @@ def _goes_on(reading: Reading, start: int, end: int) -> bool:
     """Whether something stands at it that makes it part of something else."""
     shape = reading.shape
     before, behind = shape[max(0, start - 2) : start], shape[end : end + 2]
-    if before[-1:] in (b"9", b"A") or before in (b"9.", b"9-", b"9/", b"9,", b"A-", b"9:"):
+    if before[-1:] in (b"9", b"A") or before in (b"9.", b"9-", b"9/", b"A-", b"9:"):
         return True
     if behind[:1] == b"9" or behind in (b".9", b"-9", b"/9", b":9", b"-A"):
         return True
