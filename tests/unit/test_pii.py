@@ -121,7 +121,7 @@ def test_a_contract_brings_recognisers_of_its_own() -> None:
 
 def test_a_recogniser_of_ones_own_can_ask_for_a_word_beside_it() -> None:
     near = {"name": "badge", "pattern": r"\d{5}", "context": ["Badge", "社員番号"]}
-    text = "12345 is nothing" + " " * 60 + "badge-no. 23456" + " " * 60 + "社員番号は34567です"  # noqa: RUF001
+    text = "12345 is nothing" + " " * 60 + "badge-no. 23456" + " " * 60 + "社員番号は34567です"
     assert [value for _, value in found(text, kinds=[], recognisers=[near])] == ["23456", "34567"]
 
 

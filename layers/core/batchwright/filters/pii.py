@@ -11,7 +11,9 @@ from batchwright.filters.recognisers.own import OwnRecogniser
 from batchwright.filters.recognisers.recogniser import Place, Reading, Recogniser
 from batchwright.finding import Finding
 
-REGIONS = tuple("US CA GB IE DE AT CH FR ES IT NL BE PT SE PL BR IN AU".split())
+REGIONS = (
+    "US", "CA", "GB", "IE", "DE", "AT", "CH", "FR", "ES", "IT", "NL", "BE", "PT", "SE", "PL", "BR", "IN", "AU",
+)  # fmt: skip
 _MARKS = re.compile(r"[\s().+/_-]+")
 
 

@@ -56,13 +56,13 @@ AMERICAS = (
         holds=_ssn,
         shapes=("999-99-9999", "999 99 9999"),
         plain=("999999999", "999.99.9999"),
-        words=("ssn", "social security", "soc sec", "itin", "taxpayer", "tax id", "tin",),
+        words=("ssn", "social security", "soc sec", "itin", "taxpayer", "tax id", "tin"),
     ),
     Number(
         kind="us_passport",
         holds=varied,
         plain=("999999999", "A99999999"),
-        words=("passport", "travel document",),
+        words=("passport", "travel document"),
     ),
     Number(
         kind="us_driver_licence",
@@ -71,21 +71,23 @@ AMERICAS = (
             "A9999999", "A99999999", "A999999999999", "A999-9999-9999", "A999-999-99-999-9",
             "A999-9999-9999-99", "999 999 999", "99999999", "999999999", "AA999999", "A99-99-9999",
         ),
-        words=("driver license", "drivers license", "driver's license", "driver licence", "drivers licence",
-            "driver's licence", "driving license", "driving licence", "dl number", "dl no", "dln",),
+        words=(
+            "driver license", "drivers license", "driver's license", "driver licence", "drivers licence",
+            "driver's licence", "driving license", "driving licence", "dl number", "dl no", "dln",
+        ),
     ),
     Number(
         kind="ca_sin",
         holds=_sin,
         plain=("999 999 999", "999-999-999", "999999999"),
-        words=("sin", "social insurance", "assurance sociale", "nas",),
+        words=("sin", "social insurance", "assurance sociale", "nas"),
     ),
     Number(
         kind="br_cpf",
         holds=_cpf,
         shapes=("999.999.999-99",),
         plain=("99999999999", "999999999-99", "999 999 999 99"),
-        words=("cpf", "cadastro de pessoa", "contribuinte",),
+        words=("cpf", "cadastro de pessoa", "contribuinte"),
         confidence=0.95,
     ),
     Number(
@@ -93,7 +95,7 @@ AMERICAS = (
         holds=_cnpj,
         shapes=("99.999.999/9999-99",),
         plain=("99999999999999", "99999999/9999-99"),
-        words=("cnpj", "cadastro nacional",),
+        words=("cnpj", "cadastro nacional"),
         confidence=0.95,
     ),
     Number(

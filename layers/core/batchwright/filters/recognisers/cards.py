@@ -42,9 +42,11 @@ CARDS = (
             *_grouped(".", _GROUPS), *_grouped(" ", _ODD_GROUPS), *_grouped("-", _ODD_GROUPS),
             *("9" * size for size in (12, 13, 17, 18)),
         ),
-        words=("card", "credit", "debit", "visa", "mastercard", "amex", "american express", "cc", "pan", "maestro",
+        words=(
+            "card", "credit", "debit", "visa", "mastercard", "amex", "american express", "cc", "pan", "maestro",
             "discover", "diners", "jcb", "unionpay", "carte", "karte", "kreditkarte", "kartennummer", "tarjeta",
-            "carta", "cartão", "kaart", "karta", "kort", "kortnummer", "payment",),
+            "carta", "cartão", "kaart", "karta", "kort", "kortnummer", "payment",
+        ),
         confidence=0.95,
     ),
 )  # fmt: skip

@@ -9,7 +9,7 @@ _LONGEST_NAME = 64
 # A name is read backwards, from the @.
 _NAME = re.compile(r"(?:[\w!#$%&'*+/=?^`{|}~-]|\.(?!\.))+")
 _DOMAIN = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63}){1,10}")
-# What is no name's first letter, though it may be within: quotes, and what a template or an address line puts before it.
+# What is no name's first letter, though it may be within: quotes, and what an address line puts before it.
 _OUTSIDE = "'`{|}~=/?&*.-"
 _LAST = re.compile(r"(?:[^\W\d_]{2,24}|xn--[0-9a-z-]+)", re.IGNORECASE)
 

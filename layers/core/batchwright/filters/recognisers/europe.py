@@ -13,19 +13,15 @@ from batchwright.filters.recognisers.checksums import (
 )
 from batchwright.filters.recognisers.numbers import Number
 
-_NINO = re.compile(
-    r"(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z][0-9]{6}[A-D]?",
-)
+_NINO = re.compile(r"(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z][0-9]{6}[A-D]?")
 _NIF_LETTERS = "TRWAGMYFPDXBNJZSQVHLCKE"
 _CODICE = re.compile(r"[A-Z]{6}[0-9]{2}[A-EHLMPRST][0-9]{2}[A-Z][0-9]{3}[A-Z]")
-_CODICE_ODD = dict(
-    zip(
-        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-        (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 1, 0, 5, 7, 9, 13, 15, 17, 19, 21)
-        + (2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23),
-        strict=True,
-    )
-)
+# What letters and digits in odd places count; those in even places count what they are.
+_CODICE_ODD_LETTERS = {
+    "0A": 1, "1B": 0, "2C": 5, "3D": 7, "4E": 9, "5F": 13, "6G": 15, "7H": 17, "8I": 19, "9J": 21, "K": 2, "L": 4,
+    "M": 18, "N": 20, "O": 11, "P": 3, "Q": 6, "R": 8, "S": 12, "T": 14, "U": 16, "V": 10, "W": 22, "X": 25, "Y": 24, "Z": 23,
+}  # fmt: skip
+_CODICE_ODD = {each: value for letters, value in _CODICE_ODD_LETTERS.items() for each in letters}
 _HETU_LETTERS = "0123456789ABCDEFHJKLMNPRSTUVWXY"
 _PPS_LETTERS = "WABCDEFGHIJKLMNOPQRSTUV"
 
@@ -49,7 +45,7 @@ def _steuer_id(value: str) -> bool:
 def _nir(value: str) -> bool:
     """Corsica's departments, 2A and 2B, count as 19 and 18."""
     digits = value[:5] + value[5:7].replace("2A", "19").replace("2B", "18") + value[7:]
-    if not digits.isdigit() or value[0] not in "123478" or value[3:5] in ("00",):
+    if not digits.isdigit() or value[0] not in "123478" or value[3:5] == "00":
         return False
     return 97 - int(digits[:13]) % 97 == int(digits[13:])
 
@@ -145,14 +141,14 @@ EUROPE = (
         kind="uk_nhs",
         holds=_nhs,
         plain=("999 999 9999", "999-999-9999", "9999999999"),
-        words=("nhs", "national health",),
+        words=("nhs", "national health"),
     ),
     Number(
         kind="uk_nino",
         holds=_nino,
         shapes=("AA999999A", "AA 99 99 99 A", "AA 999999 A", "AA-99-99-99-A"),
         plain=("AA999999", "AA 99 99 99"),
-        words=("national insurance", "nino", "ni number", "ni no", "nin",),
+        words=("national insurance", "nino", "ni number", "ni no", "nin"),
         upper=True,
     ),
     Number(
@@ -160,8 +156,10 @@ EUROPE = (
         holds=_steuer_id,
         shapes=("99 999 999 999",),
         plain=("99999999999",),
-        words=("steuer-id", "steueridentifikationsnummer", "steuernummer", "steuerliche identifikationsnummer", "idnr",
-            "identifikationsnummer", "tin", "tax id", "tax number", "tax identification",),
+        words=(
+            "steuer-id", "steueridentifikationsnummer", "steuernummer", "steuerliche identifikationsnummer", "idnr",
+            "identifikationsnummer", "tin", "tax id", "tax number", "tax identification",
+        ),
     ),
     Number(
         kind="fr_nir",
@@ -170,7 +168,7 @@ EUROPE = (
             "999999999999999", "999999A99999999", "9 99 99 99 999 999 99", "9 99 99 9A 999 999 99",
             "9999999999999 99", "999999A999999 99",
         ),
-        words=("nir", "sécurité sociale", "insee", "sécu", "social security",),
+        words=("nir", "sécurité sociale", "insee", "sécu", "social security"),
     ),
     Number(
         kind="es_nif",
@@ -179,47 +177,47 @@ EUROPE = (
             "99999999A", "99999999-A", "99.999.999-A", "99.999.999A", "A9999999A", "A-9999999-A", "A9999999-A",
         ),
         plain=("99999999 A", "A 9999999 A"),
-        words=("dni", "nie", "nif", "documento nacional", "identidad",),
+        words=("dni", "nie", "nif", "documento nacional", "identidad"),
     ),
     Number(
         kind="it_fiscal_code",
         holds=_codice,
         shapes=("AAAAAA99A99A999A", "AAA AAA 99A99 A999A"),
-        words=("codice fiscale", "cf",),
+        words=("codice fiscale", "cf"),
         confidence=0.99,
     ),
     Number(
         kind="ch_ahv",
         holds=_ahv,
         shapes=("999.9999.9999.99", "9999999999999", "999 9999 9999 99"),
-        words=("ahv", "avs", "oasi", "sozialversicherungsnummer",),
+        words=("ahv", "avs", "oasi", "sozialversicherungsnummer"),
         confidence=0.99,
     ),
     Number(
         kind="nl_bsn",
         holds=_bsn,
         plain=("999999999", "999.999.999", "9999.99.999", "999 999 999", "9999 99 999"),
-        words=("bsn", "burgerservicenummer", "sofinummer", "citizen service",),
+        words=("bsn", "burgerservicenummer", "sofinummer", "citizen service"),
     ),
     Number(
         kind="se_personnummer",
         holds=_personnummer,
         shapes=("999999-9999", "999999+9999", "99999999-9999"),
         plain=("9999999999", "999999999999"),
-        words=("personnummer", "samordningsnummer", "personal identity", "pnr",),
+        words=("personnummer", "samordningsnummer", "personal identity", "pnr"),
         confidence=0.7,
     ),
     Number(
         kind="pl_pesel",
         holds=_pesel,
         plain=("99999999999",),
-        words=("pesel", "numer ewidencyjny",),
+        words=("pesel", "numer ewidencyjny"),
     ),
     Number(
         kind="fi_hetu",
         holds=_hetu,
         shapes=("999999-999A", "999999-9999", "999999+999A", "999999+9999", "999999A999A", "999999A9999"),
-        words=("hetu", "henkilötunnus", "personbeteckning",),
+        words=("hetu", "henkilötunnus", "personbeteckning"),
         confidence=0.8,
     ),
     Number(
@@ -227,46 +225,46 @@ EUROPE = (
         holds=_fodselsnummer,
         shapes=("999999 99999",),
         plain=("99999999999",),
-        words=("fødselsnummer", "fødselsnr", "personnummer", "fnr", "d-nummer",),
+        words=("fødselsnummer", "fødselsnr", "personnummer", "fnr", "d-nummer"),
     ),
     Number(
         kind="dk_cpr",
         holds=_cpr,
         plain=("999999-9999", "9999999999"),
-        words=("cpr", "cpr-nummer", "personnummer", "cpr-nr",),
+        words=("cpr", "cpr-nummer", "personnummer", "cpr-nr"),
     ),
     Number(
         kind="be_national",
         holds=_rijksregister,
         shapes=("99.99.99-999.99",),
         plain=("99999999999", "99.99.99 999.99"),
-        words=("rijksregisternummer", "registre national", "numéro national", "insz", "niss",),
+        words=("rijksregisternummer", "registre national", "numéro national", "insz", "niss"),
         confidence=0.95,
     ),
     Number(
         kind="pt_nif",
         holds=_nif_pt,
         plain=("999999999", "999 999 999"),
-        words=("nif", "contribuinte", "identificação fiscal",),
+        words=("nif", "contribuinte", "identificação fiscal"),
     ),
     Number(
         kind="ie_pps",
         holds=_pps,
         plain=("9999999A", "9999999AA"),
-        words=("pps", "ppsn", "personal public service",),
+        words=("pps", "ppsn", "personal public service"),
     ),
     Number(
         kind="at_svnr",
         holds=_svnr,
         plain=("9999 999999", "9999999999", "9999-999999"),
-        words=("svnr", "sv-nummer", "sv-nr", "sozialversicherungsnummer", "versicherungsnummer",),
+        words=("svnr", "sv-nummer", "sv-nr", "sozialversicherungsnummer", "versicherungsnummer"),
     ),
     Number(
         kind="cz_rodne_cislo",
         holds=_rodne_cislo,
         shapes=("999999/9999",),
         plain=("9999999999",),
-        words=("rodné číslo", "rodné č", "rč",),
+        words=("rodné číslo", "rodné č", "rč"),
         confidence=0.8,
     ),
 )  # fmt: skip

@@ -9,8 +9,8 @@ from batchwright.filters.recognisers.recogniser import Place, Reading
 
 # Four numbers behind one of these are a version, a chapter, or an identifier; so is what they go up to.
 _NO_ADDRESS = re.compile(
-    r"\b(?:version|release|build|firmware|driver|patch|section|chapter|clause|article|appendix|rev|revision|oid|ver|v|rv|"
-    r"upgraded?|updated?|downgraded?|kapitel|abschnitt|chapitre)s?\b\.?(?: (?:number|is|no\.?|to|from))?[ :=#(\"'`]{0,3}"
+    r"\b(?:version|release|build|firmware|driver|patch|section|chapter|clause|article|appendix|rev|revision|oid|ver|"
+    r"v|rv|upgraded?|updated?|downgraded?|kapitel|abschnitt|chapitre)s?\b\.?(?: (?:number|is|no\.?|to|from))?[ :=#(\"'`]{0,3}"
     r"(?:[0-9]+(?:\.[0-9]+){1,3},? ?(?:to|through|->|-|or) ?)?$",
     re.IGNORECASE,
 )

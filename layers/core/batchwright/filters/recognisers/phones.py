@@ -26,17 +26,18 @@ _OTHERWISE = re.compile(
     re.IGNORECASE,
 )
 _WORDS = (
-    "phone", "telephone", "tel", "telefon", "telefono", "teléfono", "telefone", "téléphone", "telefoon", "fax", "mobile",
-    "mobil", "cell", "cellphone", "call", "called", "calling", "dial", "ring", "text me", "sms", "whatsapp", "handy",
+    "phone", "telephone", "tel", "telefon", "telefono", "teléfono", "telefone", "téléphone", "telefoon", "fax",
+    "mobile", "mobil", "cell", "cellphone", "call", "called", "calling", "dial", "ring", "text me", "sms", "whatsapp", "handy",
     "móvil", "celular", "cellulare", "hotline", "helpline", "voicemail", "contact", "reach", "callback", "anrufen",
-    "rufnummer", "appeler", "appelez", "llame", "llamar", "ligue", "ligar", "chiamare", "bellen", "zadzwoń", "電話", "电话",
+    "rufnummer", "appeler", "appelez", "llame", "llamar", "ligue", "ligar", "chiamare", "bellen", "zadzwoń", "電話",
+    "电话",
 )  # fmt: skip
 _MEMORY = 64 << 20
 _FEWEST, _LONGEST = 7, 15
 _MOST_GROUPS = 8
 _LONGEST_NATIONAL = 13
 # A shorter one has a country's code, or is its region's own way: Denmark's have eight digits.
-_SHORTEST = 9
+_SHORTEST, _SHORTEST_ANYWHERE = 9, 8
 _WINDOW = 24
 # What has a shape of its own is not looked at further.
 _DISTINCT = 0.85
@@ -55,12 +56,13 @@ class Phones:
         options.max_mem = _MEMORY
         self._runs: Any = re2.compile(rb"\(?\+?\(?9(?:[ ()./-]{0,3}9){6,}", options)
         self._national: Any = re2.Set.FullMatchSet(options)
-        for region in regions:
-            self._national.Add(_plan(region))
+        plans = [_plan(region) for region in regions]
+        for plan in plans:
+            self._national.Add(_dialled(plan))
         self._national.Compile()
         self._words = Words({"phone": _WORDS})
         self._american = not {"US", "CA"}.isdisjoint(regions)
-        self._shortest = min(_SHORTEST, *(_mobile_length(region) for region in regions))
+        self._shortest = min(_SHORTEST, *map(_mobile_length, plans))
         self.gate = (
             r"\+\(?[0-9](?:[ ()./-]{0,3}[0-9]){6}",
             rf"[0-9](?:[ ()./-]{{0,3}}[0-9]){{{self._shortest - 1}}}",
@@ -108,16 +110,13 @@ class Phones:
         if "+" in written:
             national = _NO_DIGIT.sub("", written.replace("(0)", ""))
             return 0.95 if _international(national) else 0.0
-        if not self._shortest <= len(digits) <= _LONGEST or _DATE.match(written):
-            return 0.0
-        if _OTHERWISE.search(reading.text, max(0, start - _WINDOW), start):
+        fits = self._shortest <= len(digits) <= _LONGEST and not _DATE.match(written)
+        if not fits or _OTHERWISE.search(reading.text, max(0, start - _WINDOW), start):
             return 0.0
         named = bool(self._words.near(reading, start, end))
         grouped = len(digits) < len(written)
         if digits.startswith("00") and (named or grouped) and _international(digits[2:]):
             return 0.85
-        if len(digits) > _LONGEST_NATIONAL:
-            return 0.0
         if self._american and _AMERICAN.fullmatch(written):
             return 0.95 if named else 0.85
         return self._national_confidence(written, digits, named=named, grouped=grouped)
@@ -125,6 +124,8 @@ class Phones:
     def _national_confidence(
         self, written: str, digits: str, *, named: bool, grouped: bool
     ) -> float:
+        if len(digits) > _LONGEST_NATIONAL:
+            return 0.0
         planned = bool(self._national.Match(digits))
         if planned and named:
             return 0.8
@@ -172,15 +173,18 @@ def _lengths(code: str) -> frozenset[int]:
     number = int(code)
     if code.startswith("0") or number not in REGIONS:
         return frozenset()
-    plan = PhoneMetadata.metadata_for_region_or_calling_code(number, REGIONS[number][0])
+    plan: Any = PhoneMetadata.metadata_for_region_or_calling_code(number, REGIONS[number][0])
     return frozenset(each for each in plan.general_desc.possible_length if each > 5)  # noqa: PLR2004 - a short code
 
 
-def _plan(region: str) -> str:
-    """Return a pattern for the numbers of a region, as they are dialled within it."""
+def _plan(region: str) -> Any:
     from phonenumbers import PhoneMetadata  # noqa: PLC0415 - as re2
 
-    plan = PhoneMetadata.metadata_for_region(region)
+    return PhoneMetadata.metadata_for_region(region)
+
+
+def _dialled(plan: Any) -> str:
+    """Return a pattern for the numbers of a region, as they are dialled within it."""
     kinds = (
         plan.fixed_line, plan.mobile, plan.toll_free, plan.premium_rate, plan.shared_cost, plan.personal_number,
         plan.voip, plan.uan,
@@ -191,8 +195,6 @@ def _plan(region: str) -> str:
     return f"(?:{plan.national_prefix or ''})?(?:{'|'.join(written)})"
 
 
-def _mobile_length(region: str) -> int:
-    from phonenumbers import PhoneMetadata  # noqa: PLC0415 - as re2
-
-    plan = PhoneMetadata.metadata_for_region(region)
-    return max(8, min((plan.mobile.possible_length or plan.general_desc.possible_length)))
+def _mobile_length(plan: Any) -> int:
+    lengths: tuple[int, ...] = plan.mobile.possible_length or plan.general_desc.possible_length
+    return max(_SHORTEST_ANYWHERE, min(lengths))
