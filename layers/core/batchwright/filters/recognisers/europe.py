@@ -19,7 +19,8 @@ _CODICE = re.compile(r"[A-Z]{6}[0-9]{2}[A-EHLMPRST][0-9]{2}[A-Z][0-9]{3}[A-Z]")
 # What letters and digits in odd places count; those in even places count what they are.
 _CODICE_ODD_LETTERS = {
     "0A": 1, "1B": 0, "2C": 5, "3D": 7, "4E": 9, "5F": 13, "6G": 15, "7H": 17, "8I": 19, "9J": 21, "K": 2, "L": 4,
-    "M": 18, "N": 20, "O": 11, "P": 3, "Q": 6, "R": 8, "S": 12, "T": 14, "U": 16, "V": 10, "W": 22, "X": 25, "Y": 24, "Z": 23,
+    "M": 18, "N": 20, "O": 11, "P": 3, "Q": 6, "R": 8, "S": 12, "T": 14, "U": 16, "V": 10, "W": 22, "X": 25, "Y": 24,
+    "Z": 23,
 }  # fmt: skip
 _CODICE_ODD = {each: value for letters, value in _CODICE_ODD_LETTERS.items() for each in letters}
 _HETU_LETTERS = "0123456789ABCDEFHJKLMNPRSTUVWXY"

@@ -10,14 +10,14 @@ from batchwright.filters.recognisers.recogniser import Place, Reading
 # Four numbers behind one of these are a version, a chapter, or an identifier; so is what they go up to.
 _NO_ADDRESS = re.compile(
     r"\b(?:version|release|build|firmware|driver|patch|section|chapter|clause|article|appendix|rev|revision|oid|ver|"
-    r"v|rv|upgraded?|updated?|downgraded?|kapitel|abschnitt|chapitre)s?\b\.?(?: (?:number|is|no\.?|to|from))?[ :=#(\"'`]{0,3}"
-    r"(?:[0-9]+(?:\.[0-9]+){1,3},? ?(?:to|through|->|-|or) ?)?$",
+    r"v|rv|upgraded?|updated?|downgraded?|kapitel|abschnitt|chapitre)s?\b\.?(?: (?:number|is|no\.?|to|from))?"
+    r"[ :=#(\"'`]{0,3}(?:[0-9]+(?:\.[0-9]+){1,3},? ?(?:to|through|->|-|or) ?)?$",
     re.IGNORECASE,
 )
 _WINDOW = 48
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|[01]?[0-9]?[0-9])"
 _FOUR = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
-# One colon between short groups is a time of day, or a word of a program.
+# Short groups between colons are a time of day, or words of a program.
 _LEAST_GROUP = 3
 
 
@@ -79,10 +79,9 @@ def _alone(shape: bytes, start: int, end: int) -> bool:
 
 
 def _tells(written: str) -> bool:
-    """Whether it has what words and times of day have not: a digit, and a long group or all eight."""
+    """Whether it has what words, times and slices have not: a digit, and a long group or all eight."""
     groups = written.split(":")
-    longest = max(map(len, groups))
-    long = longest >= _LEAST_GROUP or written.startswith("::")
+    long = max(map(len, groups)) >= _LEAST_GROUP or written == "::1"
     return any(letter.isdigit() for letter in written) and (long or len(groups) == 8)  # noqa: PLR2004 - as it is
 
 

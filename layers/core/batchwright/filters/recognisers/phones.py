@@ -15,10 +15,19 @@ _AMERICAN = re.compile(
     r"(?:1[ .-])?(?:\([2-9][0-9]{2}\)[ .-]?|[2-9][0-9]{2}([.-]))[2-9][0-9]{2}(?(1)\1|[ .-])[0-9]{4}"
 )
 # Groups of digits that next to nothing but a phone number has, if its plan allows it.
-_TOLD = re.compile(r"[0-9]{3} [0-9]{3} [0-9]{4}|[0-9]{2} 9[0-9]{4}-[0-9]{4}")
-_DATE = re.compile(
-    r"(?:[0-9]{4}([-./ ])[0-9]{1,2}\1[0-9]{1,2}|[0-9]{1,2}([-./])[0-9]{1,2}\2[0-9]{2,4})(?![0-9])"
+_TOLD = re.compile(
+    r"[0-9]{3} [0-9]{3} [0-9]{4}|[0-9]{2} (?:9[0-9]{4}|(?!(?:19|20)[0-9]{2})[2-5][0-9]{3})-[0-9]{4}"
 )
+# Eight digits, which many write where the region's code goes without saying; two years are none.
+_SHORT = re.compile(
+    r"(?!(?:19|20)[0-9]{2}.(?:19|20))[2-9][0-9]{3}[ .-][0-9]{4}|0[0-9]-[0-9]{2} [0-9]{2} [0-9]{2}"
+)
+_DATE = re.compile(
+    r"(?<![0-9])(?:(?:19|20)[0-9]{2}([-./ ])[01]?[0-9]\1[0-3]?[0-9]|[0-3]?[0-9]([-./])[0-3]?[0-9]\2(?:19|20)?[0-9]{2})"
+    r"(?![0-9])"
+)
+# A number with a sign; a country's code before the point has three digits at most.
+_DECIMAL = re.compile(r"\+[0-9]{4,}\.[0-9]+|[0-9]+\.[0-9]+")
 # What is no phone's number, by the word before it.
 _OTHERWISE = re.compile(
     r"(?:isbn|issn|ean|doi|pmid|order|invoice|ticket|tracking|reference|ref|case|article|sku|serial|id|usd|eur|gbp|"
@@ -27,10 +36,10 @@ _OTHERWISE = re.compile(
 )
 _WORDS = (
     "phone", "telephone", "tel", "telefon", "telefono", "teléfono", "telefone", "téléphone", "telefoon", "fax",
-    "mobile", "mobil", "cell", "cellphone", "call", "called", "calling", "dial", "ring", "text me", "sms", "whatsapp", "handy",
-    "móvil", "celular", "cellulare", "hotline", "helpline", "voicemail", "contact", "reach", "callback", "anrufen",
-    "rufnummer", "appeler", "appelez", "llame", "llamar", "ligue", "ligar", "chiamare", "bellen", "zadzwoń", "電話",
-    "电话",
+    "mobile", "mobil", "cell", "cellphone", "call", "called", "calling", "dial", "ring", "text me", "sms",
+    "whatsapp", "handy", "móvil", "celular", "cellulare", "hotline", "helpline", "voicemail", "contact", "reach",
+    "callback", "anrufen", "rufnummer", "appeler", "appelez", "llame", "llamar", "ligue", "ligar", "chiamare",
+    "bellen", "zadzwoń", "電話", "电话",
 )  # fmt: skip
 _MEMORY = 64 << 20
 _FEWEST, _LONGEST = 7, 15
@@ -66,16 +75,14 @@ class Phones:
         self.gate = (
             r"\+\(?[0-9](?:[ ()./-]{0,3}[0-9]){6}",
             rf"[0-9](?:[ ()./-]{{0,3}}[0-9]){{{self._shortest - 1}}}",
+            r"[0-9]{4}[ .-][0-9]{4}|0[0-9]-[0-9]{2} [0-9]{2}",
         )
 
     def find(self, reading: Reading) -> Iterator[Place]:
         """Yield every number; one without a country's code has a way to be written, or a word, that tells."""
         for found in self._runs.finditer(reading.rest):
-            start, end = found.span()
-            # A bracket that is not closed within a number is not the number's.
-            start += reading.text.count("(", start, end) > reading.text.count(")", start, end)
-            runs, end = self._sure(reading, start, end), 0
-            for first, last, confidence in runs:
+            end = 0
+            for first, last, confidence in self._sure(reading, *found.span()):
                 if first >= end:
                     extension = _EXTENSION.match(reading.text, last)
                     end = extension.end() if extension else last
@@ -109,16 +116,18 @@ class Phones:
         digits = _NO_DIGIT.sub("", written)
         if "+" in written:
             national = _NO_DIGIT.sub("", written.replace("(0)", ""))
-            return 0.95 if _international(national) else 0.0
-        fits = self._shortest <= len(digits) <= _LONGEST and not _DATE.match(written)
+            return 0.95 if _international(national) and not _DECIMAL.fullmatch(written) else 0.0
+        long = len(digits) >= self._shortest
+        fits = (long or _SHORT.fullmatch(written)) and not _DATE.search(written)
         if not fits or _OTHERWISE.search(reading.text, max(0, start - _WINDOW), start):
             return 0.0
         named = bool(self._words.near(reading, start, end))
         grouped = len(digits) < len(written)
-        if digits.startswith("00") and (named or grouped) and _international(digits[2:]):
-            return 0.85
-        if self._american and _AMERICAN.fullmatch(written):
-            return 0.95 if named else 0.85
+        if not long:
+            return 0.6 if named else 0.0
+        abroad = digits.startswith("00") and (named or grouped) and _international(digits[2:])
+        if abroad or (self._american and _AMERICAN.fullmatch(written)):
+            return _DISTINCT
         return self._national_confidence(written, digits, named=named, grouped=grouped)
 
     def _national_confidence(
@@ -129,7 +138,9 @@ class Phones:
         planned = bool(self._national.Match(digits))
         if planned and named:
             return 0.8
-        trunk = digits[0] == "0" and written[1] != "."
+        if _DECIMAL.fullmatch(written) or ("." in written and "-" in written):
+            return 0.0
+        trunk = written[0] == "0" and written[1].isdigit()
         told = trunk or written[0] == "(" or _TOLD.fullmatch(written) is not None
         if planned and grouped and told:
             return 0.7
@@ -138,7 +149,7 @@ class Phones:
 
 def _words(text: str, start: int, end: int) -> tuple[list[tuple[int, int]], list[int]]:
     """Return what blanks divide, and how many digits each has."""
-    words = [word.span() for word in _WORD.finditer(text, start, end)]
+    words = [_closed(text, *word.span()) for word in _WORD.finditer(text, start, end)]
     return words, [sum(map(str.isdigit, text[first:last])) for first, last in words]
 
 
@@ -162,6 +173,13 @@ def _international(digits: str) -> bool:
         # Many write the zero that is dialled within the country.
         for national in (digits[size:], digits[size:].removeprefix("0"))
     )
+
+
+def _closed(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return a place without the brackets that it begins with, if they are not closed within."""
+    while text[start] == "(" and text.count("(", start, end) > text.count(")", start, end):
+        start += 1
+    return start, end
 
 
 @cache
@@ -197,4 +215,4 @@ def _dialled(plan: Any) -> str:
 
 def _mobile_length(plan: Any) -> int:
     lengths: tuple[int, ...] = plan.mobile.possible_length or plan.general_desc.possible_length
-    return max(_SHORTEST_ANYWHERE, min(lengths))
+    return max(_SHORTEST_ANYWHERE, *lengths)
