@@ -1,15 +1,18 @@
 """Every kind of personal data: values that their issuers publish as examples, and what only looks like them."""
 
 import asyncio
+import re
 from functools import cache
+from pathlib import Path
 from random import Random
 
 import pytest
+import yaml
 
-from batchwright.filters import Filter, Means, Subject
+from batchwright.filters import Entry, Filter, Means, Subject
 from batchwright.filters.pii import PiiSettings
 from batchwright.filters.recognisers.checksums import varied, verhoeff
-from batchwright.filters.recognisers.ibans import _LENGTH
+from batchwright.filters.recognisers.ibans import _LENGTH, _LENGTHS
 from batchwright.filters.recognisers.kinds import KINDS, NUMBERS, PRECISE
 from batchwright.finding import Stage
 from batchwright.folding import Text
@@ -29,6 +32,7 @@ EXAMPLES = {
         "DE89370400440532013000", "DE89 3704 0044 0532 0130 00", "GB82 WEST 1234 5698 7654 32", "NO9386011117947",
         "FR14 2004 1010 0505 0001 3M02 606", "MT84MALT011000012345MTLCAST001S", "de89370400440532013000",
         "CH93-0076-2011-6238-5295-7", "BE68 5390 0754 7034",
+        "BI42 1000 0100 0100 0033 2045 181", "LC55 HEMM 0001 0001 0012 0012 0002 3015",
     ],
     "ip": [
         "10.0.0.1", "192.168.001.001", "255.255.255.255", "2001:db8::8a2e:370:7334", "::1", "fe80::1",
@@ -126,6 +130,15 @@ def test_every_kind_has_an_example() -> None:
     assert {*EXAMPLES} == KINDS
 
 
+def test_every_kind_and_setting_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs/filters.md").read_text()
+    section = page.partition("\n## pii\n")[2].partition("\n## ")[0]
+    assert set(re.findall(r"`([a-z_]+)`", section)) >= KINDS
+    (example,) = yaml.safe_load(section.partition("```yaml\n")[2].partition("```")[0])
+    assert isinstance(Entry.model_validate(example).settings, PiiSettings)
+    assert set(example["pii"]) == set(PiiSettings.model_fields)
+
+
 def test_what_nothing_but_a_word_tells_is_not_looked_for_unless_it_is_asked_for() -> None:
     unchecked = {number.kind for number in NUMBERS if number.holds is varied}
     assert unchecked == KINDS - PRECISE == {"us_passport", "us_driver_licence"}
@@ -168,8 +181,8 @@ def test_of_several_kinds_the_one_whose_word_stands_near_is_told() -> None:
 
 
 def test_every_country_of_the_registry_has_a_length() -> None:
-    assert len(_LENGTH) > 80
-    assert _LENGTH["DE"] == 22
+    assert len(_LENGTH) == sum(len(countries.split()) for countries in _LENGTHS.values())
+    assert (len(_LENGTH), _LENGTH["DE"]) == (111, 22)
 
 
 @pytest.mark.parametrize("wrong", range(1, 10))

@@ -8,24 +8,25 @@ from typing import Any
 from batchwright.filters.recognisers.checksums import mod97
 from batchwright.filters.recognisers.recogniser import Place, Reading
 
-# The registry of SWIFT, release 101: how many letters and digits a country's numbers have.
+# How many letters and digits a country's numbers have: SWIFT's registry, and countries that use them without.
 _LENGTHS = {
     15: "NO",
-    16: "BE BI",
+    16: "BE",
     18: "DK FI FK FO GL NL SD",
     19: "MK SI",
     20: "AT BA EE KZ LT LU MN XK",
     21: "CH HR LI LV",
     22: "BG BH CR DE GB GE IE ME RS VA",
     23: "AE GI IL IQ OM SO TL",
-    24: "AD CZ DZ ES MD PK RO SA SE SK TN VG",
-    25: "LY PT ST",
-    26: "IS TR",
-    27: "BF CF DJ FR GR IT MC MG MR SM TG",
-    28: "AL AZ BJ BY CI CM CV CY DO GT GW HN HU LB LC ML MZ NI PL SN SV",
-    29: "BR EG PS QA UA YE",
-    30: "JO KM KW MU",
+    24: "AD CZ ES MD PK RO SA SE SK TN VG",
+    25: "AO CV GW LY MZ PT ST",
+    26: "DZ IR IS TR",
+    27: "BI CF CG CM DJ FR GA GQ GR IT KM MC MG MR SM TD",
+    28: "AL AZ BF BJ BY CI CY DO GT HN HU LB MA ML NE NI PL SN SV TG",
+    29: "BR EG PS QA UA",
+    30: "JO KW MU YE",
     31: "MT SC",
+    32: "LC",
     33: "RU",
 }
 _LENGTH = {

@@ -57,17 +57,23 @@ class Numbers:
     def find(self, reading: Reading) -> Iterator[Place]:
         """Yield every number that holds; the longest where several begin at one place."""
         shape, at = reading.rest, 0
-        while found := self._pattern.search(shape, at):
-            start, end = found.span()
-            at = start + self._first[shape[start:end]]
-            if not _stands_alone(reading, start):
-                continue
-            for tried in self._tries[shape[start:end]]:
-                end = start + len(tried)
-                if place := self._judged(reading, start, end, tried):
+        while at >= 0:
+            begun, at = at, -1
+            for found in self._pattern.finditer(shape, begun):
+                place = self._longest(reading, found.start(), found.group())
+                if place:
                     yield place
-                    at = end
+                if not place or place.end < found.end():
+                    at = place.end if place else found.start() + self._first[found.group()]
                     break
+
+    def _longest(self, reading: Reading, start: int, shape: bytes) -> Place | None:
+        if not _stands_alone(reading, start):
+            return None
+        for tried in self._tries[shape]:
+            if place := self._judged(reading, start, start + len(tried), tried):
+                return place
+        return None
 
     def _judged(self, reading: Reading, start: int, end: int, shape: bytes) -> Place | None:
         if _goes_on(reading, end):
@@ -85,23 +91,26 @@ class Numbers:
             return None
         bare = _MARKS.sub("", reading.text[start:end])
         value = bare.upper()
-        holding = [
-            number
-            for number in numbers
-            if (bare == value or not number.upper) and number.holds(value)
-        ]
-        if not holding:
-            return None
-        best = max(holding, key=lambda number: (number.kind in near, number.confidence))
-        return Place(start, end, best.kind, best.confidence)
+        best = None
+        for number in numbers:
+            if (number.upper and bare != value) or not number.holds(value):
+                continue
+            if best is None or (number.kind in near, number.confidence) > (
+                best.kind in near,
+                best.confidence,
+            ):
+                best = number
+        return None if best is None else Place(start, end, best.kind, best.confidence)
 
 
 def _stands_alone(reading: Reading, start: int) -> bool:
     """Whether a number begins here: not a number's fraction, a price, or what a phone number goes on with."""
-    before = reading.text[max(0, start - 2) : start]
-    if before[-1:] in ("+", "$", "€", "£"):
-        return False
-    return not (before[-1:] in (".", "-") and before[:1].isdigit())
+    if start == 0:
+        return True
+    before = reading.text[start - 1]
+    if before in ".-":
+        return not reading.text[max(0, start - 2)].isdigit()
+    return before not in "+$€£"
 
 
 def _lined_up(reading: Reading, start: int, end: int) -> bool:

@@ -117,7 +117,7 @@ class Phones:
         if "+" in written:
             national = _NO_DIGIT.sub("", written.replace("(0)", ""))
             return 0.95 if _international(national) and not _DECIMAL.fullmatch(written) else 0.0
-        long = len(digits) >= self._shortest
+        long = self._shortest <= len(digits) <= _LONGEST
         fits = (long or _SHORT.fullmatch(written)) and not _DATE.search(written)
         if not fits or _OTHERWISE.search(reading.text, max(0, start - _WINDOW), start):
             return 0.0
@@ -125,7 +125,7 @@ class Phones:
         grouped = len(digits) < len(written)
         if not long:
             return 0.6 if named else 0.0
-        abroad = digits.startswith("00") and (named or grouped) and _international(digits[2:])
+        abroad = written.startswith("00") and (named or grouped) and _international(digits[2:])
         if abroad or (self._american and _AMERICAN.fullmatch(written)):
             return _DISTINCT
         return self._national_confidence(written, digits, named=named, grouped=grouped)
