@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 from batchwright.filters import Entry, FilterSettings, Means, Subject
 from batchwright.filters.pii import PiiSettings
@@ -28,7 +28,11 @@ CLEAN_MS, FULL_MS = 0.2, 1.5
 ROUNDS, LOOKS = 300, 5
 SIZE = 2048
 # What a filter must be told before it looks for anything; the others are asked for by name.
-TOLD: dict[str, Any] = {"length": {"max_chars": 20_000}}
+TOLD: dict[str, Any] = {
+    "length": {"max_chars": 20_000},
+    "regex": {"patterns": {"ticket": r"TICKET-[0-9]{6}", "host": r"[a-z0-9-]+\.internal\b"}},
+    "terms": {"words": ["project nightjar", "confidential", "grapefruit"]},
+}
 PROSE = """The harbour had been quiet since the ferries moved to the new pier. A few boats still came in the evening,
 when the light was low, and the men who owned them talked about the weather and the price of fuel. In 2019 the town
 had sold the old customs house to a bakery, which opened at seven and closed when nothing was left. Visitors came on
@@ -100,10 +104,10 @@ def covers(place: Finding, start: int, end: int) -> bool:
 
 def local() -> list[str]:
     """Return the filters that ask no service and look at answers."""
-    settings = {name: made(name) for name in Entry.model_fields}
-    return [
-        name for name, each in settings.items() if not each.remote and Stage.OUTPUT in each.stages
-    ]
+    kinds: dict[str, type[FilterSettings]] = {
+        name: get_args(field.annotation)[0] for name, field in Entry.model_fields.items()
+    }
+    return [name for name, kind in kinds.items() if not kind.remote and Stage.OUTPUT in kind.stages]
 
 
 def made(name: str) -> FilterSettings:
