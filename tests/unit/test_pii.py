@@ -160,7 +160,7 @@ def test_a_recogniser_of_ones_own_finds_once_what_lies_where_a_long_text_is_cut(
         ({"recognisers": [{"name": "card", "pattern": "a"}]}, "a name of its own"),
         ({"recognisers": [EMPLOYEE, EMPLOYEE]}, "a name of its own"),
         ({"recognisers": [{"name": "No", "pattern": "a"}]}, "name"),
-        ({"recognisers": [{**EMPLOYEE, "context": [" "]}]}, "a word is empty"),
+        ({"recognisers": [{**EMPLOYEE, "context": ["id", "#1"]}]}, "a word has letters"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(told: dict[str, Any], complaint: str) -> None:

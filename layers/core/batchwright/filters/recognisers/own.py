@@ -1,9 +1,9 @@
 """Recognisers that a contract brings."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from batchwright.filters.recognisers.checksums import luhn, mod97
 from batchwright.filters.recognisers.recogniser import Place, Reading
@@ -42,11 +42,12 @@ class OwnRecogniser(BaseModel):
             raise ValueError("this matches where nothing is: say what must be there")
         return pattern
 
-    @model_validator(mode="after")
-    def _words(self) -> Self:
-        if not all(word.strip() for word in self.context):
-            raise ValueError("context: a word is empty")
-        return self
+    @field_validator("context")
+    @classmethod
+    def _spelt(cls, context: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(any(map(str.isalpha, word)) for word in context):
+            raise ValueError("a word has letters")
+        return tuple(word.strip() for word in context)
 
 
 class Own:
