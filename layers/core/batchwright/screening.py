@@ -155,5 +155,7 @@ def _as_written(found: Finding, texts: Sequence[Text]) -> Finding:
         return replace(found, start=None, end=None)
     if not 0 <= found.start < found.end <= len(text.folded):
         raise ValueError("there is no such place")
-    start, end = text.span(found.start, found.end)
-    return replace(found, start=start, end=end)
+    place = text.span(found.start, found.end)
+    return (
+        found if place == (found.start, found.end) else replace(found, start=place[0], end=place[1])
+    )

@@ -13,6 +13,7 @@ from batchwright.filters.guardrail_checks import GuardrailChecksSettings
 from batchwright.filters.judge import JudgeSettings
 from batchwright.filters.language import LanguageSettings
 from batchwright.filters.length import LengthSettings
+from batchwright.filters.pii import PiiSettings
 from batchwright.filters.prompt_attack import PromptAttackSettings
 from batchwright.filters.refusal import RefusalSettings
 from batchwright.filters.regex import RegexSettings
@@ -41,6 +42,7 @@ class Entry(BaseModel):
     judge: JudgeSettings | None = None
     language: LanguageSettings | None = None
     length: LengthSettings | None = None
+    pii: PiiSettings | None = None
     prompt_attack: PromptAttackSettings | None = None
     refusal: RefusalSettings | None = None
     regex: RegexSettings | None = None
