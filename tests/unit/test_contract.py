@@ -3,16 +3,12 @@ from typing import Any
 
 import pytest
 
-from batchwright.contract import (
-    DEFAULT_MAX_TOKENS,
-    Contract,
-    Route,
-    default_contract,
-    read_contract,
-)
+from batchwright.contract import DEFAULT_MAX_TOKENS, Contract, Route, default_contract
+from batchwright.contractfile import read_contract
 from batchwright.errors import ContractInvalid, RecordInvalid
 from batchwright.record import Record
 from batchwright.request import Request
+from batchwright.routing import route_for, routes_for
 from batchwright.schema import structured_output
 
 LITE = "us.amazon.nova-lite-v1:0"
@@ -40,7 +36,7 @@ def prepared(
     contract: Contract, asked: Record, what: Request, served: tuple[str, ...]
 ) -> tuple[Route, Request]:
     """Return whom a record is asked of, and its request as it goes there."""
-    route = contract.route_for(asked, served)
+    route = route_for(contract, asked, served)
     return route, contract.prepared(route, asked, what)
 
 
@@ -164,21 +160,21 @@ def test_a_fault_never_quotes_the_prompt() -> None:
 
 
 def test_a_name_in_the_file_is_asked_of_the_model_that_the_contract_says() -> None:
-    assert triage().route_for(record("gpt-4o-mini"), SERVED).model == LITE
-    assert triage().route_for(record("cheap"), SERVED).model == "amazon.nova-micro-v1:0"
-    assert triage().route_for(record(None), SERVED).model == LITE
+    assert route_for(triage(), record("gpt-4o-mini"), SERVED).model == LITE
+    assert route_for(triage(), record("cheap"), SERVED).model == "amazon.nova-micro-v1:0"
+    assert route_for(triage(), record(None), SERVED).model == LITE
 
 
 def test_a_name_that_the_contract_does_not_know_is_refused() -> None:
     with pytest.raises(RecordInvalid, match="under models:") as caught:
-        triage().route_for(record("gpt-5"), SERVED)
+        route_for(triage(), record("gpt-5"), SERVED)
 
     assert caught.value.code == "model_not_found"
 
 
 def test_a_model_that_the_stack_may_not_ask_is_refused() -> None:
     with pytest.raises(RecordInvalid, match="ModelArns") as caught:
-        triage().route_for(record("cheap"), served=(LITE,))
+        route_for(triage(), record("cheap"), served=(LITE,))
 
     assert caught.value.code == "model_not_found"
 
@@ -186,30 +182,30 @@ def test_a_model_that_the_stack_may_not_ask_is_refused() -> None:
 def test_the_star_takes_every_other_name() -> None:
     contract = read_contract(TRIAGE.replace("cheap:", '"*":').encode(), name="triage")
 
-    assert contract.route_for(record("whatever"), SERVED).model == "amazon.nova-micro-v1:0"
+    assert route_for(contract, record("whatever"), SERVED).model == "amazon.nova-micro-v1:0"
 
 
 def test_without_a_contract_names_of_other_houses_go_to_the_first_model() -> None:
     for name in ("gpt-4o-mini", "claude-3.5-sonnet", "gpt-4.1-mini", "gemini-2.5-flash", None):
-        assert default_contract(SERVED).route_for(record(name), SERVED).model == LITE
+        assert route_for(default_contract(SERVED), record(name), SERVED).model == LITE
 
 
 def test_without_a_contract_a_bedrock_model_is_asked_as_it_stands_or_not_at_all() -> None:
     contract = default_contract(SERVED)
 
     assert (
-        contract.route_for(record("amazon.nova-micro-v1:0"), SERVED).model
+        route_for(contract, record("amazon.nova-micro-v1:0"), SERVED).model
         == "amazon.nova-micro-v1:0"
     )
     for name in ("us.anthropic.claude-opus-4-20250514-v1:0", "meta.llama3-1-8b-instruct-v1:0"):
         with pytest.raises(RecordInvalid) as caught:
-            contract.route_for(record(name), SERVED)
+            route_for(contract, record(name), SERVED)
         assert caught.value.code == "model_not_found"
 
 
 def test_a_pattern_serves_every_model_that_fits() -> None:
     assert (
-        triage().route_for(record("cheap"), served=("amazon.nova-*",)).model
+        route_for(triage(), record("cheap"), served=("amazon.nova-*",)).model
         == "amazon.nova-micro-v1:0"
     )
 
@@ -296,13 +292,13 @@ def test_without_a_contract_vectors_are_asked_of_the_first_model_that_offers_the
     served = (LITE, TITAN, COHERE)
     contract = default_contract(served)
 
-    assert contract.route_for(vectors(texts=1), served).model == TITAN
-    assert contract.route_for(vectors(texts=5), served).model == COHERE
+    assert route_for(contract, vectors(texts=1), served).model == TITAN
+    assert route_for(contract, vectors(texts=5), served).model == COHERE
 
 
 def refusal(contract: Contract, asked: Record, *served: str) -> RecordInvalid:
     with pytest.raises(RecordInvalid) as caught:
-        contract.route_for(asked, served)
+        route_for(contract, asked, served)
     return caught.value
 
 
@@ -318,7 +314,7 @@ def test_a_native_body_gets_a_limit_where_it_is_silent_and_nothing_else() -> Non
 
 def test_a_family_is_never_asked_for_more_than_it_writes() -> None:
     contract = native(LLAMA, max_tokens=4000)
-    route = contract.route_for(llama(), (LLAMA,))
+    route = route_for(contract, llama(), (LLAMA,))
 
     assert contract.default_limit(llama(), route) == 2048
     assert contract.default_limit(record(), route) == 4000
@@ -329,7 +325,7 @@ def test_a_family_is_never_asked_for_more_than_it_writes() -> None:
 def test_a_native_body_is_asked_of_its_family_only() -> None:
     contract = default_contract((LITE, LLAMA))
 
-    assert contract.route_for(llama(), (LITE, LLAMA)).model == LLAMA
+    assert route_for(contract, llama(), (LITE, LLAMA)).model == LLAMA
     fault = refusal(contract, llama(), LITE)
     assert (fault.code, "family llama" in str(fault)) == ("model_mismatch", True)
 
@@ -341,14 +337,16 @@ def test_the_contracts_schema_is_not_dropped_where_it_cannot_be_sent() -> None:
     fault = refusal(contract, body, *SERVED)
 
     assert (fault.code, fault.param) == ("invalid_request", "modelInput")
-    assert contract.route_for(record(family="nova"), SERVED).model == LITE, "by Converse it is sent"
+    assert route_for(contract, record(family="nova"), SERVED).model == LITE, (
+        "by Converse it is sent"
+    )
 
 
 def test_vectors_are_asked_of_the_first_model_that_makes_them() -> None:
     served = (LITE, "amazon.titan-embed-image-v1", TITAN)
     contract = default_contract(served)
 
-    assert contract.route_for(vectors(texts=1), served).model == TITAN
+    assert route_for(contract, vectors(texts=1), served).model == TITAN
     assert contract.default_limit(vectors(), Route(model=TITAN)) == 0
     assert refusal(contract, vectors(texts=1), LITE).code == "model_mismatch"
 
@@ -359,7 +357,7 @@ def test_a_model_whose_words_are_not_known_is_asked_for_no_vectors() -> None:
 
     assert refusal(contract, vectors(texts=1), arn).code == "model_mismatch"
     own = record(family="titan_embed", native=True, embeds=True, texts=1)
-    assert contract.route_for(own, (arn,)).model == arn
+    assert route_for(contract, own, (arn,)).model == arn
 
 
 @pytest.mark.parametrize(
@@ -442,8 +440,8 @@ def test_a_later_route_needs_no_fallback_where_a_name_in_the_file_leads_to_it() 
     contract = read_contract(text.encode(), name="triage")
 
     served = (LITE, SONNET)
-    assert [route.model for route in contract.routes_for(record(), served)] == [LITE]
-    assert [route.model for route in contract.routes_for(record("good"), served)] == [SONNET]
+    assert [route.model for route in routes_for(contract, record(), served)] == [LITE]
+    assert [route.model for route in routes_for(contract, record("good"), served)] == [SONNET]
 
 
 def standing_in(first: str, *others: str, asked: Record) -> list[str]:
@@ -452,7 +450,7 @@ def standing_in(first: str, *others: str, asked: Record) -> list[str]:
     contract = Contract(
         name="all", routes=routes, models={"*": first}, fallback=("unavailable", "denied")
     )
-    return [route.model for route in contract.routes_for(asked, (first, *others))]
+    return [route.model for route in routes_for(contract, asked, (first, *others))]
 
 
 def test_only_a_model_that_reads_the_line_stands_in() -> None:
@@ -479,7 +477,7 @@ def test_a_model_that_only_a_name_in_the_file_leads_to_has_no_fallbacks() -> Non
     text = f"{TWO}models: {{cheap: amazon.nova-micro-v1:0}}\nfallback: [unavailable]"
     contract = read_contract(text.encode(), name="triage")
 
-    (only,) = contract.routes_for(record("cheap"), (*SERVED, SONNET))
+    (only,) = routes_for(contract, record("cheap"), (*SERVED, SONNET))
 
     assert only.model == "amazon.nova-micro-v1:0"
     assert contract.place_of(only) is None
@@ -489,7 +487,7 @@ def test_the_same_model_in_another_tier_is_another_route() -> None:
     routes = (Route(model=LITE, tier="flex"), Route(model=LITE, tier="default"))
     contract = Contract(name="patient", routes=routes, fallback=("throttled",))
 
-    found = contract.routes_for(record(), SERVED)
+    found = routes_for(contract, record(), SERVED)
 
     asked = [contract.prepared(route, record(), request()) for route in found]
     assert [each.tier for each in asked] == ["flex", "default"]

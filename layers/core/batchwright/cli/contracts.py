@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from batchwright.contract import LARGEST_CONTRACT, NAME, Contract, read_contract
+from batchwright.contract import NAME, Contract
+from batchwright.contractfile import LARGEST_CONTRACT, read_contract
 from batchwright.errors import Refused
 from batchwright.places import contract_key
 from batchwright.suiting import LONGEST_NAME_SHOWN

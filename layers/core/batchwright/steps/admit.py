@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from batchwright.addresses import check_place
-from batchwright.contract import DEFAULT, NAME, Contract, default_contract, read_contract
+from batchwright.contract import DEFAULT, NAME, Contract, default_contract
+from batchwright.contractfile import read_contract
 from batchwright.digest import digest, digest_of_envelope
 from batchwright.errors import AlreadyExists, Missing, Refused
 from batchwright.job import Job, JobRow, Pin, Reason, Status, job_id_of, timestamp
