@@ -1,42 +1,95 @@
 """Contracts as they lie in files: YAML, whose every fault is told with its place and what is wanted there."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
 import rfc8785
 import yaml
 from pydantic import ValidationError
 
 from batchwright.contract import Contract
+from batchwright.contractfaults import Fault, faults_in, path_of
+from batchwright.contractyaml import Composed, Misread, composed
 from batchwright.document import COLUMNS, JOINED
 from batchwright.errors import ContractInvalid
 
 LARGEST_CONTRACT = 256 * 1024
+# A message names so many; `batchwright contract check` names all.
+MOST_TOLD = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """A contract, or everything that is wrong with it."""
+
+    contract: Contract | None = None
+    faults: tuple[Fault, ...] = ()
 
 
 def read_contract(text: bytes, *, name: str) -> Contract:
     """Read a contract's YAML.
 
-    Raises :class:`ContractInvalid` with every fault's path and what is wanted there, or the line of a YAML fault.
+    Raises :class:`ContractInvalid` with every fault's path, line, and what is wanted there.
     """
+    found = examine(text, name=name)
+    if found.contract is not None and not found.faults:
+        return found.contract
+    told = [str(fault) for fault in found.faults[:MOST_TOLD]]
+    if len(found.faults) > MOST_TOLD:
+        told.append(f"and {len(found.faults) - MOST_TOLD} more")
+    raise ContractInvalid(f"contract {name!r}: {'; '.join(told)}")
+
+
+def examine(text: bytes, *, name: str) -> Examined:
+    """Read a contract's YAML, or find what is wrong with it; ``name`` is what it must be called."""
     if len(text) > LARGEST_CONTRACT:
-        raise ContractInvalid(f"contract {name!r} is larger than {LARGEST_CONTRACT:,} bytes")
-    try:
-        fields = yaml.safe_load(text)
-        contract = Contract.model_validate(fields)
-        contract.digest()
-    except ValidationError as fault:
-        raise ContractInvalid(f"contract {name!r}: {_faults(fault)}") from None
-    except rfc8785.CanonicalizationError:
-        raise ContractInvalid(
-            f"contract {name!r} holds a number that JSON cannot carry exactly"
-        ) from None
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as fault:
-        # YAML's own values, dates for one, raise whatever they like.
-        raise ContractInvalid(f"contract {name!r} is not YAML{_place(fault)}") from None
-    if contract.name != name:
-        raise ContractInvalid(
-            f"the contract in {name}.yaml says name: {contract.name!r}; make them the same"
+        return _at_fault(
+            Fault(path="", line=None, message=f"it is larger than {LARGEST_CONTRACT:,} bytes")
         )
-    _check_templates(contract)
-    return contract
+    try:
+        source = composed(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as fault:
+        return _at_fault(Fault(path="", line=None, message=f"it is not YAML{_place(fault)}"))
+    if source.misread:
+        return _at_fault(*(_told(source, *each) for each in source.misread))
+    return _examined(source, name)
+
+
+def contract_schema() -> dict[str, Any]:
+    """Return the JSON Schema of contracts, for editors."""
+    schema = Contract.model_json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "Batchwright contract",
+    }
+
+
+def _examined(source: Composed, name: str) -> Examined:
+    try:
+        contract = Contract.model_validate(source.fields)
+        contract.digest()
+    except ValidationError as found:
+        return _at_fault(*(_told(source, *each) for each in faults_in(found)))
+    except rfc8785.CanonicalizationError:
+        message = "it holds a number that JSON cannot carry exactly: put it in quotes"
+        return _at_fault(Fault(path="", line=None, message=message))
+    except RecursionError:
+        return _at_fault(Fault(path="", line=None, message="it is nested too deep"))
+    faults = [*_faults_of_templates(contract)]
+    if contract.name != name:
+        message = f"{contract.name!r} stands here, and the file is {name}.yaml: make them the same"
+        faults.append((("name",), message))
+    return Examined(contract=contract, faults=tuple(_told(source, *each) for each in faults))
+
+
+def _at_fault(*faults: Fault) -> Examined:
+    return Examined(faults=faults)
+
+
+def _told(source: Composed, steps: tuple[Any, ...], message: str) -> Fault:
+    return Fault(path=path_of(steps), line=source.line_of(steps), message=message)
 
 
 def _place(fault: Exception) -> str:
@@ -44,14 +97,7 @@ def _place(fault: Exception) -> str:
     return f": see line {mark.line + 1}, column {mark.column + 1}" if mark else " that can be read"
 
 
-def _faults(fault: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(str(step) for step in error['loc']) or 'the file'}: {error['msg']}"
-        for error in fault.errors(include_url=False, include_input=False, include_context=False)
-    )
-
-
-def _check_templates(contract: Contract) -> None:
+def _faults_of_templates(contract: Contract) -> Iterator[Misread]:
     prompt, document = contract.prompt, contract.document
     if prompt is None:
         return
@@ -61,15 +107,19 @@ def _check_templates(contract: Contract) -> None:
         ("prompt.user", prompt.user, columns),
         ("document.join", document and document.join, JOINED),
     ):
-        if text:
-            _check_template(name, text, known)
+        fault = _fault_of_template(name, text, known) if text else None
+        if fault:
+            yield (*name.split("."),), fault
 
 
-def _check_template(name: str, text: str, known: frozenset[str] | None) -> None:
+def _fault_of_template(name: str, text: str, known: frozenset[str] | None) -> str | None:
     from batchwright.template import Template  # noqa: PLC0415 - jinja2 costs a cold start, and only prompts need it
 
-    unknown = Template(text, name=name).columns - (known or frozenset())
+    try:
+        columns = Template(text, name=name).columns
+    except ContractInvalid as fault:
+        return str(fault).removeprefix(f"{name}: ")
+    unknown = columns - (known or frozenset())
     if known is not None and unknown:
-        raise ContractInvalid(
-            f"{name}: a document has no {min(unknown)!r}; it can use {', '.join(sorted(known))}"
-        )
+        return f"a document has no {min(unknown)!r}; it can use {', '.join(sorted(known))}"
+    return None
