@@ -34,9 +34,7 @@ from batchwright.prices import price_of
 from batchwright.record import Record
 from batchwright.request import Request
 from batchwright.schema import Schema, structured_output
-from batchwright.suiting import (
-    LONGEST_NAME_SHOWN,
-)
+from batchwright.suiting import LONGEST_NAME_SHOWN
 
 DEFAULT = "default"
 NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
@@ -58,7 +56,9 @@ FALLBACKS: dict[str, tuple[type[BatchwrightError], ...]] = {
     "denied": (AccessDenied, ModelUnknown),
 }
 
-_STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+_STRICT = ConfigDict(
+    frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
+)
 
 
 class Route(BaseModel):
@@ -68,6 +68,7 @@ class Route(BaseModel):
 
     engine: Literal["bedrock"] = "bedrock"
     model: Annotated[str, Field(min_length=1, max_length=2048)]
+    """A model id, inference profile or ARN that one of the stack's ModelArns allows."""
     max_tokens: PositiveInt | None = None
     temperature: Annotated[float, Field(ge=0, le=1)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -92,8 +93,11 @@ class Prompt(BaseModel):
     model_config = _STRICT
 
     system: str | None = None
+    """What the model is told beforehand, a template."""
     user: Annotated[str, Field(min_length=1)]
+    """What it is asked, a template: `{{ title }}` is the column `title`."""
     id: str = "id"
+    """The column that names a record."""
 
 
 class ResponseFormat(BaseModel):
@@ -152,10 +156,13 @@ class Contract(BaseModel):
     model_config = _STRICT
 
     name: Annotated[str, Field(pattern=NAME)]
+    """What it is called: its file's name without `.yaml`."""
     routes: Annotated[tuple[Route, ...], Field(min_length=1, max_length=MOST_ROUTES)]
+    """Whom to ask: the first route first, the others where `fallback` or `models` says so."""
     fallback: tuple[Literal["unavailable", "throttled", "denied"], ...] = ()
     """When the next route is asked instead; never, where nothing is said."""
     models: dict[str, str] = {}
+    """Names that stand in files, and the model that is asked for each; `"*"` is every other name."""
     prompt: Prompt | None = None
     document: Document | None = None
     response: ResponseFormat | None = None

@@ -56,16 +56,6 @@ def examine(text: bytes, *, name: str) -> Examined:
     return _examined(source, name)
 
 
-def contract_schema() -> dict[str, Any]:
-    """Return the JSON Schema of contracts, for editors."""
-    schema = Contract.model_json_schema()
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **schema,
-        "title": "Batchwright contract",
-    }
-
-
 def _examined(source: Composed, name: str) -> Examined:
     try:
         contract = Contract.model_validate(source.fields)
