@@ -30,8 +30,8 @@ NAMES = [" ".join(path) for path, _ in COMMANDS]
 
 def test_the_commands_are_these() -> None:
     assert sorted(NAMES) == [
-        "cancel", "contract put", "estimate", "jobs", "redrive", "results", "status", "submit",
-        "watch",
+        "cancel", "contract check", "contract diff", "contract put", "contract schema",
+        "contract show", "estimate", "jobs", "redrive", "results", "status", "submit", "watch",
     ]  # fmt: skip
 
 

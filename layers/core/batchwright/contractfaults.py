@@ -9,6 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from batchwright.contract import NAME, SPAN, Contract
+from batchwright.contractyaml import Composed
 
 # A name that stands in a path may be as long as the file.
 LONGEST_STEP = 64
@@ -62,6 +63,11 @@ class Fault:
     def to_json(self) -> dict[str, Any]:
         """Return it for programs."""
         return {"path": self.path, "line": self.line, "message": self.message}
+
+
+def told_at(source: Composed, steps: tuple[Any, ...], message: str) -> Fault:
+    """Return a fault of what stands at a place of a file."""
+    return Fault(path=path_of(steps), line=source.line_of(steps), message=message)
 
 
 def path_of(steps: Iterable[Any]) -> str:

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import rfc8785
 import yaml
 from pydantic import ValidationError
 
 from batchwright.contract import Contract
-from batchwright.contractfaults import Fault, faults_in, path_of
+from batchwright.contractfaults import Fault, faults_in, told_at
 from batchwright.contractyaml import Composed, Misread, composed
 from batchwright.document import COLUMNS, JOINED
 from batchwright.errors import ContractInvalid
@@ -21,7 +20,7 @@ MOST_TOLD = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
-    """A contract, or everything that is wrong with it."""
+    """What was read: a contract that may be used, or everything that is wrong with it."""
 
     contract: Contract | None = None
     faults: tuple[Fault, ...] = ()
@@ -33,7 +32,7 @@ def read_contract(text: bytes, *, name: str) -> Contract:
     Raises :class:`ContractInvalid` with every fault's path, line, and what is wanted there.
     """
     found = examine(text, name=name)
-    if found.contract is not None and not found.faults:
+    if found.contract is not None:
         return found.contract
     told = [str(fault) for fault in found.faults[:MOST_TOLD]]
     if len(found.faults) > MOST_TOLD:
@@ -52,7 +51,7 @@ def examine(text: bytes, *, name: str) -> Examined:
     except (yaml.YAMLError, ValueError, RecursionError) as fault:
         return _at_fault(Fault(path="", line=None, message=f"it is not YAML{_place(fault)}"))
     if source.misread:
-        return _at_fault(*(_told(source, *each) for each in source.misread))
+        return _at_fault(*(told_at(source, *each) for each in source.misread))
     return _examined(source, name)
 
 
@@ -61,7 +60,7 @@ def _examined(source: Composed, name: str) -> Examined:
         contract = Contract.model_validate(source.fields)
         contract.digest()
     except ValidationError as found:
-        return _at_fault(*(_told(source, *each) for each in faults_in(found)))
+        return _at_fault(*(told_at(source, *each) for each in faults_in(found)))
     except rfc8785.CanonicalizationError:
         message = "it holds a number that JSON cannot carry exactly: put it in quotes"
         return _at_fault(Fault(path="", line=None, message=message))
@@ -71,15 +70,13 @@ def _examined(source: Composed, name: str) -> Examined:
     if contract.name != name:
         message = f"{contract.name!r} stands here, and the file is {name}.yaml: make them the same"
         faults.append((("name",), message))
-    return Examined(contract=contract, faults=tuple(_told(source, *each) for each in faults))
+    if faults:
+        return _at_fault(*(told_at(source, *each) for each in faults))
+    return Examined(contract=contract)
 
 
 def _at_fault(*faults: Fault) -> Examined:
     return Examined(faults=faults)
-
-
-def _told(source: Composed, steps: tuple[Any, ...], message: str) -> Fault:
-    return Fault(path=path_of(steps), line=source.line_of(steps), message=message)
 
 
 def _place(fault: Exception) -> str:

@@ -10,8 +10,9 @@ import typer
 
 from batchwright import __version__
 from batchwright.cli import show
+from batchwright.cli.arguments import Json, LocalFile, find_stack
 from batchwright.cli.bill import facts_of
-from batchwright.cli.contracts import put_contract
+from batchwright.cli.contract_commands import contracts
 from batchwright.cli.estimate import estimate, terms_of
 from batchwright.cli.export import Format, export
 from batchwright.cli.faults import Code, told
@@ -22,7 +23,6 @@ from batchwright.cli.submit import Via, submit
 from batchwright.cli.watch import find_job, wait, watch, with_progress
 from batchwright.contract import DEFAULT
 from batchwright.job import JobRow
-from batchwright.places import contract_key
 from batchwright.quotas import Quota
 
 if TYPE_CHECKING:
@@ -35,20 +35,12 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-contracts = typer.Typer(help="Contracts: prompt and policy in one file.", no_args_is_help=True)
 app.add_typer(contracts, name="contract")
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Wait = Annotated[
     bool, typer.Option("--wait", help="Wait, with a progress bar, until the job has ended.")
 ]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
-LocalFile = Annotated[
-    Path,
-    typer.Argument(
-        metavar="FILE", exists=True, dir_okay=False, readable=True, help="A local file."
-    ),
-]
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -66,13 +58,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exception as fault:  # noqa: BLE001 - the one place that ends every failure in a line
         return told(fault)
     return code or Code.DONE
-
-
-def find_stack() -> "Stack":
-    """Find the stack that the environment names."""
-    from batchwright.cli import stack  # noqa: PLC0415 - boto3 costs the command's start, and estimating needs none
-
-    return stack.find_stack()
 
 
 def _print_version(wanted: bool) -> None:
@@ -249,23 +234,6 @@ def estimate_command(
     else:
         write_estimate(facts)
     return found.code
-
-
-@contracts.command("put")
-def contract_put_command(file: LocalFile, *, as_json: Json = False) -> int:
-    """Check a contract and put it into the stack under the name that it says."""
-    stack = find_stack()
-    contract = put_contract(file, stack)
-    facts = {
-        "contract": contract.name,
-        "digest": contract.digest(),
-        "address": stack.address(contract_key(contract.name)),
-    }
-    if as_json:
-        show.write_json(facts)
-    else:
-        show.write_lines(facts.items())
-    return Code.DONE
 
 
 def _told_job(
