@@ -1,35 +1,17 @@
 """Prompts over the columns of a row: Jinja in its sandbox, where a missing column is an error and never a blank."""
 
-import json
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateError, TemplateSyntaxError, meta, nodes
 
 from batchwright.errors import ContractInvalid, RecordInvalid
+from batchwright.sandbox import Exhausted, Sandbox
 
 
-def shown(value: Any) -> Any:
-    """Return what a prompt shows of a value: nothing of null, and JSON rather than Python's spelling.
-
-    >>> [shown(value) for value in (None, True, ["salt", 5], 0.5, "salt")]
-    ['', 'true', '["salt", 5]', 0.5, 'salt']
-    """
-    if value is None:
-        return ""
-    if isinstance(value, bool | list | dict):
-        return json.dumps(value, ensure_ascii=False)
-    return value
-
-
-_SANDBOX = ImmutableSandboxedEnvironment(
-    undefined=StrictUndefined,
-    autoescape=False,
-    finalize=shown,
-    keep_trailing_newline=True,
-)
+_SANDBOX = Sandbox()
 UNFILLED = (
     TemplateError,
+    MemoryError,
     ArithmeticError,
     AttributeError,
     LookupError,
@@ -46,11 +28,15 @@ class Template:
         """Compile it; raises :class:`ContractInvalid` naming the line of a fault."""
         self.name = name
         try:
-            parsed = _SANDBOX.parse(text)
+            parsed = _SANDBOX.parse_prompt(text)
             self.columns = frozenset(meta.find_undeclared_variables(parsed))
-            self._template = _SANDBOX.from_string(text)
+            self._template = _SANDBOX.from_string(parsed)
         except TemplateSyntaxError as fault:
             raise ContractInvalid(f"{name}: line {fault.lineno}: {fault.message}") from None
+        except (MemoryError, OverflowError, RecursionError, SyntaxError, ValueError):
+            raise ContractInvalid(
+                f"{name}: it is nested too deep, or holds too long a number"
+            ) from None
         self._constant = self._template.render() if "{" not in text else None
         names = {node.name for node in parsed.find_all(nodes.Name)}
         self._globals = {name: _SANDBOX.globals[name] for name in names & _SANDBOX.globals.keys()}
@@ -68,8 +54,9 @@ class Template:
             return "".join(self._template.root_render_func(context))
         except UNFILLED as fault:
             # The fault's own words may quote the row.
+            why = "it takes too much" if isinstance(fault, Exhausted) else type(fault).__name__
             raise RecordInvalid(
                 "invalid_request",
-                f"{self.name} could not be filled from this row ({type(fault).__name__})",
+                f"{self.name} could not be filled from this row ({why})",
                 param=self.name,
             ) from None
