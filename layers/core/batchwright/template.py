@@ -7,7 +7,6 @@ from jinja2 import TemplateError, TemplateSyntaxError, meta, nodes
 from batchwright.errors import ContractInvalid, RecordInvalid
 from batchwright.sandbox import Exhausted, Sandbox
 
-
 _SANDBOX = Sandbox()
 UNFILLED = (
     TemplateError,
