@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from batchwright.job import JobRow, Status
-from tests.laptop import chat_file
+from tests.laptop import chat_file, song
 from tests.system.stack_under_test import StackUnderTest, until
 
 pytestmark = pytest.mark.timeout(240)
@@ -60,7 +60,7 @@ def test_only_what_failed_is_asked_again_once_and_twice(stack: StackUnderTest) -
     stack.behave(faults=[{"match": "^say [34]$", "do": "400"}])
     first = stack.run(key, chat_file(10))
     assert first.counts()["failed"] == 2
-    stack.behave(faults=[{"match": "^say 4$", "do": "400"}])
+    stack.behave(faults=[{"match": f"^{song(4)}$", "do": "400"}])
 
     second = redriven(stack, key, "failed")
     asked = len(stack.calls())
@@ -79,7 +79,7 @@ def test_only_what_failed_is_asked_again_once_and_twice(stack: StackUnderTest) -
 
 def test_a_redrive_whose_message_comes_again_asks_nothing(stack: StackUnderTest) -> None:
     key = "inbox/redriven-again.jsonl"
-    stack.behave(faults=[{"match": "^say 1$", "do": "400"}])
+    stack.behave(faults=[{"match": f"^{song(1)}$", "do": "400"}])
     stack.run(key, chat_file(3))
     stack.behave()
     row = redriven(stack, key, "failed")
