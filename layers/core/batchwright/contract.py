@@ -38,6 +38,11 @@ from batchwright.suiting import LONGEST_NAME_SHOWN
 
 DEFAULT = "default"
 NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
+# docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_GuardrailConfiguration.html, without DRAFT.
+GUARDRAIL = (
+    r"^([a-z0-9]{1,64}|arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/[a-z0-9]+)$"
+)
+VERSION = r"^[1-9][0-9]{0,7}$"
 SPAN = r"^[1-9][0-9]{0,5}[mhd]$"
 # Bedrock reserves max_tokens of the minute's quota before it answers, and the model's own maximum where nothing is
 # said: the largest cause of throttling. Every text model that Bedrock serves takes this many.
@@ -61,6 +66,26 @@ _STRICT = ConfigDict(
 )
 
 
+class Guardrail(BaseModel):
+    """A guardrail of Bedrock that looks at the call itself: what it intervenes in is blocked."""
+
+    model_config = _STRICT
+
+    id: Annotated[str, Field(pattern=GUARDRAIL)]
+    """Its id or ARN."""
+    version: Annotated[str, Field(pattern=VERSION)]
+    """A number in quotes: a draft would change while a job runs."""
+
+    @property
+    def config(self) -> dict[str, str]:
+        """Converse's ``guardrailConfig``; a trace would quote what was said."""
+        return {
+            "guardrailIdentifier": self.id,
+            "guardrailVersion": self.version,
+            "trace": "disabled",
+        }
+
+
 class Route(BaseModel):
     """One model to ask, and what it is asked with where the request says nothing."""
 
@@ -74,6 +99,8 @@ class Route(BaseModel):
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     tier: Literal["flex", "default", "priority"] | None = None
     """Bedrock's service tier (docs.aws.amazon.com/bedrock/latest/userguide/service-tiers-inference.html)."""
+    guardrail: Guardrail | None = None
+    """Looks at what is asked and answered while it is; for requests of Converse only."""
     timeout: PositiveInt = 300
     """Seconds that one call may take; less where the worker has less left."""
     rpm: PositiveInt | None = None
@@ -192,6 +219,15 @@ class Contract(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _check_guardrails(self) -> Self:
+        bare = [number for number, route in enumerate(self.routes) if route.guardrail is None]
+        if bare and len(bare) < len(self.routes):
+            raise ValueError(
+                f"routes.{bare[0]}: another route has a guardrail, and this one would go round it: give it one, too"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_routes(self) -> Self:
         if len({route.asks for route in self.routes}) < len(self.routes):
             raise ValueError("routes: one stands there twice")
@@ -264,6 +300,8 @@ class Contract(BaseModel):
             return request.with_max_tokens(self.default_limit(record, route))
         body = dict(request.body)
         body["inferenceConfig"] = {**_defaults(route), **body.get("inferenceConfig", {})}
+        if route.guardrail is not None:
+            body["guardrailConfig"] = route.guardrail.config
         if self.response is not None and "outputConfig" not in body:
             body["outputConfig"] = self.response.output_config
         return Request(body, tier=route.tier)

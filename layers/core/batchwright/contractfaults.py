@@ -8,13 +8,15 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from batchwright.contract import NAME, SPAN, Contract
+from batchwright.contract import GUARDRAIL, NAME, SPAN, VERSION, Contract
 from batchwright.contractyaml import Composed
 
 # A name that stands in a path may be as long as the file.
 LONGEST_STEP = 64
 _PATTERNS = {
     NAME: "lower-case letters, digits and - are wanted, 63 at most, a letter or digit first",
+    GUARDRAIL: "a guardrail's id or ARN is wanted",
+    VERSION: "a version's number is wanted; a draft would change while a job runs",
     SPAN: "a whole number and m, h or d is wanted, as 90m, 24h or 7d",
 }
 _SAID = {

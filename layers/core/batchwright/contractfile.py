@@ -89,24 +89,30 @@ def _faults_of_templates(contract: Contract) -> Iterator[Misread]:
     if prompt is None:
         return
     columns = COLUMNS if document else None
+    guarded = contract.routes[0].guardrail is not None
     for name, text, known in (
         ("prompt.system", prompt.system, columns),
         ("prompt.user", prompt.user, columns),
         ("document.join", document and document.join, JOINED),
     ):
-        fault = _fault_of_template(name, text, known) if text else None
+        may_guard = guarded and name == "prompt.user"
+        fault = _fault_of_template(name, text, known, may_guard=may_guard) if text else None
         if fault:
             yield (*name.split("."),), fault
 
 
-def _fault_of_template(name: str, text: str, known: frozenset[str] | None) -> str | None:
+def _fault_of_template(
+    name: str, text: str, known: frozenset[str] | None, *, may_guard: bool
+) -> str | None:
     from batchwright.template import Template  # noqa: PLC0415 - jinja2 costs a cold start, and only prompts need it
 
     try:
-        columns = Template(text, name=name).columns
+        template = Template(text, name=name)
     except ContractInvalid as fault:
         return str(fault).removeprefix(f"{name}: ")
-    unknown = columns - (known or frozenset())
+    if template.guards and not may_guard:
+        return "guarded is for prompt.user, where the routes have a guardrail"
+    unknown = template.columns - (known or frozenset())
     if known is not None and unknown:
         return f"a document has no {min(unknown)!r}; it can use {', '.join(sorted(known))}"
     return None

@@ -13,6 +13,7 @@ from batchwright.suiting import (
     mismatch,
     stands_in,
     suits,
+    without_guardrail,
     without_schema,
 )
 
@@ -42,7 +43,11 @@ def route_for(contract: Contract, record: Record, served: tuple[str, ...]) -> Ro
         check_offered(record, target)
     if contract.response is not None and (record.native or record.embeds):
         raise without_schema(contract.name, record)
-    return contract.named(target) or Route(model=target)
+    # A name in the file may lead to a model without a route, but not round the guardrail.
+    guardrail = contract.routes[0].guardrail
+    if guardrail is not None and (record.native or record.embeds):
+        raise without_guardrail(contract.name, record)
+    return contract.named(target) or Route(model=target, guardrail=guardrail)
 
 
 def routes_for(contract: Contract, record: Record, served: tuple[str, ...]) -> tuple[Route, ...]:

@@ -76,6 +76,16 @@ _TESTS = _weighing(
 )
 
 
+class Guarded(str):
+    """A piece of a prompt at which a guardrail looks by itself."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        """Return it as it is: what it is must not be lost where pieces are put together."""
+        return self
+
+
 class Exhausted(TemplateError):
     """Filling a prompt takes more than a prompt may."""
 
@@ -110,13 +120,17 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.globals = {"range": self.globals["range"]}
         self.tests = {name: TESTS[name] for name in _TESTS}
         self.filters = {name: _charging(FILTERS[name], by) for name, by in _FILTERS.items()}
-        self.filters |= {"join": _join, "replace": _replace, "round": _round, "quoted": _quote}
+        self.filters |= {"join": _join, "replace": _replace, "round": _round}
+        self.filters |= {"quoted": _quote, "guarded": _guard}
         self.filters |= {" looped": _looped, " joined": _joined, " seen": _seen, " flat": _flat}
 
     def parse_prompt(self, text: str) -> nodes.Template:
         """Return a template that can be compiled; raises :class:`TemplateSyntaxError` at what prompts do not have."""
         parsed = self.parse(text)
+        last = {id(shown) for output in parsed.find_all(nodes.Output) for shown in output.nodes}
         for node in parsed.find_all(nodes.Node):
+            if isinstance(node, nodes.Filter) and node.name == "guarded" and id(node) not in last:
+                raise TemplateSyntaxError("guarded stands last: {{ … | guarded }}", node.lineno)
             if not isinstance(node, _STATEMENTS + _VALUES):
                 kind = type(node).__name__
                 what = _SAID.get(kind, f"{{% {kind.lower()} %}}")
@@ -323,3 +337,7 @@ def _quote(context: Context, value: Any, name: str = "text") -> str:
     if not re.fullmatch("[a-z][a-z0-9_-]{0,31}", name):
         raise ValueError("a name is wanted")
     return quoted(text, name)
+
+
+def _guard(value: Any) -> Guarded:
+    return Guarded(shown(value))
