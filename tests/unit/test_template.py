@@ -64,6 +64,7 @@ def test_what_a_row_says_stays_text(text: str) -> None:
             "{% for name, value in deep.items() %}{{ name }}{{ value }}{% endfor %}",
             'inner{"value": 5}',
         ),
+        ("{{ ' A '|trim }}{{ '-A-'.strip('-') }}{{ tags|max }}", "AAq"),
         ("{{ 'A b'.lower().split() }}", '["a", "b"]'),
         ("{% for n in range(3) %}{{ n }}{% endfor %}", "012"),
         ("{{ 2.345|round(1) }}", "2.3"),
@@ -175,6 +176,8 @@ def test_a_prompt_that_would_never_end_is_a_fault_of_its_record(template: str) -
         "{{ range(1000000000) }}",
         "{{ 1 / 0 }}",
         "{{ text|quoted('a b') }}",
+        "{{ text|trim('" + "a" * 100 + "') }}",
+        "{{ text.strip('" + "a" * 100 + "') }}",
     ],
 )
 def test_what_would_make_much_of_little_is_a_fault_of_its_record(template: str) -> None:

@@ -55,13 +55,13 @@ def _weighing(by: int, names: str) -> dict[str, int]:
 _FILTERS = (
     _weighing(
         1,
-        """abs capitalize d default first float int last length count lower max min title trim
-        truncate upper wordcount""",
+        "abs capitalize d default first float int last length count lower truncate upper",
     )
     | _weighing(6, "e escape string tojson")
     | _weighing(
         CHARACTERS,
-        "dictsort items list map reject rejectattr reverse select selectattr sort unique",
+        """dictsort items list map max min reject rejectattr reverse select selectattr sort title
+        unique wordcount""",
     )
 )
 _METHODS = _weighing(
@@ -121,7 +121,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.tests = {name: TESTS[name] for name in _TESTS}
         self.filters = {name: _charging(FILTERS[name], by) for name, by in _FILTERS.items()}
         self.filters |= {"join": _join, "replace": _replace, "round": _round}
-        self.filters |= {"quoted": _quote, "guarded": _guard}
+        self.filters |= {"trim": _trim, "quoted": _quote, "guarded": _guard}
         self.filters |= {" looped": _looped, " joined": _joined, " seen": _seen, " flat": _flat}
 
     def parse_prompt(self, text: str) -> nodes.Template:
@@ -145,6 +145,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         owner, name = getattr(called, "__self__", None), getattr(called, "__name__", "")
         if isinstance(owner, str | dict) and name in _METHODS:
             _of(context).charge(_METHODS[name] * len(owner))
+            if name.endswith("strip"):
+                _check_trimmed(*arguments)
         elif called is not self.globals["range"] and not isinstance(owner, LoopContext):
             raise SecurityError("prompts do not call this")
         return super().call(context, called, *arguments, **named)
@@ -328,6 +330,20 @@ def _round(value: float, precision: int = 0, method: str = "common") -> float:
         raise ValueError("so many digits have no sense")
     rounded: float = FILTERS["round"](value, precision, method)
     return rounded
+
+
+@pass_context
+def _trim(context: Context, value: Any, chars: str | None = None) -> str:
+    text = str(value)
+    _of(context).charge(len(text))
+    _check_trimmed(chars)
+    return text.strip(chars)
+
+
+def _check_trimmed(chars: str | None = None) -> None:
+    """Each character of a text is looked for among those that are taken away."""
+    if chars is not None and len(chars) > CHARACTERS:
+        raise ValueError("so many characters are no trimming")
 
 
 @pass_context
