@@ -40,7 +40,7 @@ from tests.fakes import (
     texts_of,
 )
 from tests.functions.conftest import Context, forget
-from tests.laptop import Laptop, chat_file, chat_line, jsonl
+from tests.laptop import Laptop, chat_file, chat_line, jsonl, song
 
 TESTS = Path(__file__).parents[1]
 ENDINGS = {"succeeded", "failed", "blocked", "review", "expired", "cancelled"}
@@ -595,7 +595,7 @@ async def test_workers_whose_clocks_differ_by_minutes_settle_every_record_once()
 
 
 def test_an_answer_larger_than_any_message_goes_through_the_bucket() -> None:
-    sizes = {"say 0": 300_000, "say 1": 500_000, "say 2": 2_000_000}
+    sizes = {song(0): 300_000, song(1): 500_000, song(2): 2_000_000}
 
     def at_length(request: Request, _call: int) -> Completion:
         said = echo(request)

@@ -10,7 +10,7 @@ from batchwright.places import contract_key
 from tests.cli.cloud import Cloud
 from tests.cli.conftest import Command
 from tests.fakes import MODEL, ScriptedEngine, withholding
-from tests.laptop import chat_file
+from tests.laptop import chat_file, song
 
 FACTS = {
     "job_id", "status", "contract", "input", "counts", "usage", "cost_usd", "calls", "cached", "problems",
@@ -64,7 +64,7 @@ def test_a_running_job_is_counted_by_its_chunks(
 def test_a_job_with_other_outcomes_is_code_3(
     cloud: Cloud, batchwright: Command, mails: Path
 ) -> None:
-    cloud.engine = ScriptedEngine(withholding("say 2"))
+    cloud.engine = ScriptedEngine(withholding(song(2)))
     batchwright("submit", mails)
     (row,) = cloud.run()
 

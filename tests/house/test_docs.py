@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from batchwright.contract import Cache, Contract, Prompt, ResponseFormat, Route, read_contract
+from batchwright.contract import Cache, Contract, Prompt, ResponseFormat, Route
+from batchwright.contractfile import read_contract
 from batchwright.document import Document
 from batchwright.logwriter import FLUSH_OUTCOMES, FLUSH_SECONDS
 from batchwright.outcome import Ending

@@ -12,7 +12,8 @@ import pytest
 from batchwright import answers
 from batchwright.answers import MOST_FAULTS, Answers
 from batchwright.completion import Completion
-from batchwright.contract import Cache, read_contract
+from batchwright.contract import Cache
+from batchwright.contractfile import read_contract
 from batchwright.errors import (
     AccessDenied,
     BatchwrightError,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from batchwright.contract import read_contract
+from batchwright.contractfile import read_contract
 from batchwright.errors import ContractInvalid
 from batchwright.filters.language import LANGUAGES, Language, LanguageSettings, _model
 from batchwright.finding import Finding

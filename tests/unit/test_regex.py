@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchwright.contract import read_contract
+from batchwright.contractfile import read_contract
 from batchwright.errors import ContractInvalid
 from batchwright.filters.regex import Regex
 from tests.fakes import MODEL

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from batchwright.completion import Completion
-from batchwright.contract import read_contract
+from batchwright.contractfile import read_contract
 from batchwright.errors import ContractInvalid, TimedOut
 from batchwright.places import CACHE, QUARANTINE
 from batchwright.request import Request

@@ -24,6 +24,12 @@ def write_json(facts: dict[str, Any]) -> None:
     sys.stdout.write(orjson.dumps(facts, option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
+def write_text(text: bytes) -> None:
+    """Print a file as it is, with a line end; what is no text is shown as such."""
+    shown = text.decode(errors="replace")
+    sys.stdout.write(shown if shown.endswith("\n") else f"{shown}\n")
+
+
 def write_lines(lines: Iterable[tuple[str, str]]) -> None:
     """Print facts, each on its line behind its name; long addresses stay whole."""
     console = Console(highlight=False)

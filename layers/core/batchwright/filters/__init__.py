@@ -25,7 +25,13 @@ from batchwright.finding import Stage
 
 __all__ = ["Entry", "Filter", "FilterSettings", "Filters", "Means", "Subject"]
 
-_STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_by_alias=True)
+_STRICT = ConfigDict(
+    frozen=True,
+    extra="forbid",
+    hide_input_in_errors=True,
+    use_attribute_docstrings=True,
+    validate_by_alias=True,
+)
 
 
 class Entry(BaseModel):

@@ -44,6 +44,7 @@ from batchwright.reader import ChunkReader, Item
 from batchwright.record import Record
 from batchwright.repairing import answered
 from batchwright.request import Request
+from batchwright.routing import routes_for
 from batchwright.screens import Screens
 from batchwright.segment import Settled
 from batchwright.settling import Asked, Settler
@@ -293,7 +294,7 @@ class Worker:
             return self._settler.at_fault(item, self._now())
         # The plan went through the same contract: what cannot be prepared is a problem already.
         request = self._reader.dialect.request(item.record)
-        routes = self._contract.routes_for(item.record, self._job.models)
+        routes = routes_for(self._contract, item.record, self._job.models)
         asked = self._asking[item.index] = self._to_ask(item.index, item.record)
         try:
             request = await self._screened(asked, item, routes[0], request)

@@ -131,6 +131,19 @@ class Reasoning(Union):
     redacted_content: Base64 | None = None
 
 
+class GuardText(Shape):
+    """A text that a guardrail looks at by itself."""
+
+    text: str
+    qualifiers: list[Literal["grounding_source", "query", "guard_content"]] | None = None
+
+
+class Guarded(Union):
+    """What a guardrail looks at by itself; the model reads it like any other text."""
+
+    text: GuardText | None = None
+
+
 class Block(Union):
     """A content block: of the union, the members that are served."""
 
@@ -141,11 +154,14 @@ class Block(Union):
     tool_result: ToolResult | None = None
     cache_point: CachePoint | None = None
     reasoning_content: Reasoning | None = None
+    guard_content: Guarded | None = None
 
     def part(self) -> Part:
         """Return it as what every wire calls it."""
         if self.text is not None:
             return Said(self.text)
+        if self.guard_content and self.guard_content.text:
+            return Said(self.guard_content.text.text)
         if attached := self.image or self.document:
             return attached.part()
         if called := self.tool_use:
