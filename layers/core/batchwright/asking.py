@@ -10,6 +10,7 @@ from batchwright.errors import (
     AskAgain,
     BatchwrightError,
     JobStops,
+    RecordEnds,
     RecordInvalid,
     ServiceFault,
     Throttled,
@@ -18,6 +19,7 @@ from batchwright.errors import (
     Unavailable,
 )
 from batchwright.gates import Gates
+from batchwright.lengths import Lengths
 from batchwright.outcome import add_costs
 from batchwright.pace import LeftForLater, Pace
 from batchwright.ports import Engine
@@ -38,6 +40,10 @@ LARGEST_RETRY = 8192
 REFUSALS = 3
 
 
+class _CutShort(Exception):
+    """An answer was cut at a limit that the request did not set: it is asked for again with its own."""
+
+
 class Asker:
     """Asks an engine for records, again where that may help, and counts every call.
 
@@ -54,14 +60,19 @@ class Asker:
         *,
         max_attempts: int,
         time_left: Callable[[], float],
+        tight: bool = False,
     ) -> None:
-        """``time_left`` is how many seconds the worker can still wait for an answer."""
+        """``time_left`` is how many seconds the worker can still wait for an answer.
+
+        ``tight`` is whether no more tokens are reserved for an answer than answers are long.
+        """
         self._engine = engine
         self._pace = pace
         self._payer = payer
         self._gates = gates
         self._max_attempts = max_attempts
         self._time_left = time_left
+        self._tight = tight
         self._breakers: dict[tuple[str, str, str | None], Breaker] = {}
 
     async def ask(
@@ -82,11 +93,15 @@ class Asker:
         metadata = {"job_id": job_id, "idempotency_key": asked.key}
         delays = 0
         enlarged = False
+        lengths = self._gates.lengths(route) if self._tight and request.trimmable else None
+        whole = False
         if asked.counted_calls >= self._max_attempts:
             raise TimedOut(f"{asked.counted_calls} calls ended without a whole answer")
         while True:
             try:
-                await self._call(request, route, asked, metadata)
+                await self._call(request, route, asked, metadata, lengths, whole=whole)
+            except _CutShort:
+                whole = True
             except AskAgain as fault:
                 own = isinstance(fault, TimedOut | ServiceFault)
                 asked.counted_calls += own
@@ -110,16 +125,25 @@ class Asker:
                 larger = min(2 * limit, LARGEST_RETRY)
                 if enlarged or larger <= limit:
                     raise
-                request, enlarged = request.with_max_tokens(larger), True
+                request, enlarged, whole = request.with_max_tokens(larger), True, True
             else:
                 return
 
     async def _call(
-        self, request: Request, route: Route, asked: Asked, metadata: dict[str, str]
+        self,
+        request: Request,
+        route: Route,
+        asked: Asked,
+        metadata: dict[str, str],
+        lengths: Lengths | None,
+        *,
+        whole: bool,
     ) -> None:
+        # The governor reckons what calls use by what they may use: that stays the same whatever is reserved.
         leave = await self._gates.enter(route, asked.input_tokens + (request.max_tokens or 0))
+        sent = _tightened(request, route, lengths) if lengths and not whole else request
         try:
-            completion = await self._paid_call(request, route, asked, metadata)
+            completion = await self._paid_call(sent, route, asked, metadata)
         except Throttled as fault:
             leave.throttled(fault.retry_after)
             raise
@@ -130,7 +154,14 @@ class Asker:
             leave.failed()
             raise
         leave.settle(quota_tokens(route.model, completion.usage))
-        if found := fault_of(completion):
+        found, written = fault_of(completion), completion.usage.output_tokens
+        if lengths and sent is not request and _is_cut(found, written, sent):
+            lengths.cut(sent.max_tokens or 0)
+            asked.completion = None
+            raise _CutShort
+        if lengths:
+            lengths.add(written)
+        if found:
             raise found
 
     async def _paid_call(
@@ -200,3 +231,15 @@ class Asker:
         """
         most = min(BACKOFF_CAP, BACKOFF_BASE * 2.0**delays)
         return max(self._pace.chance() * most, retry_after or 0)
+
+
+def _tightened(request: Request, route: Route, lengths: Lengths) -> Request:
+    most = request.max_tokens or 0
+    limit = lengths.limit(most, route.reserve_at_least)
+    return request.with_max_tokens(limit) if limit < most else request
+
+
+def _is_cut(found: RecordEnds | None, written: int, sent: Request) -> bool:
+    """Whether an answer ended for its limit; models that are cut within a call of a tool give odd reasons."""
+    full = sent.max_tokens is not None and written >= sent.max_tokens
+    return isinstance(found, Truncated) or (found is not None and full)

@@ -81,6 +81,8 @@ class Route(BaseModel):
     engine: Literal["bedrock"] = "bedrock"
     model: Annotated[str, Field(min_length=1, max_length=2048)]
     max_tokens: PositiveInt | None = None
+    reserve_at_least: PositiveInt = 1
+    """The fewest tokens that are reserved for an answer where its request allows as many."""
     temperature: Annotated[float, Field(ge=0, le=1)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     tier: Literal["flex", "default", "priority"] | None = None
@@ -180,6 +182,8 @@ class Contract(BaseModel):
     """Calls for one record that may end without a whole answer, each of which may be billed."""
     priority: Annotated[int, Field(ge=1, le=10)] = 5
     """The job's share of a model that others ask, too: jobs share it in proportion."""
+    reservations: Literal["tight", "full"] = "tight"
+    """What is reserved of the model's quota for an answer: what answers need by all that is known, or all it may have."""
     cache: Cache | None = None
 
     @field_validator("deadline")

@@ -141,6 +141,7 @@ class Worker:
             self._gates,
             max_attempts=self._contract.max_attempts,
             time_left=self._time_for_a_call,
+            tight=self._contract.reservations == "tight",
         )
         self._answers = Answers(self._world.objects, self._world.clock, self._contract.cache)
         if self._lookout.reason is None and self._open_records:
