@@ -158,6 +158,8 @@ CLIENTS = (
     Client(name="boto3_standard", program="boto3_threads", mode="standard"),
     Client(name="boto3_adaptive", program="boto3_threads", mode="adaptive"),
 )
+# The same with max_tokens as the users set it: what it is worth to learn how long answers are.
+WITHOUT = Client(name="batchwright_full", program="ours", mode="full", shares=True)
 SLOW_CLIENTS = (
     Client(name="litellm", program="litellm_bedrock", stranger=True),
     Client(
@@ -177,7 +179,7 @@ def figures() -> Iterator[Figure]:
     with running("echo") as host:
         for scenario in SCENARIOS:
             if long or not scenario.long:
-                for client in clients:
+                for client in (*clients, WITHOUT) if scenario.limit.tokens else clients:
                     if client.needs_limit and not scenario.told:
                         continue
                     yield from told(scenario, client, run(scenario, client, host))

@@ -381,7 +381,7 @@ def limits(engine: ScriptedEngine) -> list[int | None]:
 async def test_little_more_is_reserved_than_answers_were_long() -> None:
     engine, result = await after([50] * 300, wordy(50))
 
-    assert limits(engine) == [84]
+    assert limits(engine) == [76]
     assert result.calls == 1
 
 
@@ -394,17 +394,17 @@ async def test_where_reservations_are_full_the_request_goes_as_it_is() -> None:
 async def test_an_answer_that_is_cut_at_the_tight_limit_is_asked_for_with_the_whole() -> None:
     engine, result = await after([50] * 300, wordy(500))
 
-    assert limits(engine) == [84, 2000]
+    assert limits(engine) == [76, 2000]
     assert result.completion is not None
     assert result.completion.stop_reason == "end_turn"
     assert (result.calls, result.counted_calls) == (2, 0)
-    assert result.usage.output_tokens == 84 + 500, "both were paid for"
+    assert result.usage.output_tokens == 76 + 500, "both were paid for"
 
 
 async def test_an_answer_that_is_cut_at_the_whole_limit_too_gets_one_of_twice_the_size() -> None:
     engine, result = await after([50] * 300, request("x" * 4 * 500, max_tokens=300))
 
-    assert limits(engine) == [84, 300, 600]
+    assert limits(engine) == [76, 300, 600]
     assert result.completion is not None
     assert result.completion.text == "x" * 4 * 500
 
@@ -424,7 +424,7 @@ async def test_what_a_cut_call_of_a_tool_looks_like_is_no_fault_of_the_model() -
     for _ in range(301):
         await one.ask(wordy(50), ROUTE, asked(), "j")
 
-    assert limits(engine)[300:] == [84, 2000]
+    assert limits(engine)[300:] == [76, 2000]
 
 
 async def test_a_route_says_what_is_reserved_at_least() -> None:

@@ -14,7 +14,7 @@ NEWEST = 200
 # Fewer tell little of the next: of so many twice as much is reserved above the longest as in the end, and so on.
 ENOUGH = 30
 # What is reserved above the longest: a part of it, and some tokens for the very short.
-HEADROOM = 1.25
+HEADROOM = 1.1
 SPARE = 16
 # An answer that was cut was going to be so many times as long, until it is known.
 CUT = 2
@@ -65,7 +65,7 @@ class Lengths:
         >>> for length in range(300):
         ...     lengths.add(length)
         >>> lengths.limit(2048), lengths.limit(2048, 600), lengths.limit(400, 600)
-        (427, 600, 400)
+        (377, 600, 400)
         """
         seen = max(self._seen, self._others_seen)
         if not seen:
