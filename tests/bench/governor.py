@@ -116,7 +116,9 @@ def _tight(limit_model: LimitModel, seconds: int) -> Iterator[Figure]:
     greedy = _runs(name, limit_model, TOKENS, slow)
     most = min(run.tokens(0, 10) for run in perfect.fleets)
     yield runs.tokens(most / 10, 0, 10, 0.9)
-    yield without_target(replace(greedy.tokens(most / 10, 0, 10, 0), name=f"governor.{greedy.name}.without"))
+    yield without_target(
+        replace(greedy.tokens(most / 10, 0, 10, 0), name=f"governor.{greedy.name}.without")
+    )
     yield runs.refused(0.02)
     yield runs.cut(0.005)
 

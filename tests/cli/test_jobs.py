@@ -13,7 +13,8 @@ from tests.fakes import MODEL, ScriptedEngine, withholding
 from tests.laptop import chat_file
 
 FACTS = {
-    "job_id", "status", "contract", "input", "counts", "usage", "cost_usd", "calls", "cached", "problems",
+    "job_id", "status", "contract", "input", "counts", "usage", "cost_usd", "calls", "cached", "saved_usd",
+    "problems",
     "reason", "incomplete_reason", "redrive", "results",
 }  # fmt: skip
 COUNTS = {

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from batchwright.asking import Asker
 from batchwright.completion import Completion
-from batchwright.contract import Route
+from batchwright.contract import Contract, Route
 from batchwright.errors import (
     AccessDenied,
     BatchwrightError,
@@ -88,9 +88,13 @@ def asker(
         pace,
         payer or Unlimited(),
         gates,
-        max_attempts=MOST_CALLS,
+        Contract(
+            name="c",
+            routes=(ROUTE,),
+            max_attempts=MOST_CALLS,
+            reservations="tight" if tight else "full",
+        ),
         time_left=lambda: 100.0,
-        tight=tight,
     )
 
 
@@ -434,19 +438,24 @@ async def test_a_route_says_what_is_reserved_at_least() -> None:
 
 
 THINKS: list[tuple[str, Request]] = [
-    ("converse", Request(
+    (
+        "converse",
+        Request(
             {
                 "inferenceConfig": {"maxTokens": 2000},
                 "additionalModelRequestFields": {"thinking": {"type": "enabled"}},
             }
-        )),
+        ),
+    ),
     (
         "claude",
         Request({"messages": [], "max_tokens": 2000, "thinking": {"type": "enabled"}}, "anthropic"),
     ),
     (
         "nova",
-        Request({"inferenceConfig": {"maxTokens": 2000, "reasoningConfig": {"type": "enabled"}}}, "nova"),
+        Request(
+            {"inferenceConfig": {"maxTokens": 2000, "reasoningConfig": {"type": "enabled"}}}, "nova"
+        ),
     ),
     ("vectors", Request({"inputText": "x"}, "titan_embed")),
     ("no limit", Request({"messages": []})),
@@ -458,9 +467,7 @@ def test_what_divides_its_limit_or_has_none_is_left_alone(what: Request) -> None
     assert not what.trimmable
 
 
-@given(
-    st.lists(st.integers(1, 1500), max_size=60), st.integers(1, 1000), st.integers(1, 2500)
-)
+@given(st.lists(st.integers(1, 1500), max_size=60), st.integers(1, 1000), st.integers(1, 2500))
 async def test_no_answer_is_shorter_for_a_tight_limit(
     lengths: list[int], least: int, most: int
 ) -> None:

@@ -139,9 +139,8 @@ class Worker:
             self._pace,
             self._payer,
             self._gates,
-            max_attempts=self._contract.max_attempts,
+            self._contract,
             time_left=self._time_for_a_call,
-            tight=self._contract.reservations == "tight",
         )
         self._answers = Answers(self._world.objects, self._world.clock, self._contract.cache)
         if self._lookout.reason is None and self._open_records:
