@@ -107,7 +107,9 @@ async def test_the_first_that_is_marked_goes_alone_and_the_others_wait_for_its_a
 
 async def test_another_prompt_does_not_wait() -> None:
     ward = Ward(wish=True)
-    tasks = [asyncio.create_task(ward.ask(request(text * 300))) for text in ("Sort it. ", "Read it. ")]
+    tasks = [
+        asyncio.create_task(ward.ask(request(text * 300))) for text in ("Sort it. ", "Read it. ")
+    ]
     await settle()
 
     assert len(ward.open_calls) == 2
@@ -247,7 +249,9 @@ def test_a_job_of_one_system_prompt_reads_it_from_the_cache_and_tells_what_that_
     assert min(saved) < 0 < max(saved), "who warms pays more"
     output = "output.jsonl"
     answers = [each["modelOutput"]["output"] for each in laptop.results(row.job_id, output)]
-    assert answers == [each["modelOutput"]["output"] for each in other.results(plain.job_id, output)]
+    assert answers == [
+        each["modelOutput"]["output"] for each in other.results(plain.job_id, output)
+    ]
     assert sum(map(is_marked, engine.calls)) == 100 - MET_BEFORE
 
 
@@ -257,12 +261,16 @@ def test_a_mark_is_no_part_of_a_requests_digest() -> None:
         laptop, _, row = run(more)
         asked[more] = laptop.results(row.job_id, "outcomes.jsonl")
         again = laptop.run(
-            jsonl([converse_line(str(n), f"mail {n}", system=[{"text": LONG}]) for n in range(101)]),
+            jsonl(
+                [converse_line(str(n), f"mail {n}", system=[{"text": LONG}]) for n in range(101)]
+            ),
             "inbox/c/other.jsonl",
         )
         assert again.tally.cached == (100 if more else 0)
 
-    assert all(len({each["request_digest"] for each in outcomes}) == 100 for outcomes in asked.values())
+    assert all(
+        len({each["request_digest"] for each in outcomes}) == 100 for outcomes in asked.values()
+    )
 
 
 def test_a_budget_holds_and_what_a_cache_saved_is_there_to_be_spent() -> None:
@@ -289,5 +297,5 @@ def test_what_is_kept_for_an_hour_has_no_price_that_usage_would_tell() -> None:
 
 @pytest.mark.parametrize("wish", ["maybe", "[1]"])
 def test_a_wish_that_is_none_is_refused(wish: str) -> None:
-    with pytest.raises(ContractInvalid, match="cache.prompt"):
+    with pytest.raises(ContractInvalid, match=r"cache\.prompt"):
         read_contract(f"{CONTRACT}cache: {{prompt: {wish}}}\n".encode(), name="c")
