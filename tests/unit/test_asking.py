@@ -385,7 +385,7 @@ def limits(engine: ScriptedEngine) -> list[int | None]:
 async def test_little_more_is_reserved_than_answers_were_long() -> None:
     engine, result = await after([50] * 300, wordy(50))
 
-    assert limits(engine) == [76]
+    assert limits(engine) == [72]
     assert result.calls == 1
 
 
@@ -398,17 +398,17 @@ async def test_where_reservations_are_full_the_request_goes_as_it_is() -> None:
 async def test_an_answer_that_is_cut_at_the_tight_limit_is_asked_for_with_the_whole() -> None:
     engine, result = await after([50] * 300, wordy(500))
 
-    assert limits(engine) == [76, 2000]
+    assert limits(engine) == [72, 2000]
     assert result.completion is not None
     assert result.completion.stop_reason == "end_turn"
     assert (result.calls, result.counted_calls) == (2, 0)
-    assert result.usage.output_tokens == 76 + 500, "both were paid for"
+    assert result.usage.output_tokens == 72 + 500, "both were paid for"
 
 
 async def test_an_answer_that_is_cut_at_the_whole_limit_too_gets_one_of_twice_the_size() -> None:
     engine, result = await after([50] * 300, request("x" * 4 * 500, max_tokens=300))
 
-    assert limits(engine) == [76, 300, 600]
+    assert limits(engine) == [72, 300, 600]
     assert result.completion is not None
     assert result.completion.text == "x" * 4 * 500
 
@@ -428,7 +428,7 @@ async def test_what_a_cut_call_of_a_tool_looks_like_is_no_fault_of_the_model() -
     for _ in range(301):
         await one.ask(wordy(50), ROUTE, asked(), "j")
 
-    assert limits(engine)[300:] == [76, 2000]
+    assert limits(engine)[300:] == [72, 2000]
 
 
 async def test_a_route_says_what_is_reserved_at_least() -> None:
@@ -487,3 +487,20 @@ async def test_no_answer_is_shorter_for_a_tight_limit(
         assert most in sent or sent[0] >= length
         assert result.calls == len(sent) <= 3
         assert result.usage.output_tokens == sum(min(length, limit) for limit in sent)
+
+
+async def test_an_answer_as_long_as_its_tight_limit_was_cut_even_if_the_model_does_not_say_so() -> (
+    None
+):
+    def script(request: Request, _call: int) -> Completion:
+        return replace(echo(request), stop_reason="end_turn")
+
+    engine = ScriptedEngine(script)
+    one = asker(engine, QuickPace(), tight=True)
+    for length in (*[50] * 300, 200):
+        result = asked()
+        await one.ask(wordy(length), ROUTE, result, "j")
+
+    assert limits(engine)[300:] == [72, 2000]
+    assert result.completion is not None
+    assert result.completion.text == "x" * 4 * 200

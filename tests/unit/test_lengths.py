@@ -3,7 +3,7 @@ from collections import deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchwright.lengths import CUT, ENOUGH, NEWEST, Lengths
+from batchwright.lengths import CUT, FEW, NEWEST, Lengths
 
 LENGTHS = st.lists(st.integers(0, 5000), max_size=3 * NEWEST)
 LIMITS = st.integers(1, 10_000)
@@ -44,9 +44,9 @@ def test_nothing_is_cut_before_anything_is_known() -> None:
 
 
 def test_the_fewer_answers_are_known_the_more_is_left_above_them() -> None:
-    limits = [seen(*[60] * count).limit(2048) for count in (1, 5, ENOUGH, NEWEST)]
+    limits = [seen(*[60] * count).limit(2048) for count in (1, 5, FEW, NEWEST)]
 
-    assert limits == [2048, 478, 148, 91]
+    assert limits == [742, 214, 148, 85]
 
 
 def test_a_cut_raises_the_limit_at_once() -> None:
@@ -73,6 +73,6 @@ def test_a_worker_that_has_seen_little_believes_the_others() -> None:
 
     assert known.limit(2048) > 300
 
-    for _ in range(ENOUGH):
+    for _ in range(NEWEST):
         known.add(10)
     assert known.limit(2048) < 50, "its own records may be of another kind"

@@ -261,6 +261,5 @@ def _tightened(request: Request, route: Route, lengths: Lengths) -> Request:
 
 
 def _is_cut(found: RecordEnds | None, written: int, sent: Request) -> bool:
-    """Whether an answer ended for its limit; models that are cut within a call of a tool give odd reasons."""
-    full = sent.max_tokens is not None and written >= sent.max_tokens
-    return isinstance(found, Truncated) or (found is not None and full)
+    """Whether an answer ended for its limit, whatever reason it gives: within a call of a tool it is an odd one."""
+    return isinstance(found, Truncated) or written >= (sent.max_tokens or 0)

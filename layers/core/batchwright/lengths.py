@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 # What is older than so many answers is forgotten.
 NEWEST = 200
-# Fewer tell little of the next: of so many twice as much is reserved above the longest as in the end, and so on.
-ENOUGH = 30
+# Few tell little of the next: of so many, twice as much is reserved as of many, and so on.
+FEW = 10
 # What is reserved above the longest: a part of it, and some tokens for the very short.
 HEADROOM = 1.1
 SPARE = 16
@@ -36,7 +36,7 @@ class Lengths:
     def longest(self) -> int:
         """The longest of the newest answers; own ones, once there are enough, tell best what this worker's are like."""
         own = self._longest[0][1] if self._longest else 0
-        return own if self._seen >= ENOUGH else max(own, self._others_longest)
+        return own if self._seen >= NEWEST else max(own, self._others_longest)
 
     def add(self, length: int) -> None:
         """Note how long an answer was."""
@@ -65,10 +65,10 @@ class Lengths:
         >>> for length in range(300):
         ...     lengths.add(length)
         >>> lengths.limit(2048), lengths.limit(2048, 600), lengths.limit(400, 600)
-        (377, 600, 400)
+        (355, 600, 400)
         """
         seen = max(self._seen, self._others_seen)
         if not seen:
             return most
-        enough = HEADROOM * (1 + ENOUGH / seen) * self.longest
+        enough = HEADROOM * (1 + FEW / seen) * self.longest
         return min(most, max(least, int(enough) + SPARE))
