@@ -10,7 +10,6 @@ from batchwright.errors import (
     AskAgain,
     BatchwrightError,
     JobStops,
-    RecordEnds,
     RecordInvalid,
     ServiceFault,
     Throttled,
@@ -19,7 +18,6 @@ from batchwright.errors import (
     Unavailable,
 )
 from batchwright.gates import Gates
-from batchwright.lengths import Lengths
 from batchwright.marking import lasts_an_hour
 from batchwright.outcome import add_costs
 from batchwright.pace import LeftForLater, Pace
@@ -28,6 +26,7 @@ from batchwright.prices import saved_usd, tier_cost_usd
 from batchwright.purse import Payer
 from batchwright.quotas import quota_tokens
 from batchwright.request import Request
+from batchwright.room import CutShort, Room
 from batchwright.settling import Asked
 from batchwright.warming import Warming
 
@@ -40,10 +39,6 @@ LARGEST_RETRY = 8192
 
 # Refused so often in a row by a model, a record asks the next one, where the contract has one for that.
 REFUSALS = 3
-
-
-class _CutShort(Exception):
-    """An answer was cut at a limit that the request did not set: it is asked for again with its own."""
 
 
 class Asker:
@@ -106,12 +101,12 @@ class Asker:
         delays = 0
         enlarged = False
         lengths = self._gates.lengths(route) if self._tight and request.trimmable else None
-        whole = False
+        room = Room(lengths, route.reserve_at_least)
         while True:
             try:
-                await self._call(request, route, asked, metadata, lengths, whole=whole)
-            except _CutShort:
-                whole = True
+                await self._call(request, route, asked, metadata, room)
+            except CutShort:
+                asked.completion = None
             except AskAgain as fault:
                 own = isinstance(fault, TimedOut | ServiceFault)
                 asked.counted_calls += own
@@ -135,7 +130,7 @@ class Asker:
                 larger = min(2 * limit, LARGEST_RETRY)
                 if enlarged or larger <= limit:
                     raise
-                request, enlarged, whole = request.with_max_tokens(larger), True, True
+                request, enlarged, room.whole = request.with_max_tokens(larger), True, True
             else:
                 return
 
@@ -145,13 +140,11 @@ class Asker:
         route: Route,
         asked: Asked,
         metadata: dict[str, str],
-        lengths: Lengths | None,
-        *,
-        whole: bool,
+        room: Room,
     ) -> None:
         # The governor reckons what calls use by what they may use: that stays the same whatever is reserved.
         leave = await self._gates.enter(route, asked.input_tokens + (request.max_tokens or 0))
-        sent = _tightened(request, route, lengths) if lengths and not whole else request
+        sent = room.fitted(request)
         try:
             completion = await self._paid_call(sent, route, asked, metadata)
         except Throttled as fault:
@@ -164,14 +157,8 @@ class Asker:
             leave.failed()
             raise
         leave.settle(quota_tokens(route.model, completion.usage))
-        found, written = fault_of(completion), completion.usage.output_tokens
-        if lengths and sent is not request and _is_cut(found, written, sent):
-            lengths.cut(sent.max_tokens or 0)
-            asked.completion = None
-            raise _CutShort
-        if lengths:
-            lengths.add(written)
-        if found:
+        room.learn(completion, request, sent)
+        if found := fault_of(completion):
             raise found
 
     async def _paid_call(
@@ -252,14 +239,3 @@ class Asker:
         """
         most = min(BACKOFF_CAP, BACKOFF_BASE * 2.0**delays)
         return max(self._pace.chance() * most, retry_after or 0)
-
-
-def _tightened(request: Request, route: Route, lengths: Lengths) -> Request:
-    most = request.max_tokens or 0
-    limit = lengths.limit(most, route.reserve_at_least)
-    return request.with_max_tokens(limit) if limit < most else request
-
-
-def _is_cut(found: RecordEnds | None, written: int, sent: Request) -> bool:
-    """Whether an answer ended for its limit, whatever reason it gives: within a call of a tool it is an odd one."""
-    return isinstance(found, Truncated) or written >= (sent.max_tokens or 0)
