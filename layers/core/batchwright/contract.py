@@ -156,6 +156,12 @@ class Cache(BaseModel):
             raise ValueError(f"at most {LONGEST_CACHE.days}d; answers are not kept for longer")
         return exact
 
+    @model_validator(mode="after")
+    def _check_any_temperature(self) -> Self:
+        if self.any_temperature and self.exact is None:
+            raise ValueError("any_temperature: it needs exact")
+        return self
+
     @property
     def lifetime(self) -> timedelta:
         """``exact`` as a time span."""
