@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from batchwright.lengths import Lengths
 from batchwright.quotas import Quota
 from batchwright.turnstile import Ticket, Turnstile
 from tests.emulator.host.behaviour import LimitModel
@@ -34,6 +35,8 @@ class Job:
     input_tokens: int = 100
     output_tokens: int = 64
     max_tokens: int = 64
+    tight: bool = False
+    """Whether no more is reserved than answers are long."""
     latency: int = 1000
     dies_after: dict[int, int] = field(default_factory=dict)
     """When which of its workers is killed, and another put in its place."""
@@ -53,6 +56,8 @@ class Fleet:
     admitted: list[tuple[int, str, int]] = field(default_factory=list)
     """When, for which job, how many tokens in the end."""
     refused: list[int] = field(default_factory=list)
+    cut: list[int] = field(default_factory=list)
+    """When answers came back cut at what was reserved."""
     writes: list[int] = field(default_factory=list)
     rests: list[float] = field(default_factory=list)
     left: Counter[str] = field(default_factory=Counter)
@@ -111,6 +116,8 @@ class Fleet:
 class Call:
     job: Job
     retries: int = 0
+    whole: bool = False
+    """Whether its whole limit must be reserved."""
 
 
 class SimulatedWorker:
@@ -120,6 +127,7 @@ class SimulatedWorker:
         self.fleet, self.job = fleet, job
         self.skew = fleet.dice.randrange(-50, 50)
         self.dead = False
+        self.lengths = Lengths()
         self._begin()
         if life is not None:
             fleet.later(life, self.die)
@@ -130,6 +138,7 @@ class SimulatedWorker:
             job=self.job.name,
             priority=self.job.priority,
             chance=self.fleet.dice.random,
+            lengths=self.lengths,
         )
         self.calls: dict[Ticket, Call] = {}
         self.busy = 0
@@ -217,14 +226,18 @@ class SimulatedWorker:
 
     def _arrive(self, ticket: Ticket, gate: Turnstile) -> None:
         fleet, job = self.fleet, self.job
-        reservation = fleet.quotas.reserve(MODEL, ticket.tokens, now=fleet.now / 1000)
+        call = self.calls[ticket] if gate is self.gate else Call(job=job)
+        limit = job.max_tokens
+        if job.tight and not call.whole:
+            limit = self.lengths.limit(limit)
+        reserved = job.input_tokens + limit
+        reservation = fleet.quotas.reserve(MODEL, reserved, now=fleet.now / 1000)
         if isinstance(reservation, Shortage):
             fleet.refused.append(fleet.now)
             fleet.later(fleet.dice.randrange(15, 40), lambda: self._refused(ticket, gate))
             return
-        output = min(
-            job.max_tokens, max(1, int(fleet.dice.gauss(job.output_tokens, job.output_tokens / 4)))
-        )
+        wanted = max(1, int(fleet.dice.gauss(job.output_tokens, job.output_tokens / 4)))
+        output = min(limit, wanted)
         fleet.admitted.append((fleet.now, job.name, job.input_tokens + output))
 
         def end() -> None:
@@ -233,10 +246,20 @@ class SimulatedWorker:
                 gate.settle(ticket, job.input_tokens + output, self.now)
                 if gate is self.gate:
                     self.calls.pop(ticket)
-                    self.busy -= 1
+                    self._learn(call, output, limit, wanted)
                     self.work()
 
         fleet.later(int(job.latency * fleet.dice.uniform(0.7, 1.3)), end)
+
+    def _learn(self, call: Call, output: int, limit: int, wanted: int) -> None:
+        if wanted > limit and limit < self.job.max_tokens:
+            self.fleet.cut.append(self.fleet.now)
+            self.lengths.cut(limit)
+            call.whole = True
+            self._queue(call)
+        else:
+            self.lengths.add(output)
+            self.busy -= 1
 
     def _refused(self, ticket: Ticket, gate: Turnstile) -> None:
         if self.dead or gate is not self.gate:

@@ -1,10 +1,10 @@
 """The governor over long runs and several seeds, on a virtual clock: the worst of the seeds is the figure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from batchwright.quotas import Quota
-from tests.bench.figure import Figure, at_least, at_most
+from tests.bench.figure import Figure, at_least, at_most, without_target
 from tests.emulator.host.behaviour import LimitModel
 from tests.simulation import SECOND, Fleet, Job
 
@@ -13,6 +13,8 @@ LIMIT_MODELS: tuple[LimitModel, ...] = ("window", "bucket")
 FAST, SLOW = Quota(rpm=3000), Quota(rpm=600)
 TOKENS, LARGE = Quota(tpm=500_000), Quota(tpm=2_000_000)
 GREEDY = Job(told=TOKENS, max_tokens=32 * 64)
+# Answers have 64 tokens, give or take 16.
+NONE_CUT = 128
 CROWD = Job(
     workers=500, input_tokens=1500, output_tokens=300, max_tokens=1000, latency=4000, told=LARGE
 )
@@ -41,6 +43,11 @@ class Runs:
         """Return what part of the calls was refused."""
         worst = max(run.refused_part() for run in self.fleets)
         return at_most(f"governor.{self.name}.refused", round(worst, 4), target)
+
+    def cut(self, target: float) -> Figure:
+        """Return what part of the answers was cut, and paid for again."""
+        worst = max(len(run.cut) / run.calls() for run in self.fleets)
+        return at_most(f"governor.{self.name}.cut", round(worst, 4), target)
 
     def writes(self, target: float) -> Figure:
         """Return the writes to the table for a call."""
@@ -97,6 +104,23 @@ def _by_tokens(limit_model: LimitModel) -> Iterator[Figure]:
     runs = _runs("tokens_32_times_too_large", limit_model, TOKENS, GREEDY)
     yield runs.tokens(500_000, 1, 10, 0.98 if limit_model == "bucket" else 0.9 * HELD_BACK)
     yield runs.refused(0.02)
+    for seconds in (1, 8):
+        yield from _tight(limit_model, seconds)
+
+
+def _tight(limit_model: LimitModel, seconds: int) -> Iterator[Figure]:
+    """Compare what is learnt with the smallest limit that cuts none, which nobody can know before."""
+    name, slow = f"tight_{seconds}_s", replace(GREEDY, latency=seconds * SECOND)
+    runs = _runs(name, limit_model, TOKENS, replace(slow, tight=True))
+    perfect = _runs(name, limit_model, TOKENS, replace(slow, max_tokens=NONE_CUT))
+    greedy = _runs(name, limit_model, TOKENS, slow)
+    most = min(run.tokens(0, 10) for run in perfect.fleets)
+    yield runs.tokens(most / 10, 0, 10, 0.9)
+    yield without_target(
+        replace(greedy.tokens(most / 10, 0, 10, 0), name=f"governor.{greedy.name}.without")
+    )
+    yield runs.refused(0.02)
+    yield runs.cut(0.005)
 
 
 def _crowd(limit_model: LimitModel) -> Iterator[Figure]:

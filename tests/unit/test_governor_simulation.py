@@ -1,6 +1,7 @@
 """Whole fleets on a virtual clock: the real turnstile and the model host's own limits, seeded, without sleeping."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -172,3 +173,19 @@ def test_the_same_seed_gives_the_same_run() -> None:
 
     assert first.admitted == second.admitted
     assert first.writes == second.writes
+
+
+@BOTH
+def test_limits_that_are_far_too_large_cost_little_once_it_is_known_how_long_answers_are(
+    limit_model: LimitModel,
+) -> None:
+    greedy = Job(told=TOKENS, max_tokens=32 * 64, latency=8 * SECOND)
+    tight, perfect, full = (
+        fleet(job, limit_model=limit_model, limit=TOKENS).run(minutes=3)
+        for job in (replace(greedy, tight=True), replace(greedy, max_tokens=128), greedy)
+    )
+
+    assert tight.tokens() >= 0.9 * perfect.tokens()
+    assert tight.tokens() >= full.tokens()
+    assert tight.refused_part() <= 0.02
+    assert len(tight.cut) <= 0.005 * tight.calls()

@@ -201,3 +201,44 @@ def test_where_the_limit_is_far_away_a_worker_writes_twice_a_second_and_never_wa
 
     assert calls == 20_000
     assert worker.table.writes <= 30
+
+
+def test_how_long_answers_were_the_next_worker_of_the_job_knows_before_its_first_call() -> None:
+    first = Worker(caps=Quota(rpm=600))
+    for _ in range(200):
+        first.gate.lengths.add(70)
+    first.queue(10)
+    first.run(1)
+
+    second = Worker(caps=Quota(rpm=600), table=first.table)
+    second.queue(1)
+    assert second.run(5)
+
+    assert second.gate.lengths.limit(2048) == first.gate.lengths.limit(2048) < 110
+    assert first.gate.lengths.unshared == 0
+
+
+def test_how_long_answers_were_is_told_again_where_the_table_failed() -> None:
+    worker = Worker(caps=Quota(rpm=600))
+    worker.gate.lengths.add(70)
+    worker.queue(10)
+    assert worker.gate.change(worker.now)
+    worker.gate.failed(worker.now)
+    assert worker.gate.lengths.unshared == 1
+
+    worker.run(20)
+
+    assert worker.gate.lengths.unshared == 0
+    assert worker.table.items[MODEL]["answers#j"] == 1
+
+
+def test_another_jobs_answers_tell_nothing() -> None:
+    first = Worker(caps=Quota(rpm=600))
+    first.gate.lengths.add(70)
+    first.queue(10)
+    first.run(1)
+    second = Worker(caps=Quota(rpm=600), job="k", table=first.table)
+    second.queue(1)
+    second.run(1)
+
+    assert second.gate.lengths.limit(2048) == 2048

@@ -51,11 +51,11 @@ class Answers:
     """Finds and keeps answers of one contract. It never fails a record: what goes wrong is counted in ``faults``."""
 
     def __init__(self, objects: Objects, clock: Clock, cache: Cache | None) -> None:
-        """Without a ``cache`` nothing is found, and nothing is kept."""
+        """Without ``cache.exact`` nothing is found, and nothing is kept."""
         self.faults = 0
         self._objects = objects
         self._clock = clock
-        self._cache = cache
+        self._cache = cache if cache and cache.exact else None
         self._finders = ThreadPoolExecutor(FINDERS)
         self._keepers = ThreadPoolExecutor(KEEPERS)
         self._keeping: set[asyncio.Future[None]] = set()

@@ -98,6 +98,8 @@ class Route(BaseModel):
     model: Annotated[str, Field(min_length=1, max_length=2048)]
     """A model id, inference profile or ARN that one of the stack's ModelArns allows."""
     max_tokens: PositiveInt | None = None
+    reserve_at_least: PositiveInt = 1
+    """The fewest tokens that are reserved for an answer where its request allows as many."""
     temperature: Annotated[float, Field(ge=0, le=1)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     tier: Literal["flex", "default", "priority"] | None = None
@@ -168,26 +170,34 @@ class Budget(BaseModel):
 
 
 class Cache(BaseModel):
-    """How long the answer to a request stands for the same request again, without a call."""
+    """What need not be asked, or read by the model, a second time."""
 
     model_config = _STRICT
 
-    exact: Annotated[str, Field(pattern=SPAN)]
-    """Minutes, hours or days."""
+    exact: Annotated[str, Field(pattern=SPAN)] | None = None
+    """How long the answer to a request stands for the same request again, without a call: minutes, hours or days."""
     any_temperature: bool = False
     """Whether an answer that was drawn by chance stands, too: else only temperature 0 and vectors."""
+    prompt: bool | Literal["auto"] = "auto"
+    """Whether models are asked to keep system prompts that records share: ``auto`` where it pays."""
 
     @field_validator("exact")
     @classmethod
-    def _check_exact(cls, exact: str) -> str:
-        if _span(exact) > LONGEST_CACHE:
+    def _check_exact(cls, exact: str | None) -> str | None:
+        if exact and _span(exact) > LONGEST_CACHE:
             raise ValueError(f"at most {LONGEST_CACHE.days}d; answers are not kept for longer")
         return exact
 
+    @model_validator(mode="after")
+    def _check_any_temperature(self) -> Self:
+        if self.any_temperature and self.exact is None:
+            raise ValueError("any_temperature: it needs exact")
+        return self
+
     @property
     def lifetime(self) -> timedelta:
-        """The same as a time span."""
-        return _span(self.exact)
+        """``exact`` as a time span."""
+        return _span(self.exact) if self.exact else timedelta()
 
 
 class Contract(BaseModel):
@@ -215,6 +225,8 @@ class Contract(BaseModel):
     """Calls for one record that may end without a whole answer, each of which may be billed."""
     priority: Annotated[int, Field(ge=1, le=10)] = 5
     """The job's share of a model that others ask, too: jobs share it in proportion."""
+    reservations: Literal["tight", "full"] = "tight"
+    """What is reserved of a model's quota for an answer: what it will need by all that is known, or all it may have."""
     cache: Cache | None = None
     filters: Filters = Filters()
 
@@ -296,6 +308,11 @@ class Contract(BaseModel):
     def lifetime(self) -> timedelta:
         """The deadline as a time span."""
         return _span(self.deadline)
+
+    @property
+    def keeps_prompts(self) -> bool | Literal["auto"]:
+        """Whether models are asked to keep system prompts that records share."""
+        return self.cache.prompt if self.cache else "auto"
 
     def digest(self) -> str:
         """Return the digest of what the author wrote, whatever the order and the layout."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from batchwright.contract import Route
 from batchwright.errors import BatchwrightError
+from batchwright.lengths import Lengths
 from batchwright.ports import Schedules
 from batchwright.prices import model_id
 from batchwright.quotas import Quota
@@ -60,12 +61,22 @@ class Governor:
         priority: int,
         seconds: Callable[[], float],
         chance: Callable[[], float],
+        lengths: Lengths | None = None,
     ) -> None:
-        """``seconds`` is the time of day since 1970: workers must agree about it to some hundred milliseconds."""
+        """``seconds`` is the time of day since 1970: workers must agree about it to some hundred milliseconds.
+
+        ``lengths`` of the answers are shared with the other workers.
+        """
         self._schedules = schedules
         self._model = schedule_of(route)
         self._seconds = seconds
-        self._gate = Turnstile(caps=limits_of(route), job=job, priority=priority, chance=chance)
+        self._gate = Turnstile(
+            caps=limits_of(route),
+            job=job,
+            priority=priority,
+            chance=chance,
+            lengths=lengths or Lengths(),
+        )
         self._futures: dict[Ticket, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._telling: asyncio.Task[None] | None = None

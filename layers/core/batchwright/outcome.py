@@ -43,6 +43,8 @@ class Outcome:
     ambiguous_attempts: int = 0
     usage: Usage = field(default_factory=Usage)
     cost_usd: float | None = 0.0
+    saved_usd: float = 0.0
+    """What prompt caches have saved of that."""
     cached: bool = False
     latency_ms: int | None = None
     request_digest: str | None = None
@@ -79,6 +81,7 @@ class Outcome:
             "ambiguous_attempts": self.ambiguous_attempts,
             "usage": self.usage.to_json(),
             "cost_usd": self.cost_usd,
+            "saved_usd": self.saved_usd,
             "cached": self.cached,
             "latency_ms": self.latency_ms,
             "request_digest": self.request_digest,
@@ -101,6 +104,7 @@ class Counted(Struct, frozen=True, gc=False):
     status: Ending
     usage: Usage
     cost_usd: float | None
+    saved_usd: float = 0.0
     cached: bool = False
     leaf: str | None = None
 
@@ -116,6 +120,8 @@ class Tally:
     ambiguous_calls: int = 0
     cached: int = 0
     """The records that the exact cache has answered."""
+    saved_usd: float = 0.0
+    """What prompt caches have saved."""
 
     @property
     def settled(self) -> int:
@@ -128,6 +134,7 @@ class Tally:
         self.usage += outcome.usage
         self.cached += outcome.cached
         self.cost_usd = add_costs(self.cost_usd, outcome.cost_usd)
+        self.saved_usd = round(self.saved_usd + outcome.saved_usd, 12)
 
     def add_all(self, other: "Tally") -> None:
         """Count what another tally has counted."""
@@ -138,6 +145,7 @@ class Tally:
         self.calls += other.calls
         self.ambiguous_calls += other.ambiguous_calls
         self.cached += other.cached
+        self.saved_usd = round(self.saved_usd + other.saved_usd, 12)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as the job's row and the receipt keep it."""
@@ -148,6 +156,7 @@ class Tally:
             "calls": self.calls,
             "ambiguous_calls": self.ambiguous_calls,
             "cached": self.cached,
+            "saved_usd": self.saved_usd,
         }
 
     @classmethod
@@ -159,7 +168,8 @@ class Tally:
             cost_usd=None if facts["cost_usd"] is None else float(facts["cost_usd"]),
             calls=int(facts["calls"]),
             ambiguous_calls=int(facts["ambiguous_calls"]),
-            cached=int(facts.get("cached", 0)),  # earlier versions had no cache
+            cached=int(facts.get("cached", 0)),  # earlier versions had no caches
+            saved_usd=float(facts.get("saved_usd", 0)),
         )
 
 

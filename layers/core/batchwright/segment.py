@@ -38,6 +38,7 @@ class Effort:
     counted_calls: int = 0
     usage: Usage = field(default_factory=Usage)
     cost_usd: float | None = 0.0
+    saved_usd: float = 0.0
 
 
 type Claim = tuple[tuple[int, int], ...]

@@ -14,12 +14,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from batchwright.believed import BEGAN, PASSED, REFUSED, SINCE, lowered, suspicious
+from batchwright.lengths import Lengths
 from batchwright.quotas import Quota
 from batchwright.reckoning import Reckoning
 from batchwright.schedule import (
+    ANSWERS,
     EXPIRATION,
     FORGET,
     GIVEN,
+    LONGEST,
     MINUTE,
     RATIO,
     SECOND,
@@ -96,6 +99,8 @@ class Turnstile:
     priority: int
     chance: Callable[[], float]
     """A random number from 0 to 1."""
+    lengths: Lengths = field(default_factory=Lengths)
+    """How long answers are: what the others saw of them is heard here, and told."""
     waiting: deque[Ticket] = field(default_factory=deque)
     running: dict[Ticket, None] = field(default_factory=dict)
     item: Item = field(default_factory=dict)
@@ -113,6 +118,7 @@ class Turnstile:
     _assumed: int = 0
     _untold: Untold = field(default_factory=Untold)
     _being_told: Untold = field(default_factory=Untold)
+    _sharing: int = 0
     _passed: int = 0
     _taken: int = 0
     _leased_at: int = 0
@@ -282,6 +288,7 @@ class Turnstile:
         self.asking = self.deaf = False
         self._heard = True
         self._tenancy.hear(item, now)
+        self.lengths.hear(item.get(ANSWERS + self.job, 0), item.get(LONGEST + self.job, 0))
         if applied:
             self._told()
             return
@@ -305,6 +312,7 @@ class Turnstile:
         if self._untold.refused == told.refused:
             self._untold.refused = None
         if self._asked:
+            self.lengths.unshared -= self._sharing
             self._lease()
 
     def _wants_turns(self) -> bool:
@@ -399,6 +407,10 @@ class Turnstile:
     def _tell_of_calls(self, change: Change) -> None:
         if self._reckoning.ratio is not None:
             change.put[RATIO + self.job] = round(1000 * self._reckoning.ratio)
+        self._sharing = self.lengths.unshared
+        if self._sharing:
+            change.add[ANSWERS + self.job] = self._sharing
+            change.put[LONGEST + self.job] = self.lengths.longest
         if BEGAN not in self.item:
             change.put[BEGAN] = self._now
             change.within[BEGAN] = (None, 0)

@@ -12,6 +12,11 @@ class Usage:
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
 
+    @property
+    def cached_tokens(self) -> int:
+        """What was read from a prompt cache or written into one, which ``input_tokens`` do not count."""
+        return self.cache_read_tokens + self.cache_write_tokens
+
     def __add__(self, other: "Usage") -> "Usage":
         """Add two usages, token by token."""
         return Usage(

@@ -50,6 +50,7 @@ def facts_of(row: JobRow, bucket: str) -> dict[str, Any]:
         "cost_usd": row.tally.cost_usd,
         "calls": row.tally.calls,
         "cached": row.tally.cached,
+        "saved_usd": row.tally.saved_usd,
         "problems": row.problems,
         "reason": row.reason.model_dump() if row.reason else None,
         "incomplete_reason": row.incomplete_reason,
@@ -79,6 +80,9 @@ def lines_of(facts: dict[str, Any]) -> Iterable[tuple[str, str]]:
     usage = facts["usage"]
     yield "tokens", f"{usage['input_tokens']:,} in, {usage['output_tokens']:,} out"
     yield "cost", money(facts["cost_usd"])
+    if facts["saved_usd"] > 0:
+        read = usage["cache_read_tokens"]
+        yield "saved", f"{money(facts['saved_usd'])}, by {read:,} tokens from prompt caches"
     yield "calls", f"{facts['calls']:,}"
     if facts["cached"]:
         yield "cached", f"{facts['cached']:,} records, without a call"

@@ -165,7 +165,7 @@ class Worker:
             self._pace,
             self._payer,
             gates,
-            max_attempts=self._contract.max_attempts,
+            self._contract,
             time_left=self._time_for_a_call,
         )
         self._judges = Judges(self._asker.unresting(), self._contract, self._job)

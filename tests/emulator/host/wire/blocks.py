@@ -19,7 +19,7 @@ type ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
 
 
 class CachePoint(Shape):
-    """Where a prompt may be cached: accepted, and nothing is cached, as for a short prompt."""
+    """Where a prompt may be cached: it is, behind a system prompt; elsewhere it is accepted, as for a short prompt."""
 
     type: Literal["default"]
     ttl: Literal["5m", "1h"] | None = None
@@ -200,3 +200,11 @@ class SystemBlock(Union):
 def system_text(blocks: list[SystemBlock] | None) -> str:
     """Return the system prompt as one text."""
     return "\n".join(block.text for block in blocks or () if block.text is not None)
+
+
+def marked_texts(blocks: list[SystemBlock] | None) -> list[str] | None:
+    """Return the texts of a system prompt before its last cache point; ``None`` where it has none."""
+    points = [place for place, block in enumerate(blocks or ()) if block.cache_point is not None]
+    if not blocks or not points:
+        return None
+    return [block.text for block in blocks[: points[-1]] if block.text is not None]
