@@ -79,6 +79,7 @@ class Governor:
         )
         self._futures: dict[Ticket, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._looks_at = 0
         self._telling: asyncio.Task[None] | None = None
 
     async def permit(self, tokens: int) -> Permit:
@@ -144,12 +145,21 @@ class Governor:
             self._let_go(ticket)
         if change := self._gate.change(now):
             self._telling = asyncio.create_task(self._tell(change))
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = None
         if self._gate.waiting or self._gate.running:
-            delay = (self._gate.wakes_at(now) - now) / SECOND
-            self._timer = asyncio.get_running_loop().call_later(delay, self._look)
+            self._look_at(self._gate.wakes_at(now), now)
+
+    def _look_at(self, time: int, now: int) -> None:
+        """Look again at a time, or before: a timer that comes too early is cheaper than a new one for every call."""
+        if self._timer is not None:
+            if self._looks_at <= time:
+                return
+            self._timer.cancel()
+        self._looks_at = time
+        self._timer = asyncio.get_running_loop().call_later((time - now) / SECOND, self._timed)
+
+    def _timed(self) -> None:
+        self._timer = None
+        self._look()
 
     def _let_go(self, ticket: Ticket) -> None:
         turn = self._futures.get(ticket)

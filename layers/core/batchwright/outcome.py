@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
+from msgspec.json import Encoder
 
 from batchwright.usage import Usage
 
@@ -21,8 +22,7 @@ class Ending(StrEnum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True, gc=False):
     """One record's end: our own facts, one line of ``outcomes.jsonl``.
 
     ``attempts`` counts the calls that were made for it, ``ambiguous_attempts`` those that got no whole answer and may
@@ -41,7 +41,7 @@ class Outcome:
     stop_reason: str | None = None
     attempts: int = 0
     ambiguous_attempts: int = 0
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = Usage()
     cost_usd: float | None = 0.0
     saved_usd: float = 0.0
     """What prompt caches have saved of that."""
@@ -52,7 +52,7 @@ class Outcome:
     contract_digest: str
     verdict: str | None = None
     """What the filters say; ``None`` where nothing was looked at."""
-    findings: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[dict[str, Any]] = []
     """What they found: filter, kind and place, never the text."""
     held: str | None = None
     """SHA-256 of the object in the quarantine that holds what was withheld."""
@@ -65,36 +65,12 @@ class Outcome:
     at: str
     """When it was settled, ISO 8601 in UTC."""
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the facts, in the order in which they are read best."""
-        return {
-            "index": self.index,
-            "line": self.line,
-            "record_id": self.record_id,
-            "status": self.status.value,
-            "error": self.error,
-            "model": self.model,
-            "route": self.route,
-            "tier": self.tier,
-            "stop_reason": self.stop_reason,
-            "attempts": self.attempts,
-            "ambiguous_attempts": self.ambiguous_attempts,
-            "usage": self.usage.to_json(),
-            "cost_usd": self.cost_usd,
-            "saved_usd": self.saved_usd,
-            "cached": self.cached,
-            "latency_ms": self.latency_ms,
-            "request_digest": self.request_digest,
-            "idempotency_key": self.idempotency_key,
-            "contract_digest": self.contract_digest,
-            "verdict": self.verdict,
-            "findings": self.findings,
-            "held": self.held,
-            "input_digest": self.input_digest,
-            "output_digest": self.output_digest,
-            "leaf": self.leaf,
-            "at": self.at,
-        }
+    def facts(self) -> bytes:
+        """Return its line, in the order in which its facts stand here: so they are read best."""
+        return ENCODER.encode(self)
+
+
+ENCODER = Encoder()
 
 
 class Counted(Struct, frozen=True, gc=False):

@@ -2,7 +2,7 @@
 
 import json
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -37,6 +37,7 @@ def model_id(model: str) -> str:
     return model.rsplit("/", 1)[-1]
 
 
+@lru_cache(256)
 def base_id(model: str) -> str:
     """Return the id of the model itself, whichever geography it is asked in."""
     return GEOGRAPHY.sub("", model_id(model))

@@ -1,6 +1,7 @@
 """From what happened to a record to its outcome, and to its line of the results."""
 
-from dataclasses import dataclass, field, replace
+from copy import replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 

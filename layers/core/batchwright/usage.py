@@ -1,10 +1,9 @@
 """Tokens, as the model's service counted them."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(Struct, frozen=True, kw_only=True, gc=False):
     """Tokens read and written by a model."""
 
     input_tokens: int = 0

@@ -174,7 +174,7 @@ class Worker:
         self._answers = Answers(self._world.objects, self._world.clock, self._contract.cache)
         if self._lookout.reason is None and self._open_records:
             await self._work_in_groups()
-        self.report.tally = self._writer.tally
+        self.report.tally = self._log.own
         self.report.cache_faults = self._answers.faults
         self.report.seconds = self._world.seconds() - began
         return self._answer()
