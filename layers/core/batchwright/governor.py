@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from batchwright.believed import suspicious
 from batchwright.contract import Route
 from batchwright.errors import BatchwrightError
 from batchwright.lengths import Lengths
@@ -102,7 +103,9 @@ class Governor:
     def settle(self, permit: Permit, used_tokens: int) -> None:
         """Tell what an answered call used, in tokens as the quota counts them, like those of :meth:`permit`."""
         self._gate.settle(permit.ticket, used_tokens, self._now())
-        self._look()
+        # While nothing is known to go through an answer is news; else it brings nobody's turn nearer.
+        if suspicious(self._gate.item) or self._timer is None:
+            self._look()
 
     def throttled(self, permit: Permit, retry_after: float | None = None) -> None:
         """Tell that the service refused a call for its limit: everybody slows down."""
