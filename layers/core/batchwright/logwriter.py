@@ -39,11 +39,14 @@ class LogWriter:
         self._due = asyncio.Event()
         self._turn = asyncio.Lock()
         self._finished = False
+        self.to_come = 0
+        """How many outcomes are to come; the last of them go with the word that the worker leaves."""
 
     def add(self, settled: Settled) -> None:
         """Take an outcome."""
         self._unwritten.append(settled)
-        if len(self._unwritten) >= FLUSH_OUTCOMES:
+        self.to_come -= 1
+        if len(self._unwritten) >= FLUSH_OUTCOMES and self.to_come:
             self._due.set()
 
     async def keep_writing(self) -> None:

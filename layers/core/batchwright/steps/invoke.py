@@ -211,6 +211,7 @@ class Worker:
         if working <= 0:
             return
         drained = asyncio.get_running_loop().call_later(working, self._pace.stop)
+        self._writer.to_come = len(self._open_records)
         writing = asyncio.create_task(self._writer.keep_writing())
         writing.add_done_callback(lambda _: self._pace.stop())
         try:
