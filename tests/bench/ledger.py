@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from copy import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -118,7 +118,7 @@ def lay_out(folder: Path) -> int:
         outcome = outcome_of(index, digest(line))
         leaf = leaf_of(JOB, outcome, salt)
         output.append(line + b"\n")
-        outcomes.append(orjson.dumps(replace(outcome, leaf=leaf).to_json()) + b"\n")
+        outcomes.append(replace(outcome, leaf=leaf).facts() + b"\n")
         leaves.append(bytes.fromhex(leaf))
     tree.append(b"".join(leaves))
     files = {
