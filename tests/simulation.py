@@ -31,6 +31,8 @@ class Job:
     begins: int = 0
     records: int = 10**9
     """Of all its workers together."""
+    dealt: bool = False
+    """Whether each worker has its own part of them, as it has a chunk, and leaves when that is done."""
     input_tokens: int = 100
     output_tokens: int = 64
     max_tokens: int = 64
@@ -56,6 +58,7 @@ class Fleet:
     writes: list[int] = field(default_factory=list)
     rests: list[float] = field(default_factory=list)
     left: Counter[str] = field(default_factory=Counter)
+    """The records that nobody took yet, by the pile on which they lie."""
     _events: list[tuple[int, int, Callable[[], None]]] = field(default_factory=list)
     _order: "itertools.count[int]" = field(default_factory=itertools.count)
 
@@ -63,12 +66,11 @@ class Fleet:
         self.dice = random.Random(self.seed)  # noqa: S311 - the same dice every time
         self.set_limit(self.limit)
         for job in self.jobs:
-            self.left[job.name] = job.records
             for number in range(job.workers):
-                life = job.dies_after.get(number)
-                self.later(
-                    job.begins + self.dice.randrange(500), SimulatedWorker(self, job, life).work
-                )
+                pile = f"{job.name}/{number}" if job.dealt else job.name
+                self.left[pile] = job.records // job.workers if job.dealt else job.records
+                worker = SimulatedWorker(self, job, pile, job.dies_after.get(number))
+                self.later(job.begins + self.dice.randrange(500), worker.work)
 
     def set_limit(self, limit: Quota) -> None:
         """Have another limit from now on."""
@@ -116,8 +118,8 @@ class Call:
 class SimulatedWorker:
     """Does what the governor does, without its event loop."""
 
-    def __init__(self, fleet: Fleet, job: Job, life: int | None) -> None:
-        self.fleet, self.job = fleet, job
+    def __init__(self, fleet: Fleet, job: Job, pile: str, life: int | None) -> None:
+        self.fleet, self.job, self.pile = fleet, job, pile
         self.skew = fleet.dice.randrange(-50, 50)
         self.dead = False
         self._begin()
@@ -143,8 +145,8 @@ class SimulatedWorker:
     def die(self) -> None:
         self.dead = True
         # What was in flight is asked again.
-        self.fleet.left[self.job.name] += self.busy
-        self.fleet.later(2000, SimulatedWorker(self.fleet, self.job, None).work)
+        self.fleet.left[self.pile] += self.busy
+        self.fleet.later(2000, SimulatedWorker(self.fleet, self.job, self.pile, None).work)
 
     def work(self) -> None:
         if self.dead or self.resting:
@@ -153,15 +155,19 @@ class SimulatedWorker:
         if seconds is not None:
             self._rest(seconds)
             return
-        while self.busy < self.job.in_flight and self.fleet.left[self.job.name] > 0:
-            self.fleet.left[self.job.name] -= 1
+        while self.busy < self.job.in_flight and self.fleet.left[self.pile] > 0:
+            self.fleet.left[self.pile] -= 1
             self.busy += 1
             self._queue(Call(job=self.job))
         for ticket in self.gate.released(self.now):
             self._send(ticket)
         self._tell()
+        if not self.busy:
+            if not self.gate.asking:
+                self._leave()
+            return
         at = self.gate.wakes_at(self.now) - self.skew
-        if self.busy and (self.wake <= self.fleet.now or at < self.wake):
+        if self.wake <= self.fleet.now or at < self.wake:
             self.wake = at
             self.fleet.later(at - self.fleet.now, self.work)
 
@@ -169,13 +175,16 @@ class SimulatedWorker:
         self.fleet.rests.append(seconds)
         for ticket in [*self.gate.waiting]:
             self.gate.leave(ticket)
-            self.fleet.left[self.job.name] += 1
+            self.fleet.left[self.pile] += 1
             self.busy -= 1
+        self._leave()
+        self.fleet.later(int(seconds * 1000), self._come_back)
+
+    def _leave(self) -> None:
         self.resting = True
         if change := self.gate.closing(self.now):
             self.fleet.writes.append(self.fleet.now)
             self.fleet.schedules.exchange(MODEL, change)
-        self.fleet.later(int(seconds * 1000), self._come_back)
 
     def _come_back(self) -> None:
         if not self.dead:
