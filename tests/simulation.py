@@ -132,6 +132,7 @@ class SimulatedWorker:
             job=self.job.name,
             priority=self.job.priority,
             chance=self.fleet.dice.random,
+            to_come=lambda: self.fleet.left[self.pile],
         )
         self.calls: dict[Ticket, Call] = {}
         self.busy = 0

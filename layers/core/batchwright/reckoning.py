@@ -62,7 +62,8 @@ class Reckoning:
 
     def learn(self, reserved: int, used: int, latency: int) -> None:
         """Note what an answered call used."""
-        self.latency += MEMORY * (latency - self.latency)
+        before = self.latency or latency
+        self.latency = before + MEMORY * (latency - before)
         if reserved:
             seen = used / reserved
             self.ratio = seen if self.ratio is None else self.ratio + MEMORY * (seen - self.ratio)

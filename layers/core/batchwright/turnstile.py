@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from batchwright.believed import BEGAN, PASSED, REFUSED, SINCE, lowered, suspicious
+from batchwright.demand import LATE, Demand, endless
 from batchwright.quotas import Quota
 from batchwright.reckoning import Reckoning
 from batchwright.schedule import (
@@ -34,8 +35,6 @@ from batchwright.tenancy import Tenancy
 AHEAD = 150
 ROUNDING = 0.5
 SHORTEST = 2.0
-# A turn may be taken so late: a bucket of requests holds a second's worth.
-LATE = 500
 # A refusal comes back within this; a call that is out for longer was admitted.
 ADMITTED = 400
 # While nothing is known to go through, the fleet tries one call in so many milliseconds.
@@ -96,6 +95,8 @@ class Turnstile:
     priority: int
     chance: Callable[[], float]
     """A random number from 0 to 1."""
+    to_come: Callable[[], int] = endless
+    """How many records there are besides, as far as it is known."""
     waiting: deque[Ticket] = field(default_factory=deque)
     running: dict[Ticket, None] = field(default_factory=dict)
     item: Item = field(default_factory=dict)
@@ -114,15 +115,13 @@ class Turnstile:
     _untold: Untold = field(default_factory=Untold)
     _being_told: Untold = field(default_factory=Untold)
     _passed: int = 0
-    _taken: int = 0
-    _leased_at: int = 0
-    _rate: float = 0.0
-    """Calls a millisecond."""
+    _demand: Demand = field(init=False)
     _reckoning: Reckoning = field(init=False)
     _tenancy: Tenancy = field(init=False)
 
     def __post_init__(self) -> None:
         """Nothing is known yet."""
+        self._demand = Demand(to_come=self.to_come)
         self._reckoning = Reckoning(caps=self.caps, job=self.job)
         self._tenancy = Tenancy(job=self.job, priority=self.priority, chance=self.chance)
 
@@ -230,7 +229,7 @@ class Turnstile:
         ticket = self.waiting.popleft()
         self._waits_since = self._now
         self._tenancy.turn_came()
-        self._taken += 1
+        self._demand.take()
         ticket.began, ticket.expected = self._now, self._reckoning.expected(ticket.tokens)
         self.running[ticket] = None
         self._untold.tokens += ticket.expected
@@ -336,22 +335,28 @@ class Turnstile:
         if suspicious(self.item) and not self._saw_passing():
             return BETWEEN_PROBES
         calls = tokens = 0
+        left = sum(max(0.0, each.end - self._turn_in(each)) for each in self._stretches)
         for ticket in self.waiting:
-            calls, tokens = calls + 1, tokens + self._reckoning.expected(ticket.tokens)
+            expected = self._reckoning.expected(ticket.tokens)
+            if (one := self._reckoning.cost(1, expected)) <= left + ROUNDING:
+                left -= one  # it has its turn already
+                continue
+            calls, tokens = calls + 1, tokens + expected
             if self._reckoning.cost(calls, tokens) >= self._tenancy.length:
                 return self._reckoning.cost(calls, tokens)
-        coming = self._coming()
-        whole = self._reckoning.cost(
-            calls + coming, tokens + coming * self._reckoning.tokens_a_call
+        a_call = self._reckoning.tokens_a_call
+        turn = self._reckoning.cost(1, a_call)
+        coming = self._demand.coming(
+            len(self.waiting),
+            len(self.running),
+            turn=turn,
+            latency=self._reckoning.latency,
+            ahead=max(0, self.item.get(GIVEN, 0) - self._now),
+            taken=int(left / turn),
         )
+        whole = self._reckoning.cost(calls + coming, tokens + coming * a_call)
         at_hand = self._reckoning.cost(calls, tokens)
         return max(SHORTEST, at_hand, min(self._tenancy.length, whole))
-
-    def _coming(self) -> int:
-        """Return how many calls will be there before the next stretch has passed, besides those that wait."""
-        ahead = max(0, self.item.get(GIVEN, 0) - self._now) + LATE
-        back = len(self.running) * min(1.0, ahead / max(1.0, self._reckoning.latency))
-        return int(max(back, self._rate * LATE))
 
     def _telling(self, length: float) -> Change:
         now, untold = self._now, self._untold
@@ -406,7 +411,5 @@ class Turnstile:
     def _lease(self) -> None:
         end, doubtful = self.item[GIVEN], suspicious(self.item)
         self._stretches.append(Stretch(end - self._asked, end, self._asked, probe=doubtful))
-        rate = self._taken / max(1, self._now - self._leased_at)
-        self._rate = (self._rate + rate) / 2
-        self._taken, self._leased_at = 0, self._now
+        self._demand.leased(self._now)
         self._tenancy.leased(whole=self._asked >= self._tenancy.length and not doubtful)
