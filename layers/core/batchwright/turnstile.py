@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from batchwright.believed import BEGAN, PASSED, REFUSED, SINCE, lowered, suspicious
-from batchwright.demand import LATE, Demand, endless
+from batchwright.demand import Demand, endless
 from batchwright.quotas import Quota
 from batchwright.reckoning import Reckoning
 from batchwright.schedule import (
@@ -29,14 +29,12 @@ from batchwright.schedule import (
     slot,
     stale,
 )
+from batchwright.stretch import ADMITTED, LATE, ROUNDING, Stretch
 from batchwright.tenancy import Tenancy
 
 # A stretch is asked for so long before it is needed: a write takes five to ten milliseconds.
 AHEAD = 150
-ROUNDING = 0.5
 SHORTEST = 2.0
-# A refusal comes back within this; a call that is out for longer was admitted.
-ADMITTED = 400
 # While nothing is known to go through, the fleet tries one call in so many milliseconds.
 BETWEEN_PROBES = 2.0 * SECOND
 # A worker that got no turn for so long should rest where waiting is free, about so many seconds.
@@ -57,20 +55,6 @@ class Ticket:
     expected: int = 0
     """What it is reckoned to use."""
     began: int = 0
-
-
-@dataclass(slots=True)
-class Stretch:
-    """A part of the schedule, and what was made of it."""
-
-    begin: float
-    end: float
-    length: float
-    probe: bool
-    """Whether its first call must show that anything goes through at all."""
-    calls: int = 0
-    tokens: int = 0
-    first_at: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -181,7 +165,7 @@ class Turnstile:
         self._untold.refused = max(self._untold.refused or 0, ticket.began)
         self._untold.tokens -= ticket.expected
         # What is left of this stretch passes unused; the others' begin behind it.
-        self._untold.credit += sum(each.end - each.begin for each in list(self._stretches)[1:])
+        self._untold.credit += sum(each.length for each in list(self._stretches)[1:])
         self._stretches.clear()
         if retry_after:
             self._pause_until = max(self._pause_until, now + int(retry_after * SECOND))
@@ -209,21 +193,17 @@ class Turnstile:
     def _next_turn(self) -> float | None:
         while self._stretches:
             stretch = self._stretches[0]
-            turn = self._turn_in(stretch)
-            if turn < stretch.end - ROUNDING and self._now <= stretch.end + LATE:
-                return self._probed(stretch, turn)
+            made = self._made(stretch)
+            if not stretch.over(made, self._now):
+                return max(stretch.turn(made, self._now), stretch.proved_at())
             self._stretches.popleft()
         return self._next_alone if self.deaf else None
 
-    def _turn_in(self, stretch: Stretch) -> float:
-        """Return the next turn of a stretch; what was not taken in time has passed."""
-        made = self._reckoning.cost(stretch.calls, stretch.tokens)
-        stretch.begin = max(stretch.begin, self._now - LATE - made)
-        return stretch.begin + made
+    def _made(self, stretch: Stretch) -> float:
+        return self._reckoning.cost(stretch.calls, stretch.tokens)
 
-    def _probed(self, stretch: Stretch, turn: float) -> float:
-        waits = stretch.probe and stretch.calls == 1
-        return max(turn, stretch.first_at + ADMITTED) if waits else turn
+    def _left(self, stretch: Stretch) -> float:
+        return stretch.left(self._made(stretch), self._now)
 
     def _take(self) -> Ticket:
         ticket = self.waiting.popleft()
@@ -236,11 +216,9 @@ class Turnstile:
         self._reckoning.count(ticket.expected)
         if self._stretches:
             stretch = self._stretches[0]
-            stretch.first_at = stretch.first_at or self._now
-            stretch.calls += 1
-            stretch.tokens += ticket.expected
+            stretch.take(ticket.expected, self._now)
             # The last call may take more than is left of the stretch: that is owed.
-            self._untold.credit += min(0.0, stretch.end - self._turn_in(stretch))
+            self._untold.credit += min(0.0, self._left(stretch))
         else:
             self._next_alone = self._now + self._alone(ticket.expected)
         return ticket
@@ -267,9 +245,7 @@ class Turnstile:
     def closing(self, now: int) -> Change | None:
         """Return what gives back what is not needed any more, if anything."""
         self._at(now)
-        self._untold.credit += sum(
-            max(0.0, each.end - max(self._turn_in(each), now)) for each in self._stretches
-        )
+        self._untold.credit += sum(max(0.0, self._left(each)) for each in self._stretches)
         self._stretches.clear()
         told = self._untold.tokens or self._untold.credit or self._untold.refused is not None
         return self._telling(0.0) if told and self._heard else None
@@ -312,7 +288,7 @@ class Turnstile:
         if len(self._stretches) != 1:
             return not self._stretches
         last = self._stretches[0]
-        return self._turn_in(last) >= last.end - min(AHEAD, last.length / 2)
+        return self._left(last) * last.slowness <= min(AHEAD, last.length / 2)
 
     def _has_news(self) -> bool:
         return self._untold.refused is not None or self._saw_passing()
@@ -335,7 +311,7 @@ class Turnstile:
         if suspicious(self.item) and not self._saw_passing():
             return BETWEEN_PROBES
         calls = tokens = 0
-        left = sum(max(0.0, each.end - self._turn_in(each)) for each in self._stretches)
+        left = sum(max(0.0, self._left(each)) for each in self._stretches)
         for ticket in self.waiting:
             expected = self._reckoning.expected(ticket.tokens)
             if (one := self._reckoning.cost(1, expected)) <= left + ROUNDING:
@@ -345,16 +321,13 @@ class Turnstile:
             if self._reckoning.cost(calls, tokens) >= self._tenancy.length:
                 return self._reckoning.cost(calls, tokens)
         a_call = self._reckoning.tokens_a_call
-        turn = self._reckoning.cost(1, a_call)
         coming = self._demand.coming(
             len(self.waiting),
             len(self.running),
-            turn=turn,
+            turn=self._reckoning.cost(1, a_call),
             latency=self._reckoning.latency,
-            ahead=max(0, self.item.get(GIVEN, 0) - self._now),
-            taken=int(left / turn),
         )
-        whole = self._reckoning.cost(calls + coming, tokens + coming * a_call)
+        whole = self._reckoning.cost(calls + coming, tokens + coming * a_call) - left
         at_hand = self._reckoning.cost(calls, tokens)
         return max(SHORTEST, at_hand, min(self._tenancy.length, whole))
 
@@ -410,6 +383,14 @@ class Turnstile:
 
     def _lease(self) -> None:
         end, doubtful = self.item[GIVEN], suspicious(self.item)
-        self._stretches.append(Stretch(end - self._asked, end, self._asked, probe=doubtful))
-        self._demand.leased(self._now)
+        begin = end - self._asked
+        self._demand.leased(self._now, begin)
+        slowness = self._demand.slowness(
+            len(self.waiting) + len(self.running),
+            turn=self._reckoning.cost(1, self._reckoning.tokens_a_call),
+            latency=self._reckoning.latency,
+        )
+        self._stretches.append(
+            Stretch(begin=begin, length=self._asked, slowness=slowness, probe=doubtful)
+        )
         self._tenancy.leased(whole=self._asked >= self._tenancy.length and not doubtful)
