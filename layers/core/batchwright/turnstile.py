@@ -237,10 +237,10 @@ class Turnstile:
         self._at(now)
         if self.asking or (self.deaf and now < self._pause_until):
             return None
-        wants = self._wants_turns()
-        if not wants and not self._has_news():
+        wanted = self._stretch_wanted() if self._wants_turns() else 0.0
+        if not wanted and not self._has_news():
             return None
-        return self._telling(self._stretch_wanted() if wants else 0.0)
+        return self._telling(wanted)
 
     def closing(self, now: int) -> Change | None:
         """Return what gives back what is not needed any more, if anything."""
@@ -327,8 +327,10 @@ class Turnstile:
             turn=self._reckoning.cost(1, a_call),
             latency=self._reckoning.latency,
         )
-        whole = self._reckoning.cost(calls + coming, tokens + coming * a_call) - left
         at_hand = self._reckoning.cost(calls, tokens)
+        whole = self._reckoning.cost(calls + coming, tokens + coming * a_call) - left
+        if not calls and whole <= 0:
+            return 0.0
         return max(SHORTEST, at_hand, min(self._tenancy.length, whole))
 
     def _telling(self, length: float) -> Change:
