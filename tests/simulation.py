@@ -183,9 +183,9 @@ class SimulatedWorker:
 
     def _leave(self) -> None:
         self.resting = True
-        if change := self.gate.closing(self.now):
+        while change := self.gate.closing(self.now):
             self.fleet.writes.append(self.fleet.now)
-            self.fleet.schedules.exchange(MODEL, change)
+            self.gate.heard(*self.fleet.schedules.exchange(MODEL, change), self.now)
 
     def _come_back(self) -> None:
         if not self.dead:

@@ -117,9 +117,12 @@ class Governor:
             self._timer.cancel()
         if self._telling is not None:
             await self._telling
-        if change := self._gate.closing(self._now()):
-            with suppress(BatchwrightError):  # what is not given back passes by itself
-                await asyncio.to_thread(self._schedules.exchange, self._model, change)
+        with suppress(BatchwrightError):  # what is not given back passes by itself
+            while change := self._gate.closing(self._now()):
+                applied, item = await asyncio.to_thread(
+                    self._schedules.exchange, self._model, change
+                )
+                self._gate.heard(applied, item, self._now())
 
     def _now(self) -> int:
         return int(self._seconds() * SECOND)

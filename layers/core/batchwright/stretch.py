@@ -1,6 +1,6 @@
 """A worker's part of a model's schedule, and which turns of it are left; times are milliseconds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # A turn may be taken so late: a bucket of requests holds a second's worth.
 LATE = 500
@@ -23,11 +23,14 @@ class Stretch:
     """Whether its first call must show that anything goes through at all."""
     calls: int = 0
     tokens: int = 0
-    end: float = 0.0
+    given: float = field(init=False)
+    """Up to when the schedule was given away with it."""
+    end: float = field(init=False)
     _first_at: int = 0
 
     def __post_init__(self) -> None:
         """It ends at a fixed time, whatever is made of it."""
+        self.given = self.begin + self.length
         self.end = self.begin + self.length * self.slowness
 
     def turn(self, made: float, now: int) -> float:

@@ -11,18 +11,18 @@ from typing import Literal
 from batchwright.schedule import GIVEN, JOB, LENGTH, PRIORITY, SECOND, Change, Item, share
 
 # A job gets its share of the schedule so far ahead at most; stretches are made as long as brings it near TARGET.
-HORIZON = 8 * SECOND
+HORIZON = 10 * SECOND
 FULL = 2 * HORIZON
-TARGET = 4 * SECOND
+TARGET = 6 * SECOND
 # Where less than this is given away, others leave something.
 SPARE = 2 * SECOND
-FIRST_STRETCH = 60.0
-LONGEST_STEP = 200.0
-MUCH_MORE = 2.0
+FIRST_STRETCH = 200.0
+LONGEST_STEP = 500.0
+MUCH_MORE = 1.5
 # How often a worker says how long its stretches are.
 SAYS_LENGTH = 0.25
 # The first and the longest pause before the schedule is looked at again. What other jobs leave comes and goes fast.
-PAUSES_ALONE = (2 * SECOND, 5 * SECOND)
+PAUSES_ALONE = (3 * SECOND, 8 * SECOND)
 PAUSES_AMONG_OTHERS = (SECOND // 4, SECOND)
 MOST_TRIES = 3
 
@@ -70,10 +70,12 @@ class Tenancy:
         if self.chance() < SAYS_LENGTH:
             change.put[LENGTH + self.job] = round(self.length)
 
-    def give_back(self, change: Change, credit: float) -> None:
-        """Put into a change what was not needed."""
+    def give_back(self, change: Change, credit: float, end: int | None = None) -> None:
+        """Put into a change what was not needed; where it is the schedule's ``end``, it must be so still."""
         change.add[GIVEN] = -round(credit)
         change.add[JOB + self.job] = -round(credit / self.share)
+        if end is not None:
+            change.within[GIVEN] = (end, end)
 
     def hear(self, item: Item, now: int) -> None:
         """Take in how the item stands. The workers of a job come to take stretches of one length."""

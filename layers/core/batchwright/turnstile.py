@@ -35,6 +35,8 @@ from batchwright.tenancy import Tenancy
 # A stretch is asked for so long before it is needed: a write takes five to ten milliseconds.
 AHEAD = 150
 SHORTEST = 2.0
+# So much of the schedule is worth a write to give it back.
+WORTH_A_WRITE = 100.0
 # While nothing is known to go through, the fleet tries one call in so many milliseconds.
 BETWEEN_PROBES = 2.0 * SECOND
 # A worker that got no turn for so long should rest where waiting is free, about so many seconds.
@@ -172,7 +174,9 @@ class Turnstile:
 
     def rest(self, now: int) -> float | None:
         """Return for how many seconds the worker should leave, where its calls have waited for too long."""
-        if not self.waiting or self.deaf or now - self._waits_since < PATIENCE:
+        if not self.waiting or self._stretches or self.asking or self.deaf:
+            return None
+        if now - self._waits_since < PATIENCE:
             return None
         return REST * (0.5 + self.chance())
 
@@ -243,10 +247,16 @@ class Turnstile:
         return self._telling(wanted)
 
     def closing(self, now: int) -> Change | None:
-        """Return what gives back what is not needed any more, if anything."""
+        """Return what gives back what is not needed any more, if anything; :meth:`heard` must follow, and another look.
+
+        Of the schedule only its very end can be given back. A part before that would be a hole, made up for by calls of
+        two workers at the same time: more than a bucket holds.
+        """
         self._at(now)
-        self._untold.credit += sum(max(0.0, self._left(each)) for each in self._stretches)
+        last = self._stretches[-1] if self._stretches else None
         self._stretches.clear()
+        if last and (left := self._left(last)) >= WORTH_A_WRITE:
+            return self._telling(0.0, left, round(last.given))
         told = self._untold.tokens or self._untold.credit or self._untold.refused is not None
         return self._telling(0.0) if told and self._heard else None
 
@@ -333,7 +343,7 @@ class Turnstile:
             return 0.0
         return max(SHORTEST, at_hand, min(self._tenancy.length, whole))
 
-    def _telling(self, length: float) -> Change:
+    def _telling(self, length: float, end: float = 0.0, given: int | None = None) -> Change:
         now, untold = self._now, self._untold
         self.asking, self._asked, self._assumed = True, length, self._assume(length)
         self._being_told = replace(untold)
@@ -346,7 +356,7 @@ class Turnstile:
             self._tenancy.ask(change, length, length - untold.credit, now)
             self._tell_of_calls(change)
         else:
-            self._tenancy.give_back(change, untold.credit)
+            self._tenancy.give_back(change, untold.credit + end, given)
         remove = stale(self.item, now) - change.add.keys() - change.put.keys()
         return replace(change, remove=remove)
 
