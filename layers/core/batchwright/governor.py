@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from batchwright.contract import Route
+from batchwright.demand import endless
 from batchwright.errors import BatchwrightError
 from batchwright.ports import Schedules
 from batchwright.prices import model_id
@@ -60,12 +61,18 @@ class Governor:
         priority: int,
         seconds: Callable[[], float],
         chance: Callable[[], float],
+        to_come: Callable[[], int] = endless,
     ) -> None:
-        """``seconds`` is the time of day since 1970: workers must agree about it to some hundred milliseconds."""
+        """``seconds`` is the time of day since 1970: workers must agree about it to some hundred milliseconds.
+
+        ``to_come`` is how many calls there may be besides those that wait: turns are asked for no more than that.
+        """
         self._schedules = schedules
         self._model = schedule_of(route)
         self._seconds = seconds
-        self._gate = Turnstile(caps=limits_of(route), job=job, priority=priority, chance=chance)
+        self._gate = Turnstile(
+            caps=limits_of(route), job=job, priority=priority, chance=chance, to_come=to_come
+        )
         self._futures: dict[Ticket, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._telling: asyncio.Task[None] | None = None

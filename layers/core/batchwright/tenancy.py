@@ -8,12 +8,38 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from batchwright.schedule import GIVEN, JOB, LENGTH, PRIORITY, SECOND, Change, Item, share
+from batchwright.believed import LOWERED
+from batchwright.schedule import (
+    GIVEN,
+    JOB,
+    LENGTH,
+    MINUTE,
+    PRIORITY,
+    SECOND,
+    Change,
+    Item,
+    share,
+)
 
-# A job gets its share of the schedule so far ahead at most; stretches are made as long as brings it near TARGET.
-HORIZON = 10 * SECOND
-FULL = 2 * HORIZON
-TARGET = 6 * SECOND
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far ahead a schedule is given away, in milliseconds."""
+
+    target: int
+    """Stretches are made as long as brings their ends near it: the longer they are, the fewer are the writes."""
+    horizon: int
+    """A job gets its share so far ahead at most."""
+
+    @property
+    def full(self) -> int:
+        """From here on nobody gets anything."""
+        return 2 * self.horizon
+
+
+TOLD = Reach(target=6 * SECOND, horizon=10 * SECOND)
+# A limit that is only believed may be another soon, and what was given away by it is not taken back.
+BELIEVED = Reach(target=3 * SECOND, horizon=8 * SECOND)
 # Where less than this is given away, others leave something.
 SPARE = 2 * SECOND
 FIRST_STRETCH = 200.0
@@ -30,8 +56,6 @@ type Standing = Literal["alone", "behind", "within", "spare", "full"]
 """How a job stands to its share: nobody else is there; it takes less than its share, about as much, or more, where
 others leave it; or there is no room."""
 
-ROOM = {"alone": HORIZON, "behind": FULL, "within": FULL, "spare": SPARE, "full": 0}
-
 
 @dataclass(slots=True, kw_only=True)
 class Tenancy:
@@ -41,6 +65,8 @@ class Tenancy:
     priority: int
     chance: Callable[[], float]
     """A random number from 0 to 1."""
+    told: bool
+    """Whether the limit was told."""
     length: float = FIRST_STRETCH
     """How long a stretch to ask for."""
     item: Item = field(default_factory=dict)
@@ -57,9 +83,15 @@ class Tenancy:
         return share(self.item, self.job, self.priority, self._now)
 
     @property
+    def reach(self) -> Reach:
+        """How far ahead the schedule is given away now."""
+        lowered = self._now - self.item.get(LOWERED, 0) < MINUTE
+        return TOLD if self.told and not lowered else BELIEVED
+
+    @property
     def crowd(self) -> float:
         """The part of the fleet's calls that the worker makes, about."""
-        return min(1.0, self.length / TARGET)
+        return min(1.0, self.length / self.reach.target)
 
     def ask(self, change: Change, length: float, charge: float, now: int) -> None:
         """Put into a change what a stretch takes: ``charge`` is its length, what is owed, and what is given back."""
@@ -88,7 +120,9 @@ class Tenancy:
         lead = self.item[JOB + self.job] - self._now
         ahead = self.item[GIVEN] - self._now
         if whole:
-            self._adapt(ahead if self._standing == "alone" else min(lead, TARGET // SPARE * ahead))
+            self._adapt(
+                ahead if self._standing == "alone" else min(lead, self.reach.target / SPARE * ahead)
+            )
         if self._alone:
             self._standing = "alone"
         elif self._standing in {"alone", "spare"}:
@@ -124,33 +158,45 @@ class Tenancy:
             change.within[GIVEN] = (None, now - 1)
         else:
             change.add[GIVEN] = round(charge)
-            change.within[GIVEN] = (now, now + ROOM[self._standing])
+            change.within[GIVEN] = (now, now + self._room())
 
     def _ask_share(self, change: Change, length: float, charge: float) -> None:
         now, job = self._now, JOB + self.job
         if self._standing == "alone":
-            change.put[job] = now + TARGET
+            change.put[job] = now + self.reach.target
         elif self._standing == "spare":
-            change.put[job] = now + HORIZON
+            change.put[job] = now + self.reach.horizon
         elif self._standing == "behind":
             change.put[job] = now + round(max(length, charge) / self.share)
             change.within[job] = (None, now - 1)
         else:
             change.add[job] = round(charge / self.share)
-            change.within[job] = (now, now + HORIZON)
+            change.within[job] = (now, now + self.reach.horizon)
+
+    def _room(self) -> int:
+        """Return how far ahead the schedule may be given away where a stretch begins."""
+        match self._standing:
+            case "alone":
+                return self.reach.horizon
+            case "behind" | "within":
+                return self.reach.full
+            case "spare":
+                return SPARE
+            case "full":
+                return 0
 
     def _stands(self) -> Standing:
         lead = self.item.get(JOB + self.job, 0) - self._now
         ahead = self.item.get(GIVEN, 0) - self._now
         if self._alone:
-            return "alone" if ahead <= HORIZON else "full"
-        if lead <= HORIZON and ahead <= FULL:
+            return "alone" if ahead <= self.reach.horizon else "full"
+        if lead <= self.reach.horizon and ahead <= self.reach.full:
             return "behind" if lead < 0 else "within"
         return "spare" if ahead <= SPARE else "full"
 
     def _adapt(self, lead: float) -> None:
         """Make stretches as long as brings the end of the last one near the target."""
-        wanted = TARGET / max(lead, 1)
+        wanted = self.reach.target / max(lead, 1)
         if wanted < MUCH_MORE:
             self.length = min(self.length * max(0.5, wanted), self.length + LONGEST_STEP)
         else:

@@ -29,7 +29,7 @@ from batchwright.schedule import (
     slot,
     stale,
 )
-from batchwright.stretch import ADMITTED, LATE, ROUNDING, Stretch
+from batchwright.stretch import ADMITTED, ROUNDING, Stretch
 from batchwright.tenancy import Tenancy
 
 # A stretch is asked for so long before it is needed: a write takes five to ten milliseconds.
@@ -109,7 +109,9 @@ class Turnstile:
         """Nothing is known yet."""
         self._demand = Demand(to_come=self.to_come)
         self._reckoning = Reckoning(caps=self.caps, job=self.job)
-        self._tenancy = Tenancy(job=self.job, priority=self.priority, chance=self.chance)
+        self._tenancy = Tenancy(
+            job=self.job, priority=self.priority, chance=self.chance, told=self.caps != Quota()
+        )
 
     # ---- calls -----------------------------------------------------------------------------------------------------
 
