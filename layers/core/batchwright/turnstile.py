@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from batchwright.believed import BEGAN, PASSED, REFUSED, SINCE, lowered, suspicious
+from batchwright.believed import BEGAN, LOWERED, PASSED, REFUSED, SINCE, lowered, suspicious
 from batchwright.demand import Demand, endless
 from batchwright.quotas import Quota
 from batchwright.reckoning import Reckoning
@@ -178,7 +178,8 @@ class Turnstile:
         """Return for how many seconds the worker should leave, where its calls have waited for too long."""
         if not self.waiting or self._stretches or self.asking or self.deaf:
             return None
-        if now - self._waits_since < PATIENCE:
+        # Where the limit was lowered, everybody waits: that is no sign of too many workers.
+        if now - max(self._waits_since, self.item.get(LOWERED, 0)) < PATIENCE:
             return None
         return REST * (0.5 + self.chance())
 
