@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from batchwright.demand import Ticket
 from batchwright.quotas import Quota
-from batchwright.turnstile import Ticket, Turnstile
+from batchwright.turnstile import Turnstile
 from tests.emulator.host.behaviour import LimitModel
 from tests.emulator.host.quota import Quotas, Shortage
 from tests.fakes import MODEL, MemorySchedules
@@ -99,6 +100,10 @@ class Fleet:
     def tokens(self, begin: float = 0, end: float = 1e9) -> int:
         """Count the tokens that they used."""
         return sum(tokens for _, _, tokens in self._between(begin, end))
+
+    def lasted(self) -> float:
+        """Return how many seconds it took until the last call went through."""
+        return (max(at for at, _, _ in self.admitted) - START) / SECOND
 
     def refused_part(self, begin: float = 0, end: float = 1e9) -> float:
         """Return what part of all calls between two minutes was refused."""

@@ -4,18 +4,19 @@ A worker of which n calls wait or run has the next one as soon as one of them en
 where n turns take longer than an answer does, it can take every turn of a stretch, however long that is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from batchwright.reckoning import Reckoning
 from batchwright.schedule import SECOND
-from batchwright.stretch import LATE
+from batchwright.stretch import LATE, ROUNDING
 
-# So much faster than before a worker may become between two stretches.
+# So many times as many calls as before a worker may make in the next stretch.
 GROWTH = 2
-# A stretch of a worker that is slower than the fleet lasts so long at most, and goes so much faster than its answers.
+# A stretch of a worker that is slower than the fleet lasts so long at most, and goes somewhat faster than its answers.
 SPREAD = 4 * SECOND
 HASTE = 0.9
-TINY = 1e-9
+SHORTEST = 2.0
 
 
 def endless() -> int:
@@ -23,10 +24,22 @@ def endless() -> int:
     return 2**31
 
 
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """A call that waits for its turn, and then one that is being made."""
+
+    tokens: int
+    """What it reserves."""
+    expected: int = 0
+    """What it is reckoned to use."""
+    began: int = 0
+
+
 @dataclass(slots=True, kw_only=True)
 class Demand:
     """What one worker knows of the calls that it will make; times are milliseconds."""
 
+    reckoning: Reckoning
     to_come: Callable[[], int] = endless
     """How many records there are that do not wait yet."""
     _taken: int = 0
@@ -48,27 +61,53 @@ class Demand:
         self._rate = (self._rate + rate) / 2
         self._taken_before, self._taken, self._leased_at = self._taken, 0, now
 
-    def slowness(self, calls: int, *, turn: float, latency: float) -> float:
-        """Return how many times a turn of the fleet one of this worker takes, of which so many calls wait or run.
+    def wanted(
+        self, waiting: Collection[Ticket], running: int, *, left: float, length: float
+    ) -> float:
+        """Return how much of the schedule to ask for: whole calls, about a ``length``, and no more than will be there.
+
+        So much is ``left`` of what the worker has: those that wait longest take it.
+        """
+        cost, calls, tokens = self.reckoning.cost, 0, 0
+        for ticket in waiting:
+            expected = self.reckoning.expected(ticket.tokens)
+            if (one := cost(1, expected)) <= left + ROUNDING:
+                left -= one
+                continue
+            calls, tokens = calls + 1, tokens + expected
+            if cost(calls, tokens) >= length:
+                return cost(calls, tokens)
+        coming = self._coming(len(waiting), running)
+        more = coming * self.reckoning.tokens_a_call
+        whole = cost(calls + coming, tokens + more) - left
+        if not calls and whole <= 0:
+            return 0.0
+        return max(SHORTEST, cost(calls, tokens), min(length, whole))
+
+    def slowness(self, calls: int) -> float:
+        """Return how many turns of the fleet one of this worker lasts, of which so many calls wait or run.
 
         Where stretches begin at once, nothing is slowed down: the limit is far away.
         """
-        if self._ahead <= LATE or calls * turn + LATE / 2 >= latency:
+        if self._ahead <= LATE or self._keeps_up(calls):
             return 1.0
-        return max(1.0, HASTE * latency / calls / max(turn, TINY))
+        return max(1.0, self._own_turn(calls) / self.reckoning.turn)
 
-    def coming(self, waiting: int, running: int, *, turn: float, latency: float) -> int:
-        """Return how many calls will come in time for a stretch, besides those that wait.
-
-        A ``turn`` of the fleet takes so long, an answer the ``latency``.
-        """
-        calls = waiting + running
-        slowness = self.slowness(calls, turn=turn, latency=latency)
-        if slowness > 1:
-            count = int(SPREAD / max(turn, TINY) / slowness) - waiting
-        elif calls * turn + LATE / 2 >= latency:
+    def _coming(self, waiting: int, running: int) -> int:
+        """Return how many calls will come in time for the next stretch, besides those that wait."""
+        calls, latency = waiting + running, self.reckoning.latency
+        if self._keeps_up(calls):
             count = GROWTH * max(self._taken, self._taken_before, calls)
+        elif self._ahead > LATE:
+            count = int(SPREAD / self._own_turn(calls)) - waiting
         else:
             back = running * min(1.0, (self._ahead + LATE) / latency)
             count = int(max(back, self._rate * LATE))
         return min(max(0, count), self.to_come())
+
+    def _keeps_up(self, calls: int) -> bool:
+        """Whether calls come back before the fleet's turns run out of them."""
+        return calls * self.reckoning.turn + LATE / 2 >= self.reckoning.latency
+
+    def _own_turn(self, calls: int) -> float:
+        return HASTE * self.reckoning.latency / max(1, calls)

@@ -10,13 +10,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from batchwright.contract import Route
-from batchwright.demand import endless
+from batchwright.demand import Ticket, endless
 from batchwright.errors import BatchwrightError
 from batchwright.ports import Schedules
 from batchwright.prices import model_id
 from batchwright.quotas import Quota
 from batchwright.schedule import SECOND, Change
-from batchwright.turnstile import Ticket, Turnstile
+from batchwright.turnstile import Turnstile
+
+TRIES_TO_CLOSE = 3
 
 
 class Wait(Exception):
@@ -125,7 +127,9 @@ class Governor:
         if self._telling is not None:
             await self._telling
         with suppress(BatchwrightError):  # what is not given back passes by itself
-            while change := self._gate.closing(self._now()):
+            for _ in range(TRIES_TO_CLOSE):
+                if (change := self._gate.closing(self._now())) is None:
+                    return
                 applied, item = await asyncio.to_thread(
                     self._schedules.exchange, self._model, change
                 )

@@ -13,6 +13,7 @@ MEMORY = 0.05
 UNLIMITED = 1e12
 # What is believed changes slowly: it is looked up so often.
 FRESH = 100
+SHORTEST_TURN = 1e-6
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,6 +49,11 @@ class Reckoning:
         """Return how long a part of the schedule calls take."""
         for_calls = calls * MINUTE / (MARGIN * self.caps.rpm) if self.caps.rpm else 0.0
         return max(for_calls, tokens * MINUTE / self._limit)
+
+    @property
+    def turn(self) -> float:
+        """How long a part of the schedule a call takes, on average."""
+        return max(SHORTEST_TURN, self.cost(1, self.tokens_a_call))
 
     def pace(self) -> float:
         """Return the tokens a minute at which the fleet goes, whichever limit makes it."""

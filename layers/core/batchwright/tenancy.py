@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from batchwright.believed import LOWERED
+from batchwright.believed import LOWERED, suspicious
 from batchwright.schedule import (
     GIVEN,
     JOB,
@@ -40,6 +40,8 @@ class Reach:
 TOLD = Reach(target=6 * SECOND, horizon=10 * SECOND)
 # A limit that is only believed may be another soon, and what was given away by it is not taken back.
 BELIEVED = Reach(target=3 * SECOND, horizon=8 * SECOND)
+# While nothing is known to go through, few calls are tried.
+DOUBTFUL = Reach(target=3 * SECOND, horizon=4 * SECOND)
 # Where less than this is given away, others leave something.
 SPARE = 2 * SECOND
 FIRST_STRETCH = 200.0
@@ -85,6 +87,8 @@ class Tenancy:
     @property
     def reach(self) -> Reach:
         """How far ahead the schedule is given away now."""
+        if suspicious(self.item):
+            return DOUBTFUL
         lowered = self._now - self.item.get(LOWERED, 0) < MINUTE
         return TOLD if self.told and not lowered else BELIEVED
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from batchwright.believed import BEGAN, LOWERED, PASSED, REFUSED, SINCE, lowered, suspicious
-from batchwright.demand import Demand, endless
+from batchwright.demand import Demand, Ticket, endless
 from batchwright.quotas import Quota
 from batchwright.reckoning import Reckoning
 from batchwright.schedule import (
@@ -29,12 +29,11 @@ from batchwright.schedule import (
     slot,
     stale,
 )
-from batchwright.stretch import ADMITTED, ROUNDING, Stretch
+from batchwright.stretch import ADMITTED, Stretch
 from batchwright.tenancy import Tenancy
 
 # A stretch is asked for so long before it is needed: a write takes five to ten milliseconds.
 AHEAD = 150
-SHORTEST = 2.0
 # So much of the schedule is worth a write to give it back.
 WORTH_A_WRITE = 100.0
 # While nothing is known to go through, the fleet tries one call in so many milliseconds.
@@ -46,17 +45,6 @@ REST = 60.0
 CAUTION = 0.1
 SLOWEST = 10 * SECOND
 NEXT_LOOK = 5 * SECOND
-
-
-@dataclass(slots=True, eq=False)
-class Ticket:
-    """A call that waits for its turn, and then one that is being made."""
-
-    tokens: int
-    """What it reserves."""
-    expected: int = 0
-    """What it is reckoned to use."""
-    began: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,8 +95,8 @@ class Turnstile:
 
     def __post_init__(self) -> None:
         """Nothing is known yet."""
-        self._demand = Demand(to_come=self.to_come)
         self._reckoning = Reckoning(caps=self.caps, job=self.job)
+        self._demand = Demand(reckoning=self._reckoning, to_come=self.to_come)
         self._tenancy = Tenancy(
             job=self.job, priority=self.priority, chance=self.chance, told=self.caps != Quota()
         )
@@ -252,8 +240,8 @@ class Turnstile:
     def closing(self, now: int) -> Change | None:
         """Return what gives back what is not needed any more, if anything; :meth:`heard` must follow, and another look.
 
-        Of the schedule only its very end can be given back. A part before that would be a hole, made up for by calls of
-        two workers at the same time: more than a bucket holds.
+        Of the schedule only its very end can be given back. A part before that would be a hole, and who got it would
+        call at the same time as another: more than a bucket holds.
         """
         self._at(now)
         last = self._stretches[-1] if self._stretches else None
@@ -320,31 +308,13 @@ class Turnstile:
                 break
 
     def _stretch_wanted(self) -> float:
-        """Return how much of the schedule to ask for: whole calls, and no more than are at hand."""
+        """Return how much of the schedule to ask for."""
         if suspicious(self.item) and not self._saw_passing():
             return BETWEEN_PROBES
-        calls = tokens = 0
         left = sum(max(0.0, self._left(each)) for each in self._stretches)
-        for ticket in self.waiting:
-            expected = self._reckoning.expected(ticket.tokens)
-            if (one := self._reckoning.cost(1, expected)) <= left + ROUNDING:
-                left -= one  # it has its turn already
-                continue
-            calls, tokens = calls + 1, tokens + expected
-            if self._reckoning.cost(calls, tokens) >= self._tenancy.length:
-                return self._reckoning.cost(calls, tokens)
-        a_call = self._reckoning.tokens_a_call
-        coming = self._demand.coming(
-            len(self.waiting),
-            len(self.running),
-            turn=self._reckoning.cost(1, a_call),
-            latency=self._reckoning.latency,
+        return self._demand.wanted(
+            self.waiting, len(self.running), left=left, length=self._tenancy.length
         )
-        at_hand = self._reckoning.cost(calls, tokens)
-        whole = self._reckoning.cost(calls + coming, tokens + coming * a_call) - left
-        if not calls and whole <= 0:
-            return 0.0
-        return max(SHORTEST, at_hand, min(self._tenancy.length, whole))
 
     def _telling(self, length: float, end: float = 0.0, given: int | None = None) -> Change:
         now, untold = self._now, self._untold
@@ -400,11 +370,7 @@ class Turnstile:
         end, doubtful = self.item[GIVEN], suspicious(self.item)
         begin = end - self._asked
         self._demand.leased(self._now, begin)
-        slowness = self._demand.slowness(
-            len(self.waiting) + len(self.running),
-            turn=self._reckoning.cost(1, self._reckoning.tokens_a_call),
-            latency=self._reckoning.latency,
-        )
+        slowness = self._demand.slowness(len(self.waiting) + len(self.running))
         self._stretches.append(
             Stretch(begin=begin, length=self._asked, slowness=slowness, probe=doubtful)
         )
