@@ -51,6 +51,8 @@ class Fleet:
     limit: Quota
     seed: int = 1
     table_fails: tuple[int, int] = (0, 0)
+    table_takes: tuple[int, int] = (2, 6)
+    """How long a change is on its way to the table, and its answer on the way back."""
     now: int = START
     schedules: MemorySchedules = field(default_factory=MemorySchedules)
     admitted: list[tuple[int, str, int]] = field(default_factory=list)
@@ -205,11 +207,8 @@ class SimulatedWorker:
         change = self.gate.change(self.now)
         if change is None:
             return
-        gate, there, back = (
-            self.gate,
-            self.fleet.dice.randrange(2, 6),
-            self.fleet.dice.randrange(2, 6),
-        )
+        gate = self.gate
+        there, back = (self.fleet.dice.randrange(*self.fleet.table_takes) for _ in range(2))
         first, last = self.fleet.table_fails
 
         def arrive() -> None:

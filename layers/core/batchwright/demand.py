@@ -84,26 +84,34 @@ class Demand:
             return 0.0
         return max(SHORTEST, cost(calls, tokens), min(length, whole))
 
-    def slowness(self, calls: int) -> float:
-        """Return how many turns of the fleet one of this worker lasts, of which so many calls wait or run.
+    def slowness(self, waiting: int, running: int, *, length: float) -> float:
+        """Return how many turns of the fleet one of this worker lasts, in a stretch of a length that was just leased.
 
-        Where stretches begin at once, nothing is slowed down: the limit is far away.
+        Nothing is slowed down where stretches begin at once, since the limit is far away, and where all calls of the
+        stretch will wait when it begins.
         """
+        calls = waiting + running
         if self._ahead <= LATE or self._keeps_up(calls):
+            return 1.0
+        at_hand = waiting + min(self._back(running), self.to_come())
+        if length <= at_hand * self.reckoning.turn:
             return 1.0
         return max(1.0, self._own_turn(calls) / self.reckoning.turn)
 
     def _coming(self, waiting: int, running: int) -> int:
         """Return how many calls will come in time for the next stretch, besides those that wait."""
-        calls, latency = waiting + running, self.reckoning.latency
+        calls = waiting + running
         if self._keeps_up(calls):
             count = GROWTH * max(self._taken, self._taken_before, calls)
         elif self._ahead > LATE:
             count = int(SPREAD / self._own_turn(calls)) - waiting
         else:
-            back = running * min(1.0, (self._ahead + LATE) / latency)
-            count = int(max(back, self._rate * LATE))
+            count = max(self._back(running, LATE), int(self._rate * LATE))
         return min(max(0, count), self.to_come())
+
+    def _back(self, running: int, late: int = 0) -> int:
+        """Return how many calls that run will have ended when a stretch begins, or so much later."""
+        return int(running * min(1.0, (self._ahead + late) / max(1.0, self.reckoning.latency)))
 
     def _keeps_up(self, calls: int) -> bool:
         """Whether calls come back before the fleet's turns run out of them."""

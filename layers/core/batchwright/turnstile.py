@@ -370,7 +370,7 @@ class Turnstile:
         end, doubtful = self.item[GIVEN], suspicious(self.item)
         begin = end - self._asked
         self._demand.leased(self._now, begin)
-        slowness = self._demand.slowness(len(self.waiting) + len(self.running))
+        slowness = self._demand.slowness(len(self.waiting), len(self.running), length=self._asked)
         self._stretches.append(
             Stretch(begin=begin, length=self._asked, slowness=slowness, probe=doubtful)
         )
