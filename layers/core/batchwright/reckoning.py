@@ -10,6 +10,7 @@ from batchwright.schedule import MINUTE, RATIO, Item
 MARGIN = 0.995
 # How fast means follow what they are the means of.
 MEMORY = 0.05
+LATENCY_MEMORY = 0.2
 UNLIMITED = 1e12
 # What is believed changes slowly: it is looked up so often.
 FRESH = 100
@@ -69,7 +70,7 @@ class Reckoning:
     def learn(self, reserved: int, used: int, latency: int) -> None:
         """Note what an answered call used."""
         before = self.latency or latency
-        self.latency = before + MEMORY * (latency - before)
+        self.latency = before + LATENCY_MEMORY * (latency - before)
         if reserved:
             seen = used / reserved
             self.ratio = seen if self.ratio is None else self.ratio + MEMORY * (seen - self.ratio)

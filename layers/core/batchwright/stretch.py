@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 LATE = 500
 # What is shorter is no turn.
 ROUNDING = 0.5
+# In a stretch that lasts longer than its length, calls that are there may be so many times faster.
+EAGER = 3.0
 # A refusal comes back within this; a call that is out for longer was admitted.
 ADMITTED = 400
 
@@ -35,13 +37,16 @@ class Stretch:
 
     def turn(self, made: float, now: int) -> float:
         """Return when the next call may begin, after calls that cost so much; what was not taken in time has passed."""
-        taken = made * self.slowness
-        self.begin = max(self.begin, now - LATE - taken)
-        return self.begin + taken
+        self._pass(made, now)
+        return self.begin + made * max(1.0, self.slowness / EAGER)
 
     def left(self, made: float, now: int) -> float:
         """Return how much of the schedule is left in it; less than nothing where calls took more."""
-        return (self.end - self.turn(made, now)) / self.slowness
+        self._pass(made, now)
+        return (self.end - self.begin) / self.slowness - made
+
+    def _pass(self, made: float, now: int) -> None:
+        self.begin = max(self.begin, now - LATE - made * self.slowness)
 
     def over(self, made: float, now: int) -> bool:
         """Whether no call may begin in it any more."""
