@@ -84,38 +84,32 @@ class Demand:
             return 0.0
         return max(SHORTEST, cost(calls, tokens), min(length, whole))
 
-    def slowness(self, waiting: int, running: int, *, length: float) -> float:
-        """Return how many turns of the fleet one of this worker lasts, in a stretch of a length that was just leased.
+    def slowness(self, calls: int, *, age: int) -> float:
+        """Return how many turns of the fleet one of this worker lasts, of which so many calls wait or run.
 
-        Nothing is slowed down where stretches begin at once, since the limit is far away, and where all calls of the
-        stretch will wait when it begins.
+        The oldest of those that run has such an ``age``: an answer takes as long at least. Nothing is slowed down where
+        stretches begin at once, since the limit is far away, and where no records are to come.
         """
-        calls = waiting + running
-        if self._ahead <= LATE or self._keeps_up(calls):
+        latency = max(age, self.reckoning.latency)
+        if self._ahead <= LATE or self._keeps_up(calls, latency) or not self.to_come():
             return 1.0
-        at_hand = waiting + min(self._back(running), self.to_come())
-        if length <= at_hand * self.reckoning.turn:
-            return 1.0
-        return max(1.0, self._own_turn(calls) / self.reckoning.turn)
+        return max(1.0, self._own_turn(calls, latency) / self.reckoning.turn)
 
     def _coming(self, waiting: int, running: int) -> int:
         """Return how many calls will come in time for the next stretch, besides those that wait."""
-        calls = waiting + running
-        if self._keeps_up(calls):
+        calls, latency = waiting + running, self.reckoning.latency
+        if self._keeps_up(calls, latency):
             count = GROWTH * max(self._taken, self._taken_before, calls)
         elif self._ahead > LATE:
-            count = int(SPREAD / self._own_turn(calls)) - waiting
+            count = int(SPREAD / self._own_turn(calls, latency)) - waiting
         else:
-            count = max(self._back(running, LATE), int(self._rate * LATE))
+            back = running * min(1.0, (self._ahead + LATE) / latency)
+            count = int(max(back, self._rate * LATE))
         return min(max(0, count), self.to_come())
 
-    def _back(self, running: int, late: int = 0) -> int:
-        """Return how many calls that run will have ended when a stretch begins, or so much later."""
-        return int(running * min(1.0, (self._ahead + late) / max(1.0, self.reckoning.latency)))
-
-    def _keeps_up(self, calls: int) -> bool:
+    def _keeps_up(self, calls: int, latency: float) -> bool:
         """Whether calls come back before the fleet's turns run out of them."""
-        return calls * self.reckoning.turn + LATE / 2 >= self.reckoning.latency
+        return calls * self.reckoning.turn + LATE / 2 >= latency
 
-    def _own_turn(self, calls: int) -> float:
-        return HASTE * self.reckoning.latency / max(1, calls)
+    def _own_turn(self, calls: int, latency: float) -> float:
+        return HASTE * latency / max(1, calls)

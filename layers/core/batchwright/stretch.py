@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 LATE = 500
 # What is shorter is no turn.
 ROUNDING = 0.5
-# In a stretch that lasts longer than its length, calls that are there may be so many times faster.
-EAGER = 3.0
 # A refusal comes back within this; a call that is out for longer was admitted.
 ADMITTED = 400
 
@@ -27,18 +25,23 @@ class Stretch:
     tokens: int = 0
     given: float = field(init=False)
     """Up to when the schedule was given away with it."""
-    end: float = field(init=False)
+    _began: float = field(init=False)
     _first_at: int = 0
 
     def __post_init__(self) -> None:
-        """It ends at a fixed time, whatever is made of it."""
+        """It begins and ends at fixed times, whatever is made of it."""
         self.given = self.begin + self.length
-        self.end = self.begin + self.length * self.slowness
+        self._began = self.begin
+
+    @property
+    def end(self) -> float:
+        """When it is over."""
+        return self._began + self.length * self.slowness
 
     def turn(self, made: float, now: int) -> float:
         """Return when the next call may begin, after calls that cost so much; what was not taken in time has passed."""
         self._pass(made, now)
-        return self.begin + made * max(1.0, self.slowness / EAGER)
+        return self.begin + made
 
     def left(self, made: float, now: int) -> float:
         """Return how much of the schedule is left in it; less than nothing where calls took more."""

@@ -188,11 +188,20 @@ class Turnstile:
     def _next_turn(self) -> float | None:
         while self._stretches:
             stretch = self._stretches[0]
+            self._draw_out(stretch)
             made = self._made(stretch)
             if not stretch.over(made, self._now):
                 return max(stretch.turn(made, self._now), stretch.proved_at())
             self._stretches.popleft()
         return self._next_alone if self.deaf else None
+
+    def _draw_out(self, stretch: Stretch) -> None:
+        """Let a stretch last as long as the worker needs for it, as answers come now."""
+        oldest = next(iter(self.running), None)
+        stretch.slowness = self._demand.slowness(
+            len(self.waiting) + len(self.running),
+            age=self._now - oldest.began if oldest else 0,
+        )
 
     def _made(self, stretch: Stretch) -> float:
         return self._reckoning.cost(stretch.calls, stretch.tokens)
@@ -370,8 +379,5 @@ class Turnstile:
         end, doubtful = self.item[GIVEN], suspicious(self.item)
         begin = end - self._asked
         self._demand.leased(self._now, begin)
-        slowness = self._demand.slowness(len(self.waiting), len(self.running), length=self._asked)
-        self._stretches.append(
-            Stretch(begin=begin, length=self._asked, slowness=slowness, probe=doubtful)
-        )
+        self._stretches.append(Stretch(begin=begin, length=self._asked, probe=doubtful))
         self._tenancy.leased(whole=self._asked >= self._tenancy.length and not doubtful)
