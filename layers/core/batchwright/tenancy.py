@@ -42,6 +42,8 @@ TOLD = Reach(target=6 * SECOND, horizon=10 * SECOND)
 BELIEVED = Reach(target=3 * SECOND, horizon=8 * SECOND)
 # While nothing is known to go through, few calls are tried.
 DOUBTFUL = Reach(target=3 * SECOND, horizon=4 * SECOND)
+# A job that is behind its share by more than this begins anew: it does not get what it did not take.
+BEHIND = 2 * SECOND
 # Where less than this is given away, others leave something.
 SPARE = 2 * SECOND
 FIRST_STRETCH = 200.0
@@ -129,7 +131,7 @@ class Tenancy:
             )
         if self._alone:
             self._standing = "alone"
-        elif self._standing in {"alone", "spare"}:
+        else:
             self._standing = "within"
 
     def refused(self) -> int | None:
@@ -172,10 +174,10 @@ class Tenancy:
             change.put[job] = now + self.reach.horizon
         elif self._standing == "behind":
             change.put[job] = now + round(max(length, charge) / self.share)
-            change.within[job] = (None, now - 1)
+            change.within[job] = (None, now - BEHIND - 1)
         else:
             change.add[job] = round(charge / self.share)
-            change.within[job] = (now, now + self.reach.horizon)
+            change.within[job] = (now - BEHIND, now + self.reach.horizon)
 
     def _room(self) -> int:
         """Return how far ahead the schedule may be given away where a stretch begins."""
@@ -195,7 +197,7 @@ class Tenancy:
         if self._alone:
             return "alone" if ahead <= self.reach.horizon else "full"
         if lead <= self.reach.horizon and ahead <= self.reach.full:
-            return "behind" if lead < 0 else "within"
+            return "behind" if lead < -BEHIND else "within"
         return "spare" if ahead <= SPARE else "full"
 
     def _adapt(self, lead: float) -> None:
