@@ -123,8 +123,7 @@ class Tenancy:
     def leased(self, *, whole: bool) -> None:
         """Take in that a stretch was leased; a ``whole`` one tells whether stretches are too long or too short."""
         self._tries = 0
-        lead = self.item[JOB + self.job] - self._now
-        ahead = self.item[GIVEN] - self._now
+        lead, ahead = self._leads()
         if whole:
             self._adapt(
                 ahead if self._standing == "alone" else min(lead, self.reach.target / SPARE * ahead)
@@ -147,7 +146,15 @@ class Tenancy:
         first, last = PAUSES_ALONE if self._alone else PAUSES_AMONG_OTHERS
         longest = min(last, first * 2**self._pauses)
         self._pauses += 1
-        return self._now + int(longest * (0.5 + self.chance() / 2))
+        return self._now + int(max(self._soonest(), longest * (0.5 + self.chance() / 2)))
+
+    def _soonest(self) -> float:
+        """Return how long there will be no room at least: what is given away passes no faster than time does."""
+        lead, ahead = self._leads()
+        if self._alone:
+            return ahead - self.reach.horizon
+        own = max(lead - self.reach.horizon, ahead - self.reach.full)
+        return min(own, ahead - SPARE)
 
     def turn_came(self) -> None:
         """Take in that a call got its turn: the next pause is a short one."""
@@ -191,9 +198,15 @@ class Tenancy:
             case "full":
                 return 0
 
+    def _leads(self) -> tuple[int, int]:
+        """Return how far ahead of the time the job is, and the schedule."""
+        return (
+            self.item.get(JOB + self.job, 0) - self._now,
+            self.item.get(GIVEN, 0) - self._now,
+        )
+
     def _stands(self) -> Standing:
-        lead = self.item.get(JOB + self.job, 0) - self._now
-        ahead = self.item.get(GIVEN, 0) - self._now
+        lead, ahead = self._leads()
         if self._alone:
             return "alone" if ahead <= self.reach.horizon else "full"
         if lead <= self.reach.horizon and ahead <= self.reach.full:
