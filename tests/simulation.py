@@ -38,6 +38,7 @@ class Job:
     output_tokens: int = 64
     max_tokens: int = 64
     latency: int = 1000
+    """How long an answer takes, about, unless the fleet says otherwise."""
     dies_after: dict[int, int] = field(default_factory=dict)
     """When which of its workers is killed, and another put in its place."""
 
@@ -54,6 +55,7 @@ class Fleet:
     table_takes: tuple[int, int] = (2, 6)
     """How long a change is on its way to the table, and its answer on the way back."""
     now: int = START
+    latency: int | None = None
     schedules: MemorySchedules = field(default_factory=MemorySchedules)
     admitted: list[tuple[int, str, int]] = field(default_factory=list)
     """When, for which job, how many tokens in the end."""
@@ -81,6 +83,10 @@ class Fleet:
         self.quotas = Quotas(
             rpm=limit.rpm, tpm=limit.tpm, limit_model=self.limit_model, start=self.now / 1000
         )
+
+    def have_latency(self, latency: int) -> None:
+        """Let answers of all jobs take so long from now on."""
+        self.latency = latency
 
     def later(self, delay: int, do: Callable[[], None]) -> None:
         """Let something happen after a while."""
@@ -250,7 +256,8 @@ class SimulatedWorker:
                     self.busy -= 1
                     self.work()
 
-        fleet.later(int(job.latency * fleet.dice.uniform(0.7, 1.3)), end)
+        latency = fleet.latency or job.latency
+        fleet.later(int(latency * fleet.dice.uniform(0.7, 1.3)), end)
 
     def _refused(self, ticket: Ticket, gate: Turnstile) -> None:
         if self.dead or gate is not self.gate:

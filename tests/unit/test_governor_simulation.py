@@ -149,6 +149,33 @@ def test_a_job_that_ends_gives_its_part_to_the_other_and_nothing_is_refused() ->
     assert run.refused_part() == 0
 
 
+def test_eight_jobs_of_a_worker_each_use_a_limit_with_few_writes() -> None:
+    jobs = [
+        Job(name=f"job-{number}", workers=1, in_flight=16, told=FAST, latency=200)
+        for number in range(8)
+    ]
+    run = fleet(*jobs, limit_model="bucket").run(minutes=4)
+
+    assert run.calls() >= 0.98 * 4 * 3000
+    assert run.refused_part() == 0
+    assert len(run.writes) <= 0.06 * run.calls()
+    assert all(0.9 <= run.calls(1, 4, job.name) / (3 * 3000 / 8) <= 1.1 for job in jobs)
+
+
+@pytest.mark.parametrize("latencies", [(2000, 200), (500, 6000)])
+def test_answers_that_take_longer_or_shorter_all_at_once_cost_little(
+    latencies: tuple[int, int],
+) -> None:
+    job = Job(in_flight=64, told=FAST)
+    run = fleet(job, limit_model="bucket")
+    for latency in latencies * 3:
+        run.have_latency(latency)
+        run.run(minutes=0.5)
+
+    assert run.calls() >= 0.95 * 3 * 3000
+    assert run.refused_part() <= 0.001
+
+
 def test_the_share_of_a_job_is_not_a_matter_of_its_workers() -> None:
     small, large = Job(name="small", workers=1, told=FAST), Job(name="large", workers=30, told=FAST)
     run = fleet(small, large, limit_model="bucket").run(minutes=3)

@@ -85,6 +85,8 @@ class Turnstile:
     _next_alone: int = 0
     _stretches: deque[Stretch] = field(default_factory=deque)
     _asked: float = 0.0
+    _whole: bool = False
+    """Whether it asked for as much as it may."""
     _assumed: int = 0
     _untold: Untold = field(default_factory=Untold)
     _being_told: Untold = field(default_factory=Untold)
@@ -328,6 +330,7 @@ class Turnstile:
     def _telling(self, length: float, end: float = 0.0, given: int | None = None) -> Change:
         now, untold = self._now, self._untold
         self.asking, self._asked, self._assumed = True, length, self._assume(length)
+        self._whole = length >= self._tenancy.length
         self._being_told = replace(untold)
         change = Change(
             add={slot(now): untold.tokens + self._assumed},
@@ -380,4 +383,4 @@ class Turnstile:
         begin = end - self._asked
         self._demand.leased(self._now, begin)
         self._stretches.append(Stretch(begin=begin, length=self._asked, probe=doubtful))
-        self._tenancy.leased(whole=self._asked >= self._tenancy.length and not doubtful)
+        self._tenancy.leased(whole=self._whole and not doubtful)
