@@ -3,10 +3,11 @@
 Pure: the clock is an argument, and the table is somebody else's. Times are milliseconds since 1970.
 
 The schedule is one number, up to when it is given away (a theoretical arrival time, as in the generic cell rate
-algorithm). A worker leases a stretch by moving that number with one write; within its stretch it is alone, and makes
-calls at the whole fleet's pace. So the fleet never goes faster than the limit, with clocks that agree to some hundred
-milliseconds, and the stretch of a worker that died passes by itself. Every job has such a number of its own, too, that
-moves faster the smaller the job's share is: a job that is ahead of its share gets only what the others leave.
+algorithm). A worker leases a stretch by moving that number with one write; in its stretch it makes calls at the
+whole fleet's pace, or later, where it is slower. So the fleet goes no faster than the limit, with clocks that agree to
+some hundred milliseconds, and the stretch of a worker that died passes by itself. Every job has such a number of its
+own, too, that moves faster the smaller the job's share is: a job that is ahead of its share gets only what the others
+leave.
 """
 
 from collections import deque
