@@ -39,6 +39,11 @@ class Runs:
         worst = min(run.tokens(begin, end) for run in self.fleets) / limit / (end - begin)
         return at_least(f"governor.{self.name}.used", round(worst, 4), target)
 
+    def time(self, ideal: float, target: float) -> Figure:
+        """Return how long it took until the last call went through, of the ideal seconds."""
+        worst = max(run.lasted() for run in self.fleets) / ideal
+        return at_most(f"governor.{self.name}.time", round(worst, 4), target)
+
     def refused(self, target: float) -> Figure:
         """Return what part of the calls was refused."""
         worst = max(run.refused_part() for run in self.fleets)
@@ -82,9 +87,14 @@ def _told(limit_model: LimitModel) -> Iterator[Figure]:
     runs = _runs("24_workers_600_rpm", limit_model, SLOW, Job(workers=24, told=SLOW))
     yield runs.used(600, 0, 10, 0.96)
     yield runs.refused(0.005)
+    yield runs.writes(0.5)
     deaths = {number: 60 * SECOND * (number + 1) for number in range(8)}
     runs = _runs("8_deaths", limit_model, FAST, Job(told=FAST, dies_after=deaths))
     yield runs.used(3000, 0, 10, 0.98)
+    chunks = Job(in_flight=16, told=FAST, latency=200, records=3000, dealt=True)
+    runs = _runs("chunks_of_a_minute", limit_model, FAST, chunks, minutes=2)
+    yield runs.time(60, 1.02)
+    yield runs.writes(0.05)
 
 
 def _learnt(limit_model: LimitModel) -> Iterator[Figure]:
@@ -129,6 +139,7 @@ def _crowd(limit_model: LimitModel) -> Iterator[Figure]:
     yield runs.refused(0.03)
     most = max(len(run.writes) / 600 for run in runs.fleets)
     yield at_most(f"governor.{runs.name}.writes_a_second", round(most, 1), 50)
+    yield runs.writes(3)
 
 
 def _shares(limit_model: LimitModel) -> Figure:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from batchwright.contract import Route
+from batchwright.demand import endless
 from batchwright.governor import Governor, Permit, Wait, schedule_of
 from batchwright.lengths import Lengths
 from batchwright.pace import LeftForLater, Pace
@@ -64,13 +65,15 @@ class Gates:
         job: str,
         priority: int,
         time: Callable[[], float],
+        to_come: Callable[[], int] = endless,
     ) -> None:
-        """``time`` is in seconds since 1970."""
+        """``time`` is in seconds since 1970; ``to_come`` is how many records were not begun yet."""
         self._schedules = schedules
         self._pace = pace
         self._job = job
         self._priority = priority
         self._time = time
+        self._to_come = to_come
         self._governors: dict[str, Governor] = {}
         self._lengths: dict[str, Lengths] = {}
         pace.when_stopping.append(self._stop)
@@ -116,6 +119,7 @@ class Gates:
                 seconds=self._time,
                 chance=self._pace.chance,
                 lengths=self.lengths(route),
+                to_come=self._to_come,
             )
         return self._governors[name]
 

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 
 from batchwright.believed import suspicious
 from batchwright.contract import Route
+from batchwright.demand import Ticket, endless
 from batchwright.errors import BatchwrightError
 from batchwright.lengths import Lengths
 from batchwright.ports import Schedules
 from batchwright.prices import model_id
 from batchwright.quotas import Quota
 from batchwright.schedule import SECOND, Change
-from batchwright.turnstile import Ticket, Turnstile
+from batchwright.turnstile import Turnstile
+
+TRIES_TO_CLOSE = 3
 
 
 class Wait(Exception):
@@ -53,7 +56,7 @@ def limits_of(route: Route) -> Quota:
 class Governor:
     """What one worker may ask of one model, among all workers of all jobs."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what there is to know of a worker and its surroundings
         self,
         schedules: Schedules,
         route: Route,
@@ -63,10 +66,12 @@ class Governor:
         seconds: Callable[[], float],
         chance: Callable[[], float],
         lengths: Lengths | None = None,
+        to_come: Callable[[], int] = endless,
     ) -> None:
         """``seconds`` is the time of day since 1970: workers must agree about it to some hundred milliseconds.
 
-        ``lengths`` of the answers are shared with the other workers.
+        ``lengths`` of the answers are shared with the other workers; ``to_come`` is how many calls there may be besides
+        those that wait: turns are asked for no more than that.
         """
         self._schedules = schedules
         self._model = schedule_of(route)
@@ -77,6 +82,7 @@ class Governor:
             priority=priority,
             chance=chance,
             lengths=lengths or Lengths(),
+            to_come=to_come,
         )
         self._futures: dict[Ticket, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -132,9 +138,14 @@ class Governor:
             self._timer.cancel()
         if self._telling is not None:
             await self._telling
-        if change := self._gate.closing(self._now()):
-            with suppress(BatchwrightError):  # what is not given back passes by itself
-                await asyncio.to_thread(self._schedules.exchange, self._model, change)
+        with suppress(BatchwrightError):  # what is not given back passes by itself
+            for _ in range(TRIES_TO_CLOSE):
+                if (change := self._gate.closing(self._now())) is None:
+                    return
+                applied, item = await asyncio.to_thread(
+                    self._schedules.exchange, self._model, change
+                )
+                self._gate.heard(applied, item, self._now())
 
     def _now(self) -> int:
         return int(self._seconds() * SECOND)

@@ -146,6 +146,7 @@ class Worker:
         self._writer = LogWriter(self._log, self._pace, flushed=self._flushed, time_left=time_left)
         self._attachments = Attachments(world.objects, self._pace)
         self._asking: dict[int, Asked] = {}
+        self._to_come = 0
         self._limit: asyncio.Timeout | None = None
 
     async def run(self) -> dict[str, Any]:
@@ -159,6 +160,7 @@ class Worker:
             job=self._chunk.job_id,
             priority=self._contract.priority,
             time=self._world.time,
+            to_come=lambda: self._to_come,
         )
         self._asker = Asker(
             self._world.engine,
@@ -229,7 +231,9 @@ class Worker:
         if group.deaths:
             self._give_up(group)
             return
-        items = self._reader.items(group.indexes - self._log.settled)
+        wanted = group.indexes - self._log.settled
+        items = self._reader.items(wanted)
+        self._to_come = len(wanted)
         self._limit = asyncio.timeout(max(self._time_left() - self._surrender, 0))
         try:
             async with self._limit, asyncio.TaskGroup() as tasks:
@@ -277,6 +281,7 @@ class Worker:
 
     async def _work(self, items: Iterator[Item]) -> None:
         for item in items:
+            self._to_come -= 1
             if self._pace.stopping.is_set():
                 return
             if item.index in self._log.settled:  # another worker was faster: this one is late
