@@ -24,6 +24,7 @@ from batchwright.run import Run, RunState
 from batchwright.schedule import Change, Item, Span
 from batchwright.segment import Settled
 from batchwright.usage import Usage
+from tests.canary import silent, silent_object
 
 MODEL = "us.amazon.nova-lite-v1:0"
 SALT = "5a" * 32
@@ -62,6 +63,7 @@ class MemoryObjects:
             yield content[place : place + 1000]
 
     def write(self, key: str, content: bytes) -> None:
+        silent_object(key, content)
         self.versions.setdefault(key, []).append(content)
 
     def create(self, key: str, content: bytes) -> None:
@@ -156,6 +158,7 @@ class MemoryJobs:
         self._lock = Lock()
 
     def add(self, row: JobRow) -> bool:
+        silent("a job's row", row)
         return self.rows.setdefault(row.job_id, row) is row
 
     def get(self, job_id: str) -> JobRow | None:
@@ -169,6 +172,7 @@ class MemoryJobs:
         return self._replace(row, ended, row.redrives - 1)
 
     def _replace(self, row: JobRow, standing: frozenset[Status], redrives: int) -> bool:
+        silent("a job's row", row)
         with self._lock:
             found = self.rows.get(row.job_id)
             if found is None or found.status not in standing or found.redrives != redrives:
@@ -177,6 +181,7 @@ class MemoryJobs:
             return True
 
     def stop(self, job_id: str, reason: Reason, *, redrive: int = 0) -> None:
+        silent("the reason of a stop", reason)
         self.reasons.setdefault((job_id, redrive), reason)
 
     def stop_reason(self, job_id: str, *, redrive: int = 0) -> Reason | None:
@@ -283,6 +288,7 @@ class ListedWorkflows:
     """How they stand, where they do not run."""
 
     def start(self, run: Run) -> None:
+        silent("an execution's input", run)
         if run.name not in self.started:
             self.started.append(run.name)
 
@@ -299,7 +305,7 @@ class ListedEvents:
     """The silent jobs that were told, and what was done about them."""
 
     def job_changed(self, job_id: str, status: Status, detail: Mapping[str, object]) -> None:
-        assert "prompt" not in detail
+        silent("an event", detail)
         self.said.append((job_id, status))
 
     def job_stalled(self, job_id: str, status: Status, *, minutes: int, did: str) -> None:

@@ -24,6 +24,7 @@ from batchwright.steps.join import World as JoinWorld
 from batchwright.steps.join import join
 from batchwright.steps.plan import World as PlanWorld
 from batchwright.steps.plan import plan
+from tests.canary import CANARY, silent
 from tests.fakes import (
     MODEL,
     SALT,
@@ -92,9 +93,12 @@ class Laptop:
             events=self.events,
             clock=self.clock,
             models=self.models,
+            ledger=self.ledger,
             new_salt=lambda: SALT,
         )
-        return admit(body, message_id, world)
+        admitted = admit(body, message_id, world)
+        silent("what admission logs", [each.to_json() for each in admitted])
+        return admitted
 
     def redrive(
         self, job_id: str, *, number: int | None = None, only: Sequence[str] = ()
@@ -118,7 +122,7 @@ class Laptop:
         world = PlanWorld(
             objects=self.objects, jobs=self.jobs, events=self.events, clock=self.clock
         )
-        return plan(
+        planned = plan(
             job_id,
             world,
             redrive=redrive,
@@ -126,6 +130,8 @@ class Laptop:
             max_concurrency=4,
             time_left=time_left,
         )
+        silent("the answer of Plan", planned)
+        return planned
 
     def chunks(self, job_id: str, redrive: int = 0) -> list[Chunk]:
         lines = self.objects.lines(plan_key(job_id, redrive))
@@ -141,12 +147,13 @@ class Laptop:
         self, chunk: Chunk, *, seconds: float = 900, in_flight: int = 8
     ) -> dict[str, Any]:
         ends = time.monotonic() + seconds
-        answer, _ = await invoke(
+        answer, report = await invoke(
             chunk,
             self.worker_world(),
             time_left=lambda: ends - time.monotonic(),
             in_flight=in_flight,
         )
+        silent("the answer of Invoke, or its metrics", (answer, report))
         return answer
 
     def worker_world(self) -> InvokeWorld:
@@ -182,6 +189,7 @@ class Laptop:
             copies=self.copies,
         )
         answer, late = close(job_id, failure, world, redrive=redrive, time_left=time_left)
+        silent("the answer of Close", (answer, late))
         if late is not None:
             self.late.add_all(late)
         return answer
@@ -262,5 +270,10 @@ def jsonl(lines: Sequence[dict[str, Any]]) -> bytes:
     return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 
+def song(number: int) -> str:
+    """Return what a record of a file of many says: the canary."""
+    return f"sing {number} {CANARY}"
+
+
 def chat_file(count: int) -> bytes:
-    return jsonl([chat_line(f"req-{number}", f"say {number}") for number in range(count)])
+    return jsonl([chat_line(f"req-{number}", song(number)) for number in range(count)])

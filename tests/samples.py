@@ -19,6 +19,10 @@ class Sample:
 BESIDE = {"with-fallback": "support-mails.jsonl"}
 SAMPLES = {
     "support-mails.jsonl": Sample(dialect="openai_chat", records=24, contract="support-triage"),
+    "support-mails.csv": Sample(dialect="csv", records=6, contract="support-triage"),
+    "letters.csv": Sample(dialect="csv", records=5, contract="redact-and-release"),
+    "comments.csv": Sample(dialect="csv", records=5, contract="moderation"),
+    "invoice.md": Sample(dialect="document", records=1, contract="extraction"),
     "tools.openai_chat.jsonl": Sample(dialect="openai_chat", records=7),
     "questions.openai_responses.jsonl": Sample(dialect="openai_responses", records=8),
     "slogans.openai_completions.jsonl": Sample(dialect="openai_completions", records=7),

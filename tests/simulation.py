@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from batchwright.demand import Ticket
+from batchwright.lengths import Lengths
 from batchwright.quotas import Quota
-from batchwright.turnstile import Ticket, Turnstile
+from batchwright.turnstile import Turnstile
 from tests.emulator.host.behaviour import LimitModel
 from tests.emulator.host.quota import Quotas, Shortage
 from tests.fakes import MODEL, MemorySchedules
@@ -31,10 +33,15 @@ class Job:
     begins: int = 0
     records: int = 10**9
     """Of all its workers together."""
+    dealt: bool = False
+    """Whether each worker has its own part of them, as it has a chunk, and leaves when that is done."""
     input_tokens: int = 100
     output_tokens: int = 64
     max_tokens: int = 64
+    tight: bool = False
+    """Whether no more is reserved than answers are long."""
     latency: int = 1000
+    """How long an answer takes, about, unless the fleet says otherwise."""
     dies_after: dict[int, int] = field(default_factory=dict)
     """When which of its workers is killed, and another put in its place."""
 
@@ -48,14 +55,20 @@ class Fleet:
     limit: Quota
     seed: int = 1
     table_fails: tuple[int, int] = (0, 0)
+    table_takes: tuple[int, int] = (2, 6)
+    """How long a change is on its way to the table, and its answer on the way back."""
     now: int = START
+    latency: int | None = None
     schedules: MemorySchedules = field(default_factory=MemorySchedules)
     admitted: list[tuple[int, str, int]] = field(default_factory=list)
     """When, for which job, how many tokens in the end."""
     refused: list[int] = field(default_factory=list)
+    cut: list[int] = field(default_factory=list)
+    """When answers came back cut at what was reserved."""
     writes: list[int] = field(default_factory=list)
     rests: list[float] = field(default_factory=list)
     left: Counter[str] = field(default_factory=Counter)
+    """The records that nobody took yet, by the pile on which they lie."""
     _events: list[tuple[int, int, Callable[[], None]]] = field(default_factory=list)
     _order: "itertools.count[int]" = field(default_factory=itertools.count)
 
@@ -63,12 +76,11 @@ class Fleet:
         self.dice = random.Random(self.seed)
         self.set_limit(self.limit)
         for job in self.jobs:
-            self.left[job.name] = job.records
             for number in range(job.workers):
-                life = job.dies_after.get(number)
-                self.later(
-                    job.begins + self.dice.randrange(500), SimulatedWorker(self, job, life).work
-                )
+                pile = f"{job.name}/{number}" if job.dealt else job.name
+                self.left[pile] = job.records // job.workers if job.dealt else job.records
+                worker = SimulatedWorker(self, job, pile, job.dies_after.get(number))
+                self.later(job.begins + self.dice.randrange(500), worker.work)
 
     def set_limit(self, limit: Quota) -> None:
         """Have another limit from now on."""
@@ -76,6 +88,10 @@ class Fleet:
         self.quotas = Quotas(
             rpm=limit.rpm, tpm=limit.tpm, limit_model=self.limit_model, start=self.now / 1000
         )
+
+    def have_latency(self, latency: int) -> None:
+        """Let answers of all jobs take so long from now on."""
+        self.latency = latency
 
     def later(self, delay: int, do: Callable[[], None]) -> None:
         """Let something happen after a while."""
@@ -98,6 +114,10 @@ class Fleet:
         """Count the tokens that they used."""
         return sum(tokens for _, _, tokens in self._between(begin, end))
 
+    def lasted(self) -> float:
+        """Return how many seconds it took until the last call went through."""
+        return (max(at for at, _, _ in self.admitted) - START) / SECOND
+
     def refused_part(self, begin: float = 0, end: float = 1e9) -> float:
         """Return what part of all calls between two minutes was refused."""
         refused = sum(1 for at in self.refused if begin <= (at - START) / MINUTE < end)
@@ -111,15 +131,18 @@ class Fleet:
 class Call:
     job: Job
     retries: int = 0
+    whole: bool = False
+    """Whether its whole limit must be reserved."""
 
 
 class SimulatedWorker:
     """Does what the governor does, without its event loop."""
 
-    def __init__(self, fleet: Fleet, job: Job, life: int | None) -> None:
-        self.fleet, self.job = fleet, job
+    def __init__(self, fleet: Fleet, job: Job, pile: str, life: int | None) -> None:
+        self.fleet, self.job, self.pile = fleet, job, pile
         self.skew = fleet.dice.randrange(-50, 50)
         self.dead = False
+        self.lengths = Lengths()
         self._begin()
         if life is not None:
             fleet.later(life, self.die)
@@ -130,6 +153,8 @@ class SimulatedWorker:
             job=self.job.name,
             priority=self.job.priority,
             chance=self.fleet.dice.random,
+            lengths=self.lengths,
+            to_come=lambda: self.fleet.left[self.pile],
         )
         self.calls: dict[Ticket, Call] = {}
         self.busy = 0
@@ -143,8 +168,8 @@ class SimulatedWorker:
     def die(self) -> None:
         self.dead = True
         # What was in flight is asked again.
-        self.fleet.left[self.job.name] += self.busy
-        self.fleet.later(2000, SimulatedWorker(self.fleet, self.job, None).work)
+        self.fleet.left[self.pile] += self.busy
+        self.fleet.later(2000, SimulatedWorker(self.fleet, self.job, self.pile, None).work)
 
     def work(self) -> None:
         if self.dead or self.resting:
@@ -153,15 +178,19 @@ class SimulatedWorker:
         if seconds is not None:
             self._rest(seconds)
             return
-        while self.busy < self.job.in_flight and self.fleet.left[self.job.name] > 0:
-            self.fleet.left[self.job.name] -= 1
+        while self.busy < self.job.in_flight and self.fleet.left[self.pile] > 0:
+            self.fleet.left[self.pile] -= 1
             self.busy += 1
             self._queue(Call(job=self.job))
         for ticket in self.gate.released(self.now):
             self._send(ticket)
         self._tell()
+        if not self.busy:
+            if not self.gate.asking:
+                self._leave()
+            return
         at = self.gate.wakes_at(self.now) - self.skew
-        if self.busy and (self.wake <= self.fleet.now or at < self.wake):
+        if self.wake <= self.fleet.now or at < self.wake:
             self.wake = at
             self.fleet.later(at - self.fleet.now, self.work)
 
@@ -169,13 +198,16 @@ class SimulatedWorker:
         self.fleet.rests.append(seconds)
         for ticket in [*self.gate.waiting]:
             self.gate.leave(ticket)
-            self.fleet.left[self.job.name] += 1
+            self.fleet.left[self.pile] += 1
             self.busy -= 1
-        self.resting = True
-        if change := self.gate.closing(self.now):
-            self.fleet.writes.append(self.fleet.now)
-            self.fleet.schedules.exchange(MODEL, change)
+        self._leave()
         self.fleet.later(int(seconds * 1000), self._come_back)
+
+    def _leave(self) -> None:
+        self.resting = True
+        while change := self.gate.closing(self.now):
+            self.fleet.writes.append(self.fleet.now)
+            self.gate.heard(*self.fleet.schedules.exchange(MODEL, change), self.now)
 
     def _come_back(self) -> None:
         if not self.dead:
@@ -190,11 +222,8 @@ class SimulatedWorker:
         change = self.gate.change(self.now)
         if change is None:
             return
-        gate, there, back = (
-            self.gate,
-            self.fleet.dice.randrange(2, 6),
-            self.fleet.dice.randrange(2, 6),
-        )
+        gate = self.gate
+        there, back = (self.fleet.dice.randrange(*self.fleet.table_takes) for _ in range(2))
         first, last = self.fleet.table_fails
 
         def arrive() -> None:
@@ -217,14 +246,18 @@ class SimulatedWorker:
 
     def _arrive(self, ticket: Ticket, gate: Turnstile) -> None:
         fleet, job = self.fleet, self.job
-        reservation = fleet.quotas.reserve(MODEL, ticket.tokens, now=fleet.now / 1000)
+        call = self.calls[ticket] if gate is self.gate else Call(job=job)
+        limit = job.max_tokens
+        if job.tight and not call.whole:
+            limit = self.lengths.limit(limit)
+        reserved = job.input_tokens + limit
+        reservation = fleet.quotas.reserve(MODEL, reserved, now=fleet.now / 1000)
         if isinstance(reservation, Shortage):
             fleet.refused.append(fleet.now)
             fleet.later(fleet.dice.randrange(15, 40), lambda: self._refused(ticket, gate))
             return
-        output = min(
-            job.max_tokens, max(1, int(fleet.dice.gauss(job.output_tokens, job.output_tokens / 4)))
-        )
+        wanted = max(1, int(fleet.dice.gauss(job.output_tokens, job.output_tokens / 4)))
+        output = min(limit, wanted)
         fleet.admitted.append((fleet.now, job.name, job.input_tokens + output))
 
         def end() -> None:
@@ -233,10 +266,21 @@ class SimulatedWorker:
                 gate.settle(ticket, job.input_tokens + output, self.now)
                 if gate is self.gate:
                     self.calls.pop(ticket)
-                    self.busy -= 1
+                    self._learn(call, output, limit, wanted)
                     self.work()
 
-        fleet.later(int(job.latency * fleet.dice.uniform(0.7, 1.3)), end)
+        latency = fleet.latency or job.latency
+        fleet.later(int(latency * fleet.dice.uniform(0.7, 1.3)), end)
+
+    def _learn(self, call: Call, output: int, limit: int, wanted: int) -> None:
+        if wanted > limit and limit < self.job.max_tokens:
+            self.fleet.cut.append(self.fleet.now)
+            self.lengths.cut(limit)
+            call.whole = True
+            self._queue(call)
+        else:
+            self.lengths.add(output)
+            self.busy -= 1
 
     def _refused(self, ticket: Ticket, gate: Turnstile) -> None:
         if self.dead or gate is not self.gate:

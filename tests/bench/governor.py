@@ -1,10 +1,10 @@
 """The governor over long runs and several seeds, on a virtual clock: the worst of the seeds is the figure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from batchwright.quotas import Quota
-from tests.bench.figure import Figure, at_least, at_most
+from tests.bench.figure import Figure, at_least, at_most, without_target
 from tests.emulator.host.behaviour import LimitModel
 from tests.simulation import SECOND, Fleet, Job
 
@@ -13,6 +13,8 @@ LIMIT_MODELS: tuple[LimitModel, ...] = ("window", "bucket")
 FAST, SLOW = Quota(rpm=3000), Quota(rpm=600)
 TOKENS, LARGE = Quota(tpm=500_000), Quota(tpm=2_000_000)
 GREEDY = Job(told=TOKENS, max_tokens=32 * 64)
+# Answers have 64 tokens, give or take 16.
+NONE_CUT = 128
 CROWD = Job(
     workers=500, input_tokens=1500, output_tokens=300, max_tokens=1000, latency=4000, told=LARGE
 )
@@ -37,10 +39,20 @@ class Runs:
         worst = min(run.tokens(begin, end) for run in self.fleets) / limit / (end - begin)
         return at_least(f"governor.{self.name}.used", round(worst, 4), target)
 
+    def time(self, ideal: float, target: float) -> Figure:
+        """Return how long it took until the last call went through, of the ideal seconds."""
+        worst = max(run.lasted() for run in self.fleets) / ideal
+        return at_most(f"governor.{self.name}.time", round(worst, 4), target)
+
     def refused(self, target: float) -> Figure:
         """Return what part of the calls was refused."""
         worst = max(run.refused_part() for run in self.fleets)
         return at_most(f"governor.{self.name}.refused", round(worst, 4), target)
+
+    def cut(self, target: float) -> Figure:
+        """Return what part of the answers was cut, and paid for again."""
+        worst = max(len(run.cut) / run.calls() for run in self.fleets)
+        return at_most(f"governor.{self.name}.cut", round(worst, 4), target)
 
     def writes(self, target: float) -> Figure:
         """Return the writes to the table for a call."""
@@ -75,9 +87,14 @@ def _told(limit_model: LimitModel) -> Iterator[Figure]:
     runs = _runs("24_workers_600_rpm", limit_model, SLOW, Job(workers=24, told=SLOW))
     yield runs.used(600, 0, 10, 0.96)
     yield runs.refused(0.005)
+    yield runs.writes(0.5)
     deaths = {number: 60 * SECOND * (number + 1) for number in range(8)}
     runs = _runs("8_deaths", limit_model, FAST, Job(told=FAST, dies_after=deaths))
     yield runs.used(3000, 0, 10, 0.98)
+    chunks = Job(in_flight=16, told=FAST, latency=200, records=3000, dealt=True)
+    runs = _runs("chunks_of_a_minute", limit_model, FAST, chunks, minutes=2)
+    yield runs.time(60, 1.02)
+    yield runs.writes(0.05)
 
 
 def _learnt(limit_model: LimitModel) -> Iterator[Figure]:
@@ -97,6 +114,23 @@ def _by_tokens(limit_model: LimitModel) -> Iterator[Figure]:
     runs = _runs("tokens_32_times_too_large", limit_model, TOKENS, GREEDY)
     yield runs.tokens(500_000, 1, 10, 0.98 if limit_model == "bucket" else 0.9 * HELD_BACK)
     yield runs.refused(0.02)
+    for seconds in (1, 8):
+        yield from _tight(limit_model, seconds)
+
+
+def _tight(limit_model: LimitModel, seconds: int) -> Iterator[Figure]:
+    """Compare what is learnt with the smallest limit that cuts none, which nobody can know before."""
+    name, slow = f"tight_{seconds}_s", replace(GREEDY, latency=seconds * SECOND)
+    runs = _runs(name, limit_model, TOKENS, replace(slow, tight=True))
+    perfect = _runs(name, limit_model, TOKENS, replace(slow, max_tokens=NONE_CUT))
+    greedy = _runs(name, limit_model, TOKENS, slow)
+    most = min(run.tokens(0, 10) for run in perfect.fleets)
+    yield runs.tokens(most / 10, 0, 10, 0.9)
+    yield without_target(
+        replace(greedy.tokens(most / 10, 0, 10, 0), name=f"governor.{greedy.name}.without")
+    )
+    yield runs.refused(0.02)
+    yield runs.cut(0.005)
 
 
 def _crowd(limit_model: LimitModel) -> Iterator[Figure]:
@@ -105,6 +139,7 @@ def _crowd(limit_model: LimitModel) -> Iterator[Figure]:
     yield runs.refused(0.03)
     most = max(len(run.writes) / 600 for run in runs.fleets)
     yield at_most(f"governor.{runs.name}.writes_a_second", round(most, 1), 50)
+    yield runs.writes(3)
 
 
 def _shares(limit_model: LimitModel) -> Figure:

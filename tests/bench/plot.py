@@ -1,20 +1,25 @@
 """Draw what `tests/bench/throttle.py` kept: calls and throttles over time, a row for each client.
 
 python -m tests.bench.plot docs/throttle.svg .local/bench/bucket.*.jsonl
+
+The same records make the same picture, byte for byte.
 """
 
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from tests.bench.score import OK, THROTTLED
+from tests.bench.score import MINUTE, OK, THROTTLED, Limit
+from tests.bench.throttle import SCENARIOS
 
-WIDTH, ROW, LEFT, TOP, GAP = 720, 96, 150, 40, 26
+WIDTH, ROW, LEFT, TOP, GAP = 720, 84, 130, 44, 20
 ANSWERED, REFUSED, INK = "#2f6f4f", "#c8553d", "#333333"
+# Bars higher than so many times the limit are cut: the number at the end of a row says how high its highest is.
+HIGHEST = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +41,27 @@ class Row:
         return max((self.answered + self.refused).values(), default=1)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """What all rows are drawn to."""
+
+    limit: Limit
+    seconds: int
+
+    @property
+    def step(self) -> float:
+        """How wide a second is."""
+        return WIDTH / self.seconds
+
+    def height(self, calls: float) -> float:
+        """Return how high so many calls a second are."""
+        return min(1.0, calls / (HIGHEST * self.limit.per_minute / MINUTE)) * ROW
+
+    def allowed(self, second: int) -> float:
+        """Return how many calls the limit has for a second."""
+        return self.limit.allowed(second, second + 1) if second else self.limit.per_minute / MINUTE
+
+
 def row_of(file: Path) -> Row:
     """Read what was kept of one client; its name is the last part of the file's."""
     calls = [json.loads(line) for line in file.read_text().splitlines()]
@@ -47,57 +73,64 @@ def row_of(file: Path) -> Row:
     return Row(name=name, answered=by_status[OK], refused=by_status[THROTTLED])
 
 
-def drawing(title: str, rows: Sequence[Row]) -> str:
+def drawing(title: str, limit: Limit, rows: Sequence[Row]) -> str:
     """Return an SVG: for each second a bar, of the answered calls below and the throttled ones on top."""
-    seconds = max(row.seconds for row in rows)
+    frame = Frame(limit=limit, seconds=max(row.seconds for row in rows))
     height = TOP + len(rows) * (ROW + GAP) + 20
     style = f'font-family="sans-serif" font-size="12" fill="{INK}"'
-    box = f"0 0 {LEFT + WIDTH + 60} {height}"
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" {style}>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + WIDTH + 60} {height}" {style}>',
         f'<rect width="100%" height="100%" fill="#ffffff"/><text x="8" y="20">{escape(title)}</text>',
     ]
     for number, row in enumerate(rows):
-        parts += _row(row, top=TOP + number * (ROW + GAP), seconds=seconds)
-    parts.append(_axis(height - 24, seconds))
-    return "\n".join([*parts, "</svg>", ""])
+        parts += _row(row, frame, TOP + number * (ROW + GAP))
+    return "\n".join([*parts, _axis(height - 24, frame), "</svg>", ""])
 
 
-def _row(row: Row, *, top: int, seconds: int) -> list[str]:
-    base, step, scale = top + ROW, WIDTH / seconds, ROW / row.most
-    bars = []
-    for second in range(row.seconds):
-        x, floor = LEFT + second * step, float(base)
-        for count, colour in ((row.answered[second], ANSWERED), (row.refused[second], REFUSED)):
-            if count:
-                floor -= count * scale
-                bars.append(
-                    f'<rect x="{x:.1f}" y="{floor:.1f}" width="{max(step - 0.5, 0.5):.1f}"'
-                    f' height="{count * scale:.1f}" fill="{colour}"/>'
-                )
-    answered, refused = row.answered.total(), row.refused.total()
-    return [
-        f'<text x="8" y="{top + 14}" font-weight="bold">{escape(row.name)}</text>',
-        f'<text x="8" y="{top + 32}" fill="{ANSWERED}">{answered} answered</text>',
-        f'<text x="8" y="{top + 48}" fill="{REFUSED}">{refused} throttled</text>',
-        f'<text x="{LEFT + WIDTH + 6}" y="{top + 10}">{row.most}/s</text>',
-        *bars,
-        f'<path d="M{LEFT} {base}H{LEFT + WIDTH}" stroke="{INK}" stroke-width="0.5"/>',
-    ]
+def _row(row: Row, frame: Frame, top: int) -> Iterator[str]:
+    base = top + ROW
+    yield f'<text x="8" y="{top + 14}" font-weight="bold">{escape(row.name)}</text>'
+    yield f'<text x="8" y="{top + 32}" fill="{ANSWERED}">{row.answered.total()} answered</text>'
+    yield f'<text x="8" y="{top + 48}" fill="{REFUSED}">{row.refused.total()} throttled</text>'
+    yield f'<text x="{LEFT + WIDTH + 6}" y="{top + 10}">{row.most}/s</text>'
+    yield _bars(frame, base, Counter(), row.answered, ANSWERED)
+    yield _bars(frame, base, row.answered, row.refused, REFUSED)
+    line = "".join(
+        f"{'L' if second else 'M'}{LEFT + second * frame.step:.1f} {base - frame.height(frame.allowed(second)):.1f}"
+        for second in range(frame.seconds)
+    )
+    yield f'<path d="{line}H{LEFT + WIDTH}" fill="none" stroke="{INK}" stroke-dasharray="3 3"/>'
+    yield f'<path d="M{LEFT} {base}H{LEFT + WIDTH}" stroke="{INK}" stroke-width="0.5"/>'
 
 
-def _axis(y: int, seconds: int) -> str:
-    marks = range(0, seconds + 1, 10 if seconds <= 120 else 60)
+def _bars(frame: Frame, base: int, below: Counter[int], counts: Counter[int], colour: str) -> str:
+    path = "".join(
+        f"M{LEFT + (second + 0.5) * frame.step:.1f} {base - floor:.1f}V{base - ceiling:.1f}"
+        for second in sorted(counts)
+        if (floor := frame.height(below[second]))
+        < (ceiling := frame.height(below[second] + counts[second]))
+    )
+    width = max(frame.step - 0.5, 0.5)
+    return f'<path d="{path}" stroke="{colour}" stroke-width="{width:.1f}"/>'
+
+
+def _axis(y: int, frame: Frame) -> str:
+    marks = range(0, frame.seconds + 1, 10 if frame.seconds <= 120 else 60)
     return "".join(
-        f'<text x="{LEFT + mark * WIDTH / seconds:.0f}" y="{y + 14}" text-anchor="middle">{mark} s</text>'
+        f'<text x="{LEFT + mark * frame.step:.0f}" y="{y + 14}" text-anchor="middle">{mark} s</text>'
         for mark in marks
     )
 
 
 def main(drawn: Path, files: Sequence[Path]) -> None:
     """Draw these files of one scenario into one picture."""
-    title = f"{files[0].stem.partition('.')[0]}: calls a second, answered and throttled"
-    drawn.write_text(drawing(title, [row_of(file) for file in files]))
+    name = files[0].stem.partition(".")[0]
+    scenario = next(each for each in SCENARIOS if each.name == name)
+    title = (
+        f"{scenario.workers} processes with {scenario.in_flight} calls in flight, limit {name}:"
+        " calls a second, answered and throttled; the dashed line is the limit"
+    )
+    drawn.write_text(drawing(title, scenario.limit, [row_of(file) for file in files]))
 
 
 if __name__ == "__main__":

@@ -38,7 +38,6 @@ ROOT_USER: Any = {
 KEPT = LOCAL / "bench"
 # Who needs longer than this many times the ideal has not got it done.
 PATIENCE = 6
-MOST_WRITES = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +59,8 @@ class Scenario:
     """The second from which on the limit must be used: before, it is learnt."""
     used: float = 0.0
     throttled: float = 0.005
+    writes: float = 0.05
+    """Of the table for each call: of a schedule, six seconds are given away, shared by the workers."""
     long: bool = False
 
     @property
@@ -79,7 +80,8 @@ class Scenario:
 def by_tokens(max_tokens: int, *, long: bool) -> Scenario:
     """Tokens bind: 1,200 calls a minute would use them up, and each holds ``max_tokens`` while it lasts.
 
-    Answers take long, or what is held too much would not matter: of 2,048 the whole minute's worth is 72 calls.
+    Answers take long, or what is held too much would not matter: of 2,048 the whole minute's worth is 72 calls. What is
+    to be used is measured against :data:`PERFECT`.
     """
     whole = 1200 * 2.0 * TOKENS
     return Scenario(
@@ -91,11 +93,15 @@ def by_tokens(max_tokens: int, *, long: bool) -> Scenario:
         limit=Limit(per_minute=whole, stock=whole, tokens=True),
         limit_model="bucket",
         max_tokens=max_tokens,
-        used=0.9,
+        throttled=0.02,
+        writes=0.1,
         long=long,
     )
 
 
+# Nobody knows before how long answers will be: whoever did would reserve as many tokens as these have.
+PERFECT = by_tokens(TOKENS, long=False)
+OF_PERFECT = 0.9
 SCENARIOS = (
     Scenario(
         name="bucket",
@@ -123,10 +129,11 @@ SCENARIOS = (
         limit=Limit(per_minute=600),
         limit_model="bucket",
         used=0.96,
+        writes=0.6,
     ),
+    PERFECT,
     by_tokens(2048, long=False),
     by_tokens(512, long=True),
-    by_tokens(64, long=True),
     Scenario(
         name="unknown",
         workers=8,
@@ -138,6 +145,7 @@ SCENARIOS = (
         since=120,
         used=0.9,
         throttled=0.03,
+        writes=0.15,
         long=True,
     ),
     Scenario(
@@ -150,6 +158,7 @@ SCENARIOS = (
         since=120,
         used=0.9,
         throttled=0.03,
+        writes=0.15,
         long=True,
     ),
 )
@@ -158,6 +167,8 @@ CLIENTS = (
     Client(name="boto3_standard", program="boto3_threads", mode="standard"),
     Client(name="boto3_adaptive", program="boto3_threads", mode="adaptive"),
 )
+# The same with max_tokens as the users set it: what it is worth to learn how long answers are.
+WITHOUT = Client(name="batchwright_full", program="ours", mode="full", shares=True)
 SLOW_CLIENTS = (
     Client(name="litellm", program="litellm_bedrock", stranger=True),
     Client(
@@ -173,14 +184,28 @@ SLOW_CLIENTS = (
 
 def figures() -> Iterator[Figure]:
     long = bool(os.environ.get("BENCH_LONG"))
-    clients = (*CLIENTS, *SLOW_CLIENTS) if long else CLIENTS
+    perfect: Run | None = None
     with running("echo") as host:
         for scenario in SCENARIOS:
-            if long or not scenario.long:
-                for client in clients:
-                    if client.needs_limit and not scenario.told:
-                        continue
-                    yield from told(scenario, client, run(scenario, client, host))
+            for client in sent(scenario, long=long):
+                done = run(scenario, client, host)
+                yield from told(scenario, client, done)
+                if scenario is PERFECT and client.ours:
+                    perfect = done
+                elif scenario.limit.tokens and perfect is not None:
+                    yield of_perfect(scenario, client, done, perfect)
+
+
+def sent(scenario: Scenario, *, long: bool) -> Sequence[Client]:
+    """Return who is sent into a scenario."""
+    if scenario is PERFECT and not long:
+        return CLIENTS[:1]
+    if scenario.long and not long:
+        return ()
+    clients = (*CLIENTS, *SLOW_CLIENTS) if long else CLIENTS
+    if scenario.limit.tokens and scenario is not PERFECT:
+        clients = (*clients, WITHOUT)
+    return [client for client in clients if scenario.told or not client.needs_limit]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,11 +230,21 @@ def told(scenario: Scenario, client: Client, done: Run) -> Iterator[Figure]:
         at_most(f"{name}.throttled", throttled, scenario.throttled, "a call answered"),
     ]
     if client.shares:
-        held.append(at_most(f"{name}.writes", writes, MOST_WRITES, "of the table a call answered"))
+        held.append(
+            at_most(f"{name}.writes", writes, scenario.writes, "of the table a call answered")
+        )
     yield from held if client.ours else map(without_target, held)
     if not done.failed:
         longer = round(done.seconds / scenario.ideal, 3)
         yield untargeted(f"{name}.time", longer, f"of the ideal {scenario.ideal:.1f} s")
+
+
+def of_perfect(scenario: Scenario, client: Client, done: "Run", perfect: "Run") -> Figure:
+    """Compare what was used with what reservations use that are as large as answers are."""
+    ratio = round(done.score.used / perfect.score.used, 4)
+    name = f"throttle.{scenario.name}.{client.name}.of_perfect"
+    figure = at_least(name, ratio, OF_PERFECT, "of what perfect reservations use")
+    return figure if client.ours else without_target(figure)
 
 
 def run(scenario: Scenario, client: Client, host: RunningHost, *, kept: Path = KEPT) -> Run:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from batchwright.contract import read_contract
+from batchwright.contractfile import read_contract
 from batchwright.steps.plan import World, plan
 from tests.bench import plumbing
 from tests.bench.admission import add_row, write_job

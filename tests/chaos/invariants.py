@@ -74,12 +74,11 @@ def check_seal(laptop: Laptop, row: JobRow) -> None:
     content = laptop.objects.read(result_key(job_id, "receipt.json", redrive))
     receipt = orjson.loads(content)
     seal = orjson.loads(laptop.objects.read(result_key(job_id, "seal.json", redrive)))
-    ended = [
-        orjson.loads(each.content)
-        for each in laptop.ledger.entries()
-        if orjson.loads(each.content)["job"] == job_id
-    ]
+    entries = [orjson.loads(each.content) for each in laptop.ledger.entries()]
+    ended = [each for each in entries if (each["job"], each["kind"]) == (job_id, "close")]
+    begun = [each for each in entries if (each["job"], each["kind"]) == (job_id, "redrive")]
     assert [each["redrive"] for each in ended] == [*range(redrive + 1)], "one entry an end"
+    assert [each["redrive"] for each in begun] == [*range(1, redrive + 1)], "one entry a redrive"
     assert ended[-1] == seal["entry"]
     assert ended[-1]["receipt"] == hashlib.sha256(content).hexdigest()
     checkpoint = read_checkpoint(seal["checkpoint"], laptop.signer.public_key(), verifies)

@@ -260,6 +260,7 @@ def planned(bed: Bed, content: bytes, key: str) -> str:
         events=ListedEvents(),
         clock=SystemClock(),
         models=(MODEL,),
+        ledger=ListedLedger(),
         new_salt=lambda: SALT,
     )
     (admitted,) = admit.admit(json.dumps(event), f"message-{key}", door)

@@ -21,7 +21,7 @@ from batchwright.steps.admit import World, admit
 from tests.chaos.bed import BUCKET, TABLE, Bed
 from tests.chaos.proxy import Fault, FaultProxy, proxied
 from tests.emulator import surroundings
-from tests.fakes import MODEL, SALT, ListedEvents, ListedWorkflows, settled
+from tests.fakes import MODEL, SALT, ListedEvents, ListedLedger, ListedWorkflows, settled
 from tests.laptop import chat_file
 
 SEGMENT = r"/chunks/000000/00000\d\.jsonl"
@@ -293,6 +293,7 @@ def test_a_job_whose_row_was_written_and_the_reply_lost_is_started_all_the_same(
         events=ListedEvents(),
         clock=SystemClock(),
         models=(MODEL,),
+        ledger=ListedLedger(),
         new_salt=lambda: SALT,
     )
     proxy.add(

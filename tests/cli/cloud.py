@@ -70,6 +70,7 @@ class Cloud:
             events=ListedEvents(),
             clock=SystemClock(),
             models=self.models,
+            ledger=self.ledger,
             new_salt=lambda: SALT,
         )
         dropped = [key for key in self.objects.keys(INBOX) if key not in self.seen]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from batchwright.contract import read_contract
+from batchwright.contractfile import read_contract
 from tests.cli.cloud import Cloud
 from tests.cli.conftest import Command
 from tests.fakes import MODEL

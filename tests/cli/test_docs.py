@@ -30,9 +30,10 @@ NAMES = [" ".join(path) for path, _ in COMMANDS]
 
 def test_the_commands_are_these() -> None:
     assert sorted(NAMES) == [
-        "cancel", "contract put", "estimate", "forget", "jobs", "ledger", "prove", "redrive", "results",
-        "review list", "review reject", "review release", "review serve", "review show", "status",
-        "submit", "trace", "verify", "watch",
+        "cancel", "contract check", "contract diff", "contract put", "contract schema",
+        "contract show", "estimate", "forget", "jobs", "ledger", "prove", "redrive", "results",
+        "review list", "review reject", "review release", "review serve", "review show",
+        "status", "submit", "trace", "verify", "watch",
     ]  # fmt: skip
 
 

@@ -1,20 +1,23 @@
 """Status, jobs and results: how a job stands, as people and as programs are told."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from batchwright.completion import Completion
 from batchwright.job import Reason
 from batchwright.places import contract_key
+from batchwright.request import Request
 from tests.cli.cloud import Cloud
 from tests.cli.conftest import Command
-from tests.fakes import MODEL, ScriptedEngine, withholding
-from tests.laptop import chat_file
+from tests.fakes import MODEL, ScriptedEngine, echo, withholding
+from tests.laptop import chat_file, song
 
 FACTS = {
-    "job_id", "status", "contract", "input", "counts", "usage", "cost_usd", "calls", "cached", "problems",
-    "reason", "incomplete_reason", "redrive", "results",
+    "job_id", "status", "contract", "input", "counts", "usage", "cost_usd", "calls", "cached", "saved_usd",
+    "problems", "reason", "incomplete_reason", "redrive", "results",
 }  # fmt: skip
 COUNTS = {
     "total", "succeeded", "failed", "blocked", "review", "expired", "cancelled", "pending",
@@ -64,7 +67,7 @@ def test_a_running_job_is_counted_by_its_chunks(
 def test_a_job_with_other_outcomes_is_code_3(
     cloud: Cloud, batchwright: Command, mails: Path
 ) -> None:
-    cloud.engine = ScriptedEngine(withholding("say 2"))
+    cloud.engine = ScriptedEngine(withholding(song(2)))
     batchwright("submit", mails)
     (row,) = cloud.run()
 
@@ -291,3 +294,23 @@ def test_records_that_an_earlier_answer_stands_for_are_told(
     assert (facts.json["cached"], facts.json["calls"], facts.json["cost_usd"]) == (5, 0, 0.0)
     assert "5 records, without a call" in lines.out
     assert len(cloud.engine.calls) == 5
+
+
+def test_what_prompt_caches_saved_is_told_where_they_saved_anything(
+    cloud: Cloud, batchwright: Command, mails: Path
+) -> None:
+    def kept(request: Request, call: int) -> Completion:
+        answer = echo(request, call)
+        return replace(answer, usage=replace(answer.usage, cache_read_tokens=1_000_000))
+
+    batchwright("submit", mails)
+    (plain,) = cloud.run()
+    cloud.engine.script = kept
+    batchwright("submit", mails, "--again")
+    (row,) = cloud.run()
+
+    facts, lines = (batchwright("status", row.job_id, *flags) for flags in (["--json"], []))
+
+    assert facts.json["saved_usd"] == pytest.approx(5 * 0.06 * 0.75)
+    assert "$0.23, by 5,000,000 tokens from prompt caches" in " ".join(lines.out.split())
+    assert "prompt caches" not in batchwright("status", plain.job_id).out

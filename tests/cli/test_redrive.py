@@ -16,6 +16,7 @@ from tests.cli.cloud import Cloud
 from tests.cli.conftest import Command
 from tests.cli.test_watch import Hours
 from tests.fakes import ScriptedEngine, texts_of, withholding
+from tests.laptop import song
 
 
 def running(cloud: Cloud, batchwright: Command, mails: Path) -> str:
@@ -92,7 +93,7 @@ def test_a_cancelled_job_is_redriven_to_its_end(
 def test_a_redrive_asks_the_endings_that_are_named(
     cloud: Cloud, batchwright: Command, mails: Path
 ) -> None:
-    cloud.engine = ScriptedEngine(withholding("say 2"))
+    cloud.engine = ScriptedEngine(withholding(song(2)))
     batchwright("submit", mails)
     (row,) = cloud.run()
     cloud.engine = ScriptedEngine()
@@ -100,7 +101,7 @@ def test_a_redrive_asks_the_endings_that_are_named(
     batchwright("redrive", row.job_id, "--only", "blocked", "--only", "failed")
     cloud.run()
 
-    assert [texts_of(request)[-1] for request in cloud.engine.calls] == ["say 2"]
+    assert [texts_of(request)[-1] for request in cloud.engine.calls] == [song(2)]
     told = batchwright("status", row.job_id)
     assert told.code == 0
     assert "1, also of what was failed, blocked" in told.out

@@ -2,7 +2,7 @@
 
 import json
 
-from batchwright.contract import read_contract
+from batchwright.contractfile import read_contract
 from tests.samples import BESIDE, DOCS, SAMPLES
 
 

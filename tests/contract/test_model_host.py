@@ -99,6 +99,8 @@ def test_the_ledger_tells_each_call(bedrock: Any, host: RunningHost) -> None:
         "status": 200,
         "input_tokens": 2,
         "output_tokens": 2,
+        "cache_read_tokens": 0,
+        "cache_write_tokens": 0,
     }
 
 

@@ -47,6 +47,14 @@ def said_by(answer: dict[str, Any]) -> str:
     return "".join(block["text"] for block in answer["output"]["message"]["content"])
 
 
+def test_what_a_guardrail_looks_at_is_read_like_any_other_text(bedrock: Any) -> None:
+    guarded = {"text": {"text": "what is this?", "qualifiers": ["guard_content"]}}
+
+    answer = bedrock.converse(modelId=NOVA, messages=[user({"guardContent": guarded})])
+
+    assert said_by(answer) == "what is this?"
+
+
 @pytest.mark.parametrize(
     ("blocks", "tokens"),
     [

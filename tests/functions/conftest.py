@@ -11,7 +11,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from moto import mock_aws
 
 from batchwright.aws import wiring
+from tests import kms
 from tests.emulator.host.running import running
+from tests.fakes import KeptSigner
 from tests.house import cloudformation
 
 ROOT = Path(__file__).parents[2]
@@ -26,6 +28,9 @@ ENVIRONMENT = {
     "BUCKET": BUCKET,
     "JOBS_TABLE": "jobs",
     "STATE_MACHINE_ARN": STATE_MACHINE,
+    "LEDGER_TABLE": "ledger",
+    "LEDGER_KEY": kms.KEY_ID,
+    "LEDGER_NAME": "batchwright/test",
 }
 
 
@@ -68,9 +73,12 @@ def cloud(host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     parameters = cloudformation.read()["Parameters"]
     monkeypatch.setenv("MODEL_ARNS", parameters["ModelArns"]["Default"])
     forget()
-    with mock_aws(config={"core": {"passthrough": {"urls": [f"{host}/.*"]}}}):
-        _make_resources()
-        yield
+    with kms.served(KeptSigner()) as keys:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", keys)
+        reached = [f"{host}/.*", f"{keys}/.*"]
+        with mock_aws(config={"core": {"passthrough": {"urls": reached}}}):
+            _make_resources()
+            yield
     forget()
     boto3.DEFAULT_SESSION = None
 
@@ -79,9 +87,13 @@ def _make_resources() -> None:
     s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
     s3.create_bucket(Bucket=BUCKET)
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-    table = cloudformation.of_type(cloudformation.read(), "AWS::DynamoDB::Table")["JobsTable"]
+    tables = cloudformation.of_type(cloudformation.read(), "AWS::DynamoDB::Table")
     wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-    dynamodb.create_table(TableName="jobs", **{name: table[name] for name in wanted})
+    for table_name, resource in (("jobs", "JobsTable"), ("ledger", "LedgerTable")):
+        table = tables[resource]
+        dynamodb.create_table(
+            TableName=table_name, **{name: table[name] for name in wanted if name in table}
+        )
     boto3.client("stepfunctions").create_state_machine(
         name="job",
         definition=json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}),

@@ -11,8 +11,9 @@ LOCKED = {
 
 
 def carried(layer: str) -> list[str]:
-    """The pinned packages of a layer."""
-    return (ROOT / "layers" / layer / "requirements.txt").read_text().split()
+    """The pinned packages of a layer; one that is for another system only is named with it."""
+    lines = (ROOT / "layers" / layer / "requirements.txt").read_text().splitlines()
+    return [line.partition(" ;")[0] for line in lines]
 
 
 def test_every_layer_carries_what_the_lock_file_names() -> None:

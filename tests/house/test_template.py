@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from batchwright.aws.eventbridge import CHANGED, STALLED
+from batchwright.outcome import Ending
 from tests.house.cloudformation import Template, each, of_type, shown, statements
 
 type Rule = Callable[[Template], Iterator[str]]
@@ -138,17 +139,42 @@ def events_that_would_be_lost(template: Template) -> Iterator[str]:
 def what_nobody_hears_of(template: Template) -> Iterator[str]:
     watched = set()
     for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items():
-        (dimension,) = alarm["Dimensions"]
-        watched.add((alarm["Namespace"], alarm["MetricName"], shown(dimension["Value"])))
-        if (alarm["Threshold"], alarm["ComparisonOperator"]) != (0, "GreaterThanThreshold"):
-            yield f"{name} bears with some"
         if alarm["TreatMissingData"] != "notBreaching":
             yield f"{name} is never quiet"
         if alarm.get("AlarmActions") != TOLD or alarm.get("OKActions") != TOLD:
             yield f"{name} tells nobody"
+        if "Metrics" in alarm:
+            continue
+        (dimension,) = alarm["Dimensions"]
+        watched.add((alarm["Namespace"], alarm["MetricName"], shown(dimension["Value"])))
+        if (alarm["Threshold"], alarm["ComparisonOperator"]) != (0, "GreaterThanThreshold"):
+            yield f"{name} bears with some"
         if dimension["Name"] == "service" and of_metrics(template) != {STACK}:
             yield f"{name} looks at a metric that no function has"
     yield from map(str, WATCHED ^ watched)
+
+
+def blocked_records_that_nobody_hears_of(template: Template) -> Iterator[str]:
+    alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
+    (alarm,) = [alarm for alarm in alarms if "Metrics" in alarm]
+    percent, *counted = alarm["Metrics"]
+    seen = {each["Id"]: each["MetricStat"]["Metric"] for each in counted}
+    for ending in Ending:
+        metric = seen.pop(ending.value, {})
+        if metric.get("MetricName") != f"Records{ending.value.title()}":
+            yield f"{ending} is not counted"
+        elif [shown(each["Value"]) for each in metric["Dimensions"]] != [STACK]:
+            yield f"{ending} of another stack is counted"
+        if percent["Expression"].count(ending.value) < 2:
+            yield f"{ending} is no part of the whole"
+    yield from seen
+    if [each["Id"] for each in alarm["Metrics"] if each["ReturnData"]] != [percent["Id"]]:
+        yield "it looks at something else"
+    if len({(each["MetricStat"]["Period"], each["MetricStat"]["Stat"]) for each in counted}) != 1:
+        yield "parts of different times are compared"
+    told = alarm["Threshold"], alarm["ComparisonOperator"]
+    if told != ({"Ref": "BlockedPercent"}, "GreaterThanThreshold"):
+        yield "nobody can say how many are too many"
 
 
 def of_metrics(template: Template) -> set[str]:
@@ -339,6 +365,12 @@ BROKEN: list[tuple[Rule, str, object]] = [
     (what_nobody_hears_of, "JobsStalledAlarm.TreatMissingData", "breaching"),
     (what_nobody_hears_of, "ExecutionsFailedAlarm.AlarmActions", []),
     (what_nobody_hears_of, "SweepFunction.Environment.Variables.POWERTOOLS_SERVICE_NAME", "batchwright"),
+    (what_nobody_hears_of, "RecordsBlockedAlarm.OKActions", []),
+    (blocked_records_that_nobody_hears_of, "RecordsBlockedAlarm.Threshold", 10),
+    (blocked_records_that_nobody_hears_of, "RecordsBlockedAlarm.Metrics.0.ReturnData", False),
+    (blocked_records_that_nobody_hears_of, "RecordsBlockedAlarm.Metrics.0.Expression", "blocked"),
+    (blocked_records_that_nobody_hears_of, "RecordsBlockedAlarm.Metrics.3.MetricStat.Stat", "Average"),
+    (blocked_records_that_nobody_hears_of, "RecordsBlockedAlarm.Metrics.4.MetricStat.Metric.MetricName", "Reviews"),
     (jobs_that_nobody_looks_at, "SweepFunctionEveryFiveMinutes.ScheduleExpression", "rate(1 day)"),
     (jobs_that_nobody_looks_at, "SweepFunctionEveryFiveMinutes.Targets", []),
     (jobs_that_nobody_looks_at, "SweepFunction.Timeout", 900),

@@ -30,7 +30,7 @@ GRANTS = {
         s3:GetObject  ${Bucket.Arn}/jobs/*/job.json ${Bucket.Arn}/jobs/*/plan.jsonl
         s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* contracts/* jobs/*
         s3:PutObject  ${Bucket.Arn}/jobs/*/job.json ${Bucket.Arn}/jobs/*/input.jsonl
-        dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn}
+        dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn} ${LedgerTable.Arn}
         states:StartExecution  ${JobStateMachine}
         events:PutEvents  ${OurBus}
         kms:Decrypt kms:GenerateDataKey  ${Key.Arn}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.emulator.cloud import Cloud
+from tests.system.listening import places_where_it_sings
 from tests.system.stack_under_test import StackUnderTest
 
 PROBE = """
@@ -74,9 +75,10 @@ def zipped(files: dict[str, str]) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def deployed(cloud: Cloud) -> StackUnderTest:
-    """Give the stack on that cloud, seen as its users see it."""
-    return StackUnderTest(cloud)
+def deployed(cloud: Cloud) -> Iterator[StackUnderTest]:
+    """Give the stack on that cloud, seen as its users see it; at the end, no text of a record is where none must be."""
+    yield StackUnderTest(cloud)
+    assert places_where_it_sings(cloud) == []
 
 
 @pytest.fixture

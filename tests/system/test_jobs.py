@@ -10,7 +10,7 @@ from openai.types.chat import ChatCompletion
 
 from batchwright.job import Status
 from tests.fakes import MODEL
-from tests.laptop import chat_file, chat_line, converse_line, jsonl
+from tests.laptop import chat_file, chat_line, converse_line, jsonl, song
 from tests.system.stack_under_test import StackUnderTest, until
 
 pytestmark = pytest.mark.timeout(180)
@@ -39,7 +39,7 @@ def test_a_file_of_openai_batch_comes_back_as_openai_gives_it(stack: StackUnderT
     assert [line["custom_id"] for line in output] == [f"req-{n}" for n in range(30)]
     for number, line in enumerate(output):
         chat = ChatCompletion.model_validate(line["response"]["body"], strict=True)
-        assert chat.choices[0].message.content == f"say {number}"
+        assert chat.choices[0].message.content == song(number)
     assert stack.results(row, "errors") == []
     assert len(stack.results(row, "outcomes")) == 30
     assert row.results is not None
@@ -244,10 +244,10 @@ def told_more(stack: StackUnderTest, step: str) -> int:
 
 def test_a_record_that_the_model_refuses_fails_alone(stack: StackUnderTest) -> None:
     faults = [
-        {"match": "^say 3$", "do": "400"},
-        {"match": "^say 4$", "do": "filtered"},
-        {"match": "^say 5$", "do": "empty"},
-        {"match": "^say 6$", "do": "cut", "times": 1},
+        {"match": f"^{song(3)}$", "do": "400"},
+        {"match": f"^{song(4)}$", "do": "filtered"},
+        {"match": f"^{song(5)}$", "do": "empty"},
+        {"match": f"^{song(6)}$", "do": "cut", "times": 1},
     ]
     stack.behave(faults=faults)
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from batchwright.job import JobRow, Status
-from tests.laptop import chat_file
+from tests.canary import CANARY
+from tests.laptop import chat_file, song
 from tests.system.stack_under_test import StackUnderTest, until
 
 pytestmark = pytest.mark.timeout(240)
@@ -57,10 +58,10 @@ def test_a_job_that_the_model_refused_is_redriven_when_it_may_be_asked(
 
 def test_only_what_failed_is_asked_again_once_and_twice(stack: StackUnderTest) -> None:
     key = "inbox/failed-and-redriven.jsonl"
-    stack.behave(faults=[{"match": "^say [34]$", "do": "400"}])
+    stack.behave(faults=[{"match": f"^sing [34] {CANARY}$", "do": "400"}])
     first = stack.run(key, chat_file(10))
     assert first.counts()["failed"] == 2
-    stack.behave(faults=[{"match": "^say 4$", "do": "400"}])
+    stack.behave(faults=[{"match": f"^{song(4)}$", "do": "400"}])
 
     second = redriven(stack, key, "failed")
     asked = len(stack.calls())
@@ -79,7 +80,7 @@ def test_only_what_failed_is_asked_again_once_and_twice(stack: StackUnderTest) -
 
 def test_a_redrive_whose_message_comes_again_asks_nothing(stack: StackUnderTest) -> None:
     key = "inbox/redriven-again.jsonl"
-    stack.behave(faults=[{"match": "^say 1$", "do": "400"}])
+    stack.behave(faults=[{"match": f"^{song(1)}$", "do": "400"}])
     stack.run(key, chat_file(3))
     stack.behave()
     row = redriven(stack, key, "failed")

@@ -12,7 +12,8 @@ import pytest
 from batchwright import answers
 from batchwright.answers import MOST_FAULTS, Answers
 from batchwright.completion import Completion
-from batchwright.contract import Cache, read_contract
+from batchwright.contract import Cache
+from batchwright.contractfile import read_contract
 from batchwright.errors import (
     AccessDenied,
     BatchwrightError,
@@ -422,3 +423,19 @@ def test_every_family_says_its_temperature_in_its_own_place(
 def test_a_cache_that_is_kept_for_longer_than_the_bucket_keeps_it_is_refused(span: str) -> None:
     with pytest.raises(ContractInvalid, match=r"cache\.exact"):
         read_contract(CACHED.replace("7d", f"'{span}'").encode(), name="cached")
+
+
+def test_a_cache_of_prompts_alone_keeps_no_answers() -> None:
+    laptop = laptop_with(CACHED.replace("exact: 7d", "prompt: true"))
+
+    run(laptop, file(), "one")
+    second = run(laptop, file(), "two")
+
+    assert (second.tally.cached, second.tally.calls, kept(laptop)) == (0, 3, [])
+
+
+def test_whose_answers_are_kept_is_said_only_where_any_are() -> None:
+    contract = CACHED.replace("exact: 7d", "any_temperature: true")
+
+    with pytest.raises(ContractInvalid, match="any_temperature: it needs exact"):
+        read_contract(contract.encode(), name="cached")

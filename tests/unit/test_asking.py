@@ -1,13 +1,16 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from batchwright.asking import Asker
 from batchwright.completion import Completion
-from batchwright.contract import Route
+from batchwright.contract import Contract, Route
 from batchwright.errors import (
     AccessDenied,
     BatchwrightError,
@@ -76,10 +79,22 @@ def failing(*faults: BatchwrightError | None) -> Callable[[Request, int], Comple
     return script
 
 
-def asker(engine: ScriptedEngine, pace: Pace, payer: Payer | None = None) -> Asker:
+def asker(
+    engine: ScriptedEngine, pace: Pace, payer: Payer | None = None, *, tight: bool = False
+) -> Asker:
     gates = Gates(MemorySchedules(), pace, job="j", priority=5, time=time.time)
     return Asker(
-        engine, pace, payer or Unlimited(), gates, max_attempts=MOST_CALLS, time_left=lambda: 100.0
+        engine,
+        pace,
+        payer or Unlimited(),
+        gates,
+        Contract(
+            name="c",
+            routes=(ROUTE,),
+            max_attempts=MOST_CALLS,
+            reservations="tight" if tight else "full",
+        ),
+        time_left=lambda: 100.0,
     )
 
 
@@ -343,3 +358,149 @@ async def test_an_answer_that_an_earlier_worker_paid_for_is_in_the_cost() -> Non
     paid = cost_usd(MODEL, Usage(input_tokens=2, output_tokens=2))
     assert paid is not None
     assert result.effort().cost_usd == result.cost_usd == pytest.approx(3.0 + paid)
+
+
+def wordy(words: int) -> Request:
+    return request("x" * 4 * words, max_tokens=2000)
+
+
+async def after(
+    lengths: list[int], what: Request, route: Route = ROUTE, *, tight: bool = True
+) -> tuple[ScriptedEngine, Asked]:
+    """Ask when answers of such lengths have been seen."""
+    engine, pace = ScriptedEngine(), QuickPace()
+    one = asker(engine, pace, tight=tight)
+    for length in lengths:
+        await one.ask(wordy(length), route, asked(), "j")
+    engine.calls.clear()
+    result = asked()
+    await one.ask(what, route, result, "j")
+    return engine, result
+
+
+def limits(engine: ScriptedEngine) -> list[int | None]:
+    return [each.max_tokens for each in engine.calls]
+
+
+async def test_little_more_is_reserved_than_answers_were_long() -> None:
+    engine, result = await after([50] * 300, wordy(50))
+
+    assert limits(engine) == [72]
+    assert result.calls == 1
+
+
+async def test_where_reservations_are_full_the_request_goes_as_it_is() -> None:
+    engine, _ = await after([50] * 300, wordy(50), tight=False)
+
+    assert limits(engine) == [2000]
+
+
+async def test_an_answer_that_is_cut_at_the_tight_limit_is_asked_for_with_the_whole() -> None:
+    engine, result = await after([50] * 300, wordy(500))
+
+    assert limits(engine) == [72, 2000]
+    assert result.completion is not None
+    assert result.completion.stop_reason == "end_turn"
+    assert (result.calls, result.counted_calls) == (2, 0)
+    assert result.usage.output_tokens == 72 + 500, "both were paid for"
+
+
+async def test_an_answer_that_is_cut_at_the_whole_limit_too_gets_one_of_twice_the_size() -> None:
+    engine, result = await after([50] * 300, request("x" * 4 * 500, max_tokens=300))
+
+    assert limits(engine) == [72, 300, 600]
+    assert result.completion is not None
+    assert result.completion.text == "x" * 4 * 500
+
+
+async def test_what_a_cut_call_of_a_tool_looks_like_is_no_fault_of_the_model() -> None:
+    def script(request: Request, call: int) -> Completion:
+        if call == 300:
+            return replace(
+                echo(request),
+                stop_reason="malformed_tool_use",
+                usage=Usage(output_tokens=request.max_tokens or 0),
+            )
+        return echo(request)
+
+    engine = ScriptedEngine(script)
+    one = asker(engine, QuickPace(), tight=True)
+    for _ in range(301):
+        await one.ask(wordy(50), ROUTE, asked(), "j")
+
+    assert limits(engine)[300:] == [72, 2000]
+
+
+async def test_a_route_says_what_is_reserved_at_least() -> None:
+    route = Route(model=MODEL, reserve_at_least=700)
+
+    assert limits((await after([50] * 300, wordy(50), route))[0]) == [700]
+
+
+THINKS: list[tuple[str, Request]] = [
+    (
+        "converse",
+        Request(
+            {
+                "inferenceConfig": {"maxTokens": 2000},
+                "additionalModelRequestFields": {"thinking": {"type": "enabled"}},
+            }
+        ),
+    ),
+    (
+        "claude",
+        Request({"messages": [], "max_tokens": 2000, "thinking": {"type": "enabled"}}, "anthropic"),
+    ),
+    (
+        "nova",
+        Request(
+            {"inferenceConfig": {"maxTokens": 2000, "reasoningConfig": {"type": "enabled"}}}, "nova"
+        ),
+    ),
+    ("vectors", Request({"inputText": "x"}, "titan_embed")),
+    ("no limit", Request({"messages": []})),
+]
+
+
+@pytest.mark.parametrize("what", [each for _, each in THINKS], ids=[name for name, _ in THINKS])
+def test_what_divides_its_limit_or_has_none_is_left_alone(what: Request) -> None:
+    assert not what.trimmable
+
+
+@given(st.lists(st.integers(1, 1500), max_size=60), st.integers(1, 1000), st.integers(1, 2500))
+async def test_no_answer_is_shorter_for_a_tight_limit(
+    lengths: list[int], least: int, most: int
+) -> None:
+    engine = ScriptedEngine()
+    one = asker(engine, QuickPace(), tight=True)
+    route = Route(model=MODEL, reserve_at_least=least)
+    for length in lengths:
+        engine.calls.clear()
+        result = asked()
+        with suppress(Truncated):
+            await one.ask(request("x" * 4 * length, max_tokens=most), route, result, "j")
+
+        sent = [limit or 0 for limit in limits(engine)]
+        assert result.completion is not None
+        assert result.completion.text == "x" * 4 * min(length, max(most, min(2 * most, 8192)))
+        assert min(least, most) <= sent[0] <= most
+        assert most in sent or sent[0] >= length
+        assert result.calls == len(sent) <= 3
+        assert result.usage.output_tokens == sum(min(length, limit) for limit in sent)
+
+
+async def test_an_answer_as_long_as_its_tight_limit_was_cut_even_if_the_model_does_not_say_so() -> (
+    None
+):
+    def script(request: Request, _call: int) -> Completion:
+        return replace(echo(request), stop_reason="end_turn")
+
+    engine = ScriptedEngine(script)
+    one = asker(engine, QuickPace(), tight=True)
+    for length in (*[50] * 300, 200):
+        result = asked()
+        await one.ask(wordy(length), ROUTE, result, "j")
+
+    assert limits(engine)[300:] == [72, 2000]
+    assert result.completion is not None
+    assert result.completion.text == "x" * 4 * 200

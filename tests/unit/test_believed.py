@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchwright.believed import believed, first_guess, lowered, suspicious
-from batchwright.schedule import MINUTE, SECOND, Item, share, slot, stale, used
+from batchwright.schedule import JOB_NUMBERS, MINUTE, SECOND, Item, share, slot, stale, used
 
 NOW = 1_800_000_005_000
 MINUTE_AGO = NOW - MINUTE
@@ -132,7 +132,7 @@ def test_slots_that_are_older_than_a_minute_do_not_count_and_are_forgotten() -> 
 
 
 def test_a_job_that_takes_nothing_any_more_has_no_share_and_is_forgotten() -> None:
-    item = {"job#a": NOW - 61 * SECOND, "priority#a": 5, "ratio#a": 900, "length#a": 80}
+    item = {name + "a": 7 for name in JOB_NUMBERS} | {"job#a": NOW - 61 * SECOND}
 
     assert share(item, "b", 5, NOW) == 1
     assert stale(item, NOW) == set(item)

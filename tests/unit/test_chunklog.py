@@ -1,11 +1,11 @@
-from dataclasses import replace
+from copy import replace
 
-import orjson
+import msgspec
 import pytest
 
 from batchwright.chunklog import ChunkLog
 from batchwright.errors import LogBroken
-from batchwright.outcome import Counted, Ending
+from batchwright.outcome import Counted, Ending, Outcome
 from batchwright.segment import Settled, read_segment
 from tests.fakes import MemoryObjects, settled
 
@@ -13,7 +13,7 @@ FIRST = "jobs/j/chunks/000000/000000.jsonl"
 
 
 def entries(written: list[Settled]) -> list[tuple[bytes, bytes]]:
-    return [(orjson.dumps(outcome.to_json()), result) for outcome, result in written]
+    return [(outcome.facts(), result) for outcome, result in written]
 
 
 def read(reader: ChunkLog) -> list[tuple[bytes, bytes]]:
@@ -152,7 +152,7 @@ def test_every_field_of_an_outcome_survives_the_log() -> None:
 
     _, (entry,) = read_segment(objects.read(FIRST), place=("j", 0, 0))
 
-    assert orjson.loads(entry.facts) == full.to_json()
+    assert msgspec.json.decode(entry.facts, type=Outcome) == full
     assert entry.counted == Counted(
         index=full.index, status=full.status, usage=full.usage, cost_usd=None
     )

@@ -220,7 +220,7 @@ def test_a_damaged_log_does_not_close(laptop: Laptop) -> None:
     laptop.plan(job_id)
     asyncio.run(laptop.invoke(laptop.chunks(job_id)[0]))
     key = f"{chunk_prefix(job_id, 0)}000001.jsonl"  # the first is the worker's claim
-    laptop.objects.write(key, laptop.objects.read(key).replace(b"say 1", b"say 9"))
+    laptop.objects.write(key, laptop.objects.read(key).replace(b"sing 1", b"sing 9"))
 
     with pytest.raises(LogBroken):
         laptop.close(job_id)

@@ -3,16 +3,12 @@ from typing import Any
 
 import pytest
 
-from batchwright.contract import (
-    DEFAULT_MAX_TOKENS,
-    Contract,
-    Route,
-    default_contract,
-    read_contract,
-)
+from batchwright.contract import DEFAULT_MAX_TOKENS, Contract, Route, default_contract
+from batchwright.contractfile import read_contract
 from batchwright.errors import ContractInvalid, RecordInvalid
 from batchwright.record import Record
 from batchwright.request import Request
+from batchwright.routing import route_for, routes_for
 from batchwright.schema import structured_output
 
 LITE = "us.amazon.nova-lite-v1:0"
@@ -40,7 +36,7 @@ def prepared(
     contract: Contract, asked: Record, what: Request, served: tuple[str, ...]
 ) -> tuple[Route, Request]:
     """Return whom a record is asked of, and its request as it goes there."""
-    route = contract.route_for(asked, served)
+    route = route_for(contract, asked, served)
     return route, contract.prepared(route, asked, what)
 
 
@@ -69,31 +65,40 @@ def test_a_changed_prompt_changes_the_digest() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("name: triage", "routes: Field required"),
-        (TRIAGE + "filter: {}", "filter: Extra inputs are not permitted"),
-        (TRIAGE + "filters: {output: [{lenght: 1}]}", "filters.output.0.lenght: Extra inputs are"),
-        (TRIAGE + "filters: {output: [{}]}", "filters.output.0: Value error, an entry names one"),
+        ("name: triage", "routes: this is needed, and is not there: add it"),
+        (TRIAGE + "filter: {}", "filter: there is no such field; did you mean filters? (line 6)"),
+        (
+            TRIAGE + "filters: {output: [{lenght: 1}]}",
+            "filters.output.0.lenght: there is no such field; did you mean length?",
+        ),
+        (TRIAGE + "filters: {output: [{}]}", "filters.output.0: an entry names one"),
         (
             TRIAGE + "filters: {output: [{length: block}]}",
-            "filters.output.0.length: Value error, say max_chars, min_chars, or both",
+            "filters.output.0.length: say max_chars, min_chars, or both",
         ),
         (
             TRIAGE + "filters: {input: [{length: {max_chars: 1, then: redact}}]}",
-            "filters.input.0.length.then: Input should be 'pass', 'review' or 'block'",
+            "filters.input.0.length.then: 'pass', 'review' or 'block' is wanted",
         ),
-        (TRIAGE.replace("300", "0"), "routes.0.max_tokens: Input should be greater than 0"),
-        (TRIAGE.replace("engine: bedrock", "engine: oracle"), "routes.0.engine: Input should be"),
-        (TRIAGE + "  - [", "is not YAML: see line 6"),
+        (TRIAGE.replace("300", "0"), "routes.0.max_tokens: more than 0 is wanted"),
+        (
+            TRIAGE.replace("engine: bedrock", "engine: oracle"),
+            "routes.0.engine: 'bedrock' is wanted (line 4)",
+        ),
+        (TRIAGE + "  - [", "it is not YAML: see line 6"),
         (TRIAGE + "prompt: {user: '{% if %}'}", "prompt.user: line 1"),
-        (TRIAGE.replace("name: triage", "name: other"), "make them the same"),
+        (
+            TRIAGE.replace("name: triage", "name: other"),
+            "name: 'other' stands here, and the file is triage.yaml: make them the same",
+        ),
         (TRIAGE + "response: {schema: {const: 9007199254740993}}", "cannot carry exactly"),
         (
             TRIAGE + "response: {schema: {minimum: 1}}",
-            "response.schema: Value error, minimum: this bound",
+            "response.schema: minimum: this bound",
         ),
         ("\xff", "is not YAML"),
         (TRIAGE + "document: {}", "document: it needs a prompt"),
-        (TRIAGE + ASKS + "document: {tokens: 0}", "document.tokens: Input should be"),
+        (TRIAGE + ASKS + "document: {tokens: 0}", "document.tokens: 1 or more is wanted"),
         (TRIAGE + ASKS + "document: {tokens: 10, overlap: 5}", "less than half of tokens"),
         (TRIAGE + ASKS + "document: {overlap: 5}", "overlap and join need tokens"),
         (TRIAGE + ASKS + "document: {join: '{{ parts }}'}", "overlap and join need tokens"),
@@ -109,35 +114,38 @@ def test_a_changed_prompt_changes_the_digest() -> None:
             TRIAGE + "prompt: {user: '{{ text }}', system: '{{ title }}'}\ndocument: {}",
             "prompt.system: a document has no 'title'; it can use name, part, text",
         ),
-        ("just text", "the file: Input should be"),
-        (TRIAGE + "strict: 2001-13-45", "is not YAML"),
+        ("just text", "'triage': fields are wanted here"),
+        (TRIAGE + "strict: 2001-13-45", "strict: YAML reads this as a date: put it in quotes"),
         (TRIAGE + "response: {schema: {properties: {1: {minimum: 0}}}}", "response.schema"),
-        (TRIAGE + "deadline: 15d", "deadline: Value error, at most 14d"),
-        (TRIAGE + "deadline: 337h", "deadline: Value error, at most 14d"),
-        (TRIAGE + "deadline: 0h", "deadline: String should match"),
-        (TRIAGE + "deadline: 1.5h", "deadline: String should match"),
-        (TRIAGE + "deadline: 24", "deadline: Input should be a valid string"),
-        (TRIAGE + "budget: {usd: 0}", "budget.usd: Input should be greater than 0"),
-        (TRIAGE + "budget: {usd: .inf}", "budget.usd: Input should be"),
-        (TRIAGE + "budget: {usd: .nan}", "budget.usd: Input should be"),
-        (TRIAGE + "budget: {usd: 1000001}", "budget.usd: Input should be less than or equal to"),
-        (TRIAGE + "budget: {eur: 5}", "budget.usd: Field required"),
-        (TRIAGE + "budget: 5", "budget: Input should be"),
-        (TRIAGE + "max_attempts: 0", "max_attempts: Input should be greater than or equal to 1"),
+        (TRIAGE + "deadline: 15d", "deadline: at most 14d"),
+        (TRIAGE + "deadline: 337h", "deadline: at most 14d"),
+        (TRIAGE + "deadline: 0h", "deadline: a whole number and m, h or d is wanted"),
+        (TRIAGE + "deadline: 1.5h", "deadline: a whole number and m, h or d is wanted"),
+        (TRIAGE + "deadline: 24", "deadline: text is wanted, and YAML reads this as a number"),
+        (TRIAGE + "budget: {usd: 0}", "budget.usd: more than 0 is wanted"),
+        (TRIAGE + "budget: {usd: .inf}", "budget.usd: 1,000,000 or less is wanted"),
+        (TRIAGE + "budget: {usd: .nan}", "budget.usd: "),
+        (TRIAGE + "budget: {usd: 1000001}", "budget.usd: 1,000,000 or less is wanted"),
+        (TRIAGE + "budget: {eur: 5}", "budget.eur: there is no such field; there are usd"),
+        (TRIAGE + "budget: 5", "budget: fields are wanted here, as {usd: …}"),
+        (TRIAGE + "max_attempts: 0", "max_attempts: 1 or more is wanted"),
         (TRIAGE + "fallback: [unavailable]", "fallback: it needs a second route"),
-        (TRIAGE + "fallback: unavailable", "fallback: Input should be a valid tuple"),
-        (TWO + "fallback: [slow]", "fallback.0: Input should be 'unavailable', 'throttled' or"),
+        (TRIAGE + "fallback: unavailable", "fallback: a list is wanted"),
+        (TWO + "fallback: [slow]", "fallback.0: 'unavailable', 'throttled' or 'denied' is wanted"),
         (TWO, "routes.1: nothing leads to it: name its model under models:, or say"),
         (TWO.replace(SONNET, LITE), "routes: one stands there twice"),
         (
             TWO.replace("- {model", 4 * "- {model: x.y}\n  " + "- {model"),
-            "routes: Tuple should have",
+            "routes: 4 at most are wanted, and there are 10",
         ),
         (
             TWO.replace(SONNET, "somebody.new-model") + "fallback: [denied]\nbudget: {usd: 5}",
             "budget: the price of 'somebody.new-model' is not known, so it cannot be a fallback",
         ),
-        (TRIAGE.replace("300", "300, tier: reserved"), "routes.0.tier: Input should be 'flex'"),
+        (
+            TRIAGE.replace("300", "300, tier: reserved"),
+            "routes.0.tier: 'flex', 'default' or 'priority' is wanted",
+        ),
         (
             TRIAGE.replace("300", "300, tier: priority") + "budget: {usd: 5}",
             "budget: it needs a price, and that of tier: priority is not known",
@@ -146,7 +154,7 @@ def test_a_changed_prompt_changes_the_digest() -> None:
             TWO.replace(f"'{SONNET}'", f"'{LITE}', tier: flex") + "models: {a: x.y}",
             "routes.1: nothing leads to it",
         ),
-        (TRIAGE + "max_attempts: 21", "max_attempts: Input should be less than or equal to 20"),
+        (TRIAGE + "max_attempts: 21", "max_attempts: 20 or less is wanted"),
     ],
 )
 def test_a_fault_is_told_with_its_path(text: str, told: str) -> None:
@@ -164,21 +172,21 @@ def test_a_fault_never_quotes_the_prompt() -> None:
 
 
 def test_a_name_in_the_file_is_asked_of_the_model_that_the_contract_says() -> None:
-    assert triage().route_for(record("gpt-4o-mini"), SERVED).model == LITE
-    assert triage().route_for(record("cheap"), SERVED).model == "amazon.nova-micro-v1:0"
-    assert triage().route_for(record(None), SERVED).model == LITE
+    assert route_for(triage(), record("gpt-4o-mini"), SERVED).model == LITE
+    assert route_for(triage(), record("cheap"), SERVED).model == "amazon.nova-micro-v1:0"
+    assert route_for(triage(), record(None), SERVED).model == LITE
 
 
 def test_a_name_that_the_contract_does_not_know_is_refused() -> None:
     with pytest.raises(RecordInvalid, match="under models:") as caught:
-        triage().route_for(record("gpt-5"), SERVED)
+        route_for(triage(), record("gpt-5"), SERVED)
 
     assert caught.value.code == "model_not_found"
 
 
 def test_a_model_that_the_stack_may_not_ask_is_refused() -> None:
     with pytest.raises(RecordInvalid, match="ModelArns") as caught:
-        triage().route_for(record("cheap"), served=(LITE,))
+        route_for(triage(), record("cheap"), served=(LITE,))
 
     assert caught.value.code == "model_not_found"
 
@@ -186,30 +194,30 @@ def test_a_model_that_the_stack_may_not_ask_is_refused() -> None:
 def test_the_star_takes_every_other_name() -> None:
     contract = read_contract(TRIAGE.replace("cheap:", '"*":').encode(), name="triage")
 
-    assert contract.route_for(record("whatever"), SERVED).model == "amazon.nova-micro-v1:0"
+    assert route_for(contract, record("whatever"), SERVED).model == "amazon.nova-micro-v1:0"
 
 
 def test_without_a_contract_names_of_other_houses_go_to_the_first_model() -> None:
     for name in ("gpt-4o-mini", "claude-3.5-sonnet", "gpt-4.1-mini", "gemini-2.5-flash", None):
-        assert default_contract(SERVED).route_for(record(name), SERVED).model == LITE
+        assert route_for(default_contract(SERVED), record(name), SERVED).model == LITE
 
 
 def test_without_a_contract_a_bedrock_model_is_asked_as_it_stands_or_not_at_all() -> None:
     contract = default_contract(SERVED)
 
     assert (
-        contract.route_for(record("amazon.nova-micro-v1:0"), SERVED).model
+        route_for(contract, record("amazon.nova-micro-v1:0"), SERVED).model
         == "amazon.nova-micro-v1:0"
     )
     for name in ("us.anthropic.claude-opus-4-20250514-v1:0", "meta.llama3-1-8b-instruct-v1:0"):
         with pytest.raises(RecordInvalid) as caught:
-            contract.route_for(record(name), SERVED)
+            route_for(contract, record(name), SERVED)
         assert caught.value.code == "model_not_found"
 
 
 def test_a_pattern_serves_every_model_that_fits() -> None:
     assert (
-        triage().route_for(record("cheap"), served=("amazon.nova-*",)).model
+        route_for(triage(), record("cheap"), served=("amazon.nova-*",)).model
         == "amazon.nova-micro-v1:0"
     )
 
@@ -296,13 +304,13 @@ def test_without_a_contract_vectors_are_asked_of_the_first_model_that_offers_the
     served = (LITE, TITAN, COHERE)
     contract = default_contract(served)
 
-    assert contract.route_for(vectors(texts=1), served).model == TITAN
-    assert contract.route_for(vectors(texts=5), served).model == COHERE
+    assert route_for(contract, vectors(texts=1), served).model == TITAN
+    assert route_for(contract, vectors(texts=5), served).model == COHERE
 
 
 def refusal(contract: Contract, asked: Record, *served: str) -> RecordInvalid:
     with pytest.raises(RecordInvalid) as caught:
-        contract.route_for(asked, served)
+        route_for(contract, asked, served)
     return caught.value
 
 
@@ -318,7 +326,7 @@ def test_a_native_body_gets_a_limit_where_it_is_silent_and_nothing_else() -> Non
 
 def test_a_family_is_never_asked_for_more_than_it_writes() -> None:
     contract = native(LLAMA, max_tokens=4000)
-    route = contract.route_for(llama(), (LLAMA,))
+    route = route_for(contract, llama(), (LLAMA,))
 
     assert contract.default_limit(llama(), route) == 2048
     assert contract.default_limit(record(), route) == 4000
@@ -329,7 +337,7 @@ def test_a_family_is_never_asked_for_more_than_it_writes() -> None:
 def test_a_native_body_is_asked_of_its_family_only() -> None:
     contract = default_contract((LITE, LLAMA))
 
-    assert contract.route_for(llama(), (LITE, LLAMA)).model == LLAMA
+    assert route_for(contract, llama(), (LITE, LLAMA)).model == LLAMA
     fault = refusal(contract, llama(), LITE)
     assert (fault.code, "family llama" in str(fault)) == ("model_mismatch", True)
 
@@ -341,14 +349,16 @@ def test_the_contracts_schema_is_not_dropped_where_it_cannot_be_sent() -> None:
     fault = refusal(contract, body, *SERVED)
 
     assert (fault.code, fault.param) == ("invalid_request", "modelInput")
-    assert contract.route_for(record(family="nova"), SERVED).model == LITE, "by Converse it is sent"
+    assert route_for(contract, record(family="nova"), SERVED).model == LITE, (
+        "by Converse it is sent"
+    )
 
 
 def test_vectors_are_asked_of_the_first_model_that_makes_them() -> None:
     served = (LITE, "amazon.titan-embed-image-v1", TITAN)
     contract = default_contract(served)
 
-    assert contract.route_for(vectors(texts=1), served).model == TITAN
+    assert route_for(contract, vectors(texts=1), served).model == TITAN
     assert contract.default_limit(vectors(), Route(model=TITAN)) == 0
     assert refusal(contract, vectors(texts=1), LITE).code == "model_mismatch"
 
@@ -359,7 +369,7 @@ def test_a_model_whose_words_are_not_known_is_asked_for_no_vectors() -> None:
 
     assert refusal(contract, vectors(texts=1), arn).code == "model_mismatch"
     own = record(family="titan_embed", native=True, embeds=True, texts=1)
-    assert contract.route_for(own, (arn,)).model == arn
+    assert route_for(contract, own, (arn,)).model == arn
 
 
 @pytest.mark.parametrize(
@@ -442,8 +452,8 @@ def test_a_later_route_needs_no_fallback_where_a_name_in_the_file_leads_to_it() 
     contract = read_contract(text.encode(), name="triage")
 
     served = (LITE, SONNET)
-    assert [route.model for route in contract.routes_for(record(), served)] == [LITE]
-    assert [route.model for route in contract.routes_for(record("good"), served)] == [SONNET]
+    assert [route.model for route in routes_for(contract, record(), served)] == [LITE]
+    assert [route.model for route in routes_for(contract, record("good"), served)] == [SONNET]
 
 
 def standing_in(first: str, *others: str, asked: Record) -> list[str]:
@@ -452,7 +462,7 @@ def standing_in(first: str, *others: str, asked: Record) -> list[str]:
     contract = Contract(
         name="all", routes=routes, models={"*": first}, fallback=("unavailable", "denied")
     )
-    return [route.model for route in contract.routes_for(asked, (first, *others))]
+    return [route.model for route in routes_for(contract, asked, (first, *others))]
 
 
 def test_only_a_model_that_reads_the_line_stands_in() -> None:
@@ -479,7 +489,7 @@ def test_a_model_that_only_a_name_in_the_file_leads_to_has_no_fallbacks() -> Non
     text = f"{TWO}models: {{cheap: amazon.nova-micro-v1:0}}\nfallback: [unavailable]"
     contract = read_contract(text.encode(), name="triage")
 
-    (only,) = contract.routes_for(record("cheap"), (*SERVED, SONNET))
+    (only,) = routes_for(contract, record("cheap"), (*SERVED, SONNET))
 
     assert only.model == "amazon.nova-micro-v1:0"
     assert contract.place_of(only) is None
@@ -489,7 +499,7 @@ def test_the_same_model_in_another_tier_is_another_route() -> None:
     routes = (Route(model=LITE, tier="flex"), Route(model=LITE, tier="default"))
     contract = Contract(name="patient", routes=routes, fallback=("throttled",))
 
-    found = contract.routes_for(record(), SERVED)
+    found = routes_for(contract, record(), SERVED)
 
     asked = [contract.prepared(route, record(), request()) for route in found]
     assert [each.tier for each in asked] == ["flex", "default"]

@@ -10,7 +10,7 @@ import pytest
 
 from batchwright.breaker import FAILURES
 from batchwright.completion import Completion
-from batchwright.contract import read_contract
+from batchwright.contractfile import read_contract
 from batchwright.errors import (
     AccessDenied,
     BatchwrightError,

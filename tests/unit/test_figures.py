@@ -26,7 +26,17 @@ def test_a_figure_is_held_against_its_target(figure: Figure, ok: bool) -> None:
 
 
 def test_what_benches_share_is_no_bench() -> None:
-    assert benches() == ["close", "governor", "plan", "throttle", "worker"]
+    assert benches() == [
+        "close",
+        "filters",
+        "forms",
+        "governor",
+        "ledger",
+        "plan",
+        "secrets",
+        "throttle",
+        "worker",
+    ]
 
 
 def test_what_has_no_target_is_never_missed() -> None:

@@ -136,3 +136,16 @@ def test_nothing_is_settled_before_the_quarantine_has_it() -> None:
     (outcome,) = outcomes(laptop, job_id)
     assert held(laptop, job_id, outcome)["answered"] == [LONG]
     assert objects.faults == 0
+
+
+def test_personal_data_is_asked_about_and_answered_with_by_placeholders_alone() -> None:
+    engine = ScriptedEngine()
+    laptop = laptop_with("{input: [{pii: redact}], output: [{pii: redact}]}", engine=engine)
+    job_id = run(laptop, "ann@example.com pays with 4111 1111 1111 1111")
+    (outcome,) = outcomes(laptop, job_id)
+    assert (outcome["status"], outcome["verdict"]) == ("succeeded", "redact")
+    assert {each["kind"] for each in outcome["findings"]} == {"email", "card"}
+    assert "[EMAIL_1] pays with [CARD_1]" in str(engine.calls)
+    for secret in ("ann@example.com", "4111 1111"):
+        assert secret not in str(engine.calls)
+        assert secret not in released(laptop)

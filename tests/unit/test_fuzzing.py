@@ -13,6 +13,7 @@ from batchwright.chunk import Chunk
 from batchwright.job import Job
 from batchwright.places import job_key, plan_key
 from batchwright.reader import ChunkReader
+from batchwright.routing import routes_for
 from tests.fakes import MODEL
 from tests.laptop import Laptop
 from tests.samples import DOCS, SAMPLES
@@ -114,5 +115,5 @@ def read(laptop: Laptop, chunk: Chunk) -> None:
         assert item.problem is not None or item.record is not None
         if item.problem is None and item.record is not None:
             request = reader.dialect.request(item.record)
-            for route in reader.contract.routes_for(item.record, job.models):
+            for route in routes_for(reader.contract, item.record, job.models):
                 reader.contract.prepared(route, item.record, request)

@@ -1,6 +1,7 @@
 """Whole fleets on a virtual clock: the real turnstile and the model host's own limits, seeded, without sleeping."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -38,12 +39,36 @@ def test_eight_workers_use_a_limit_that_they_were_told_and_nothing_is_refused(
 
 
 @BOTH
+def test_workers_with_few_calls_in_flight_use_a_limit_to_the_end_of_their_chunks(
+    limit_model: LimitModel,
+) -> None:
+    """1,500 records take 30 seconds: nobody may hold turns that it has no records for."""
+    job = Job(in_flight=16, told=FAST, latency=200, records=1500, dealt=True)
+    run = fleet(job, limit_model=limit_model).run(minutes=1)
+
+    assert run.calls() == 8 * (1500 // 8)
+    assert run.lasted() <= 30 / 0.98
+    assert run.refused_part() == 0
+    assert len(run.writes) <= 0.05 * run.calls()
+
+
+def test_workers_that_are_slower_than_the_fleet_lease_for_longer() -> None:
+    """Sixteen answers of two seconds at once: a worker cannot take two turns of the fleet one after the other."""
+    run = fleet(Job(in_flight=16, told=FAST, latency=2000), limit_model="bucket").run(minutes=3)
+
+    assert run.calls() >= 0.96 * 3 * 3000
+    assert run.refused_part() == 0
+    assert len(run.writes) <= 0.05 * run.calls()
+
+
+@BOTH
 def test_two_dozen_workers_use_a_small_limit(limit_model: LimitModel) -> None:
     limit = Quota(rpm=600)
     run = fleet(Job(workers=24, told=limit), limit_model=limit_model, limit=limit).run(minutes=3)
 
-    assert run.calls() >= 0.96 * 3 * 600
+    assert run.calls() >= 0.98 * 3 * 600
     assert run.refused_part() <= 0.005
+    assert len(run.writes) <= 0.5 * run.calls()
 
 
 @BOTH
@@ -66,6 +91,19 @@ def test_a_limit_that_is_halved_is_followed_within_a_minute(
     assert run.calls(4, 5) >= 0.9 * 1500
     assert run.calls(5, 6) >= 0.9 * 1500
     assert run.refused_part() <= 0.03
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_a_limit_that_is_halved_makes_no_worker_leave(seed: int) -> None:
+    job = Job(in_flight=16, told=FAST, latency=200, records=6000, dealt=True)
+    run = Fleet(jobs=[job], limit_model="bucket", limit=FAST, seed=seed).run(minutes=1)
+    run.set_limit(HALF)
+    run.run(minutes=3)
+
+    assert run.calls() == 6000
+    assert run.lasted() <= (60 + 120) / 0.95
+    assert run.refused_part() <= 0.01
+    assert run.rests == []
 
 
 @BOTH
@@ -101,6 +139,42 @@ def test_two_jobs_share_a_model_by_their_priority(limit_model: LimitModel) -> No
 
     assert 2.7 <= run.calls(1, 4, "high") / run.calls(1, 4, "low") <= 3.3
     assert run.calls() >= 0.98 * 4 * 3000
+
+
+def test_a_job_that_ends_gives_its_part_to_the_other_and_nothing_is_refused() -> None:
+    short = Job(name="short", told=FAST, records=1500, dealt=True)
+    long = Job(name="long", told=FAST)
+    run = fleet(short, long, limit_model="bucket").run(minutes=3)
+
+    assert run.calls() >= 0.97 * 3 * 3000
+    assert run.refused_part() == 0
+
+
+def test_eight_jobs_of_a_worker_each_use_a_limit_with_few_writes() -> None:
+    jobs = [
+        Job(name=f"job-{number}", workers=1, in_flight=16, told=FAST, latency=200)
+        for number in range(8)
+    ]
+    run = fleet(*jobs, limit_model="bucket").run(minutes=4)
+
+    assert run.calls() >= 0.98 * 4 * 3000
+    assert run.refused_part() == 0
+    assert len(run.writes) <= 0.06 * run.calls()
+    assert all(0.9 <= run.calls(1, 4, job.name) / (3 * 3000 / 8) <= 1.1 for job in jobs)
+
+
+@pytest.mark.parametrize("latencies", [(2000, 200), (500, 6000)])
+def test_answers_that_take_longer_or_shorter_all_at_once_cost_little(
+    latencies: tuple[int, int],
+) -> None:
+    job = Job(in_flight=64, told=FAST)
+    run = fleet(job, limit_model="bucket")
+    for latency in latencies * 3:
+        run.have_latency(latency)
+        run.run(minutes=0.5)
+
+    assert run.calls() >= 0.95 * 3 * 3000
+    assert run.refused_part() <= 0.001
 
 
 def test_the_share_of_a_job_is_not_a_matter_of_its_workers() -> None:
@@ -172,3 +246,19 @@ def test_the_same_seed_gives_the_same_run() -> None:
 
     assert first.admitted == second.admitted
     assert first.writes == second.writes
+
+
+@BOTH
+def test_limits_that_are_far_too_large_cost_little_once_it_is_known_how_long_answers_are(
+    limit_model: LimitModel,
+) -> None:
+    greedy = Job(told=TOKENS, max_tokens=32 * 64, latency=8 * SECOND)
+    tight, perfect, full = (
+        fleet(job, limit_model=limit_model, limit=TOKENS).run(minutes=3)
+        for job in (replace(greedy, tight=True), replace(greedy, max_tokens=128), greedy)
+    )
+
+    assert tight.tokens() >= 0.9 * perfect.tokens()
+    assert tight.tokens() >= full.tokens()
+    assert tight.refused_part() <= 0.02
+    assert len(tight.cut) <= 0.005 * tight.calls()

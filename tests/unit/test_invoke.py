@@ -11,7 +11,7 @@ from batchwright.job import Status
 from batchwright.outcome import Ending
 from batchwright.request import Request
 from tests.fakes import NOON, MemoryObjects, ScriptedEngine, SteadyEngine, echo, texts_of
-from tests.laptop import Laptop, chat_file, chat_line, jsonl
+from tests.laptop import Laptop, chat_file, chat_line, jsonl, song
 
 
 async def test_every_record_of_a_chunk_is_asked_once() -> None:
@@ -171,7 +171,7 @@ class HangsOn(ScriptedEngine):
 
     async def ask(self, request: Request, **_: object) -> Completion:
         self.calls.append(request)
-        if texts_of(request) == ["say 1"]:
+        if texts_of(request) == [song(1)]:
             await asyncio.Event().wait()
         return echo(request)
 

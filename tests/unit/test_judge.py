@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from batchwright.completion import Completion
-from batchwright.contract import read_contract
+from batchwright.contractfile import read_contract
 from batchwright.errors import (
     AccessDenied,
     AskAgain,

@@ -1,7 +1,7 @@
 """The leaf of a record."""
 
 import json
-from dataclasses import replace
+from copy import replace
 from typing import Any
 
 import rfc8785

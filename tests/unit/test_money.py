@@ -269,12 +269,19 @@ def test_what_was_spent_is_the_price_rounded_up() -> None:
             assert -0.001 <= spent - cost * 1_000_000_000 < 1.001, model
 
 
-def test_cached_tokens_count_as_the_dearest_there_are() -> None:
+def test_what_is_written_into_a_cache_counts_as_the_dearest_there_is() -> None:
     used = Usage(input_tokens=1000, cache_read_tokens=1000, cache_write_tokens=1000)
     plain = spent_billionths(CLAUDE, Usage(input_tokens=1000))
 
     assert plain is not None
-    assert spent_billionths(CLAUDE, used) == plain * (2 + CACHE_FACTOR)
+    assert spent_billionths(CLAUDE, used) == round(plain * (1 + 0.1 + CACHE_FACTOR))
+
+
+def test_what_a_cache_held_counts_as_input_where_nobody_knows_its_price() -> None:
+    plain = spent_billionths("openai.gpt-oss-20b-1:0", Usage(input_tokens=2000))
+
+    used = Usage(input_tokens=1000, cache_read_tokens=1000)
+    assert spent_billionths("openai.gpt-oss-20b-1:0", used) == plain
 
 
 def test_what_is_read_beyond_the_context_costs_more() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from batchwright.families import embeds
 from batchwright.outcome import Ending, Outcome, Tally
-from batchwright.prices import base_id, cost_usd, lane_cost_usd, lane_table, price_table
+from batchwright.prices import base_id, cost_usd, lane_cost_usd, lane_table, price_table, saved_usd
 from batchwright.usage import Usage
 
 USED = Usage(input_tokens=1_000_000, output_tokens=1_000_000)
@@ -72,8 +72,22 @@ def test_one_unknown_cost_makes_the_sum_unknown() -> None:
     assert tally.cost_usd is None
 
 
-def test_cached_tokens_have_a_price_that_the_table_does_not_know() -> None:
-    assert cost_usd("amazon.nova-lite-v1:0", Usage(input_tokens=1, cache_read_tokens=1)) is None
+def test_what_a_prompt_cache_held_costs_a_part_and_what_it_is_given_may_cost_more() -> None:
+    million, model = 1_000_000, "us.anthropic.claude-sonnet-4-20250514-v1:0"
+
+    assert cost_usd(model, Usage(cache_read_tokens=million)) == pytest.approx(0.3)
+    assert cost_usd(model, Usage(cache_write_tokens=million)) == pytest.approx(3.75)
+    assert saved_usd(model, Usage(cache_read_tokens=million)) == pytest.approx(2.7)
+    assert saved_usd(model, Usage(cache_write_tokens=million)) == pytest.approx(-0.75)
+    assert saved_usd(model, Usage(input_tokens=5, output_tokens=5)) == 0.0
+
+
+def test_cached_tokens_of_a_model_without_a_known_cache_have_no_known_price() -> None:
+    usage = Usage(input_tokens=1, cache_read_tokens=1)
+
+    assert cost_usd("openai.gpt-oss-20b-1:0", usage) is None
+    assert saved_usd("openai.gpt-oss-20b-1:0", usage) == 0.0
+    assert saved_usd("somebody.new-model-v1:0", usage) == 0.0
 
 
 def test_every_lane_names_its_source_and_only_models_that_have_a_price() -> None:

@@ -20,7 +20,7 @@ from batchwright.places import RESULTS, plan_key, result_key
 from batchwright.ports import Engine
 from batchwright.request import Request
 from tests.fakes import MODEL, ScriptedEngine, echo, settled, texts_of
-from tests.laptop import Laptop, chat_file, converse_line, jsonl
+from tests.laptop import Laptop, chat_file, converse_line, jsonl, song
 
 FAILURE = {"Error": "States.Timeout", "Cause": ""}
 SUMMARISE = f"""
@@ -93,7 +93,7 @@ def test_a_redrive_asks_the_records_that_nobody_was_asked_for_and_no_others() ->
     row = laptop.run_again(job_id)
 
     assert row.status is Status.COMPLETED
-    assert Counter(asked(laptop)) == Counter(f"say {n}" for n in range(25))
+    assert Counter(asked(laptop)) == Counter(song(n) for n in range(25))
     assert row.counts() | {"total": 25, "succeeded": 25, "pending": 0} == row.counts()
     assert row.tally.calls == 25
     assert [chunk.chunk for chunk in laptop.chunks(job_id, 1)] == [1, 2]
@@ -125,7 +125,7 @@ def test_what_earlier_runs_published_stays_as_it_is() -> None:
 
 
 def test_an_ending_is_asked_again_where_it_is_named() -> None:
-    laptop = Laptop(engine=withholding("say 1", "say 2"), chunk_records=2)
+    laptop = Laptop(engine=withholding(song(1), song(2)), chunk_records=2)
     row = laptop.run(chat_file(4) + b"{broken\n")
     assert statuses(laptop, row.job_id) == [
         "succeeded",
@@ -134,11 +134,11 @@ def test_an_ending_is_asked_again_where_it_is_named() -> None:
         "succeeded",
         "failed",
     ]
-    laptop.engine = withholding("say 2")
+    laptop.engine = withholding(song(2))
 
     again = laptop.run_again(row.job_id, "blocked")
 
-    assert sorted(asked(laptop)) == ["say 1", "say 2"]
+    assert sorted(asked(laptop)) == [song(1), song(2)]
     assert statuses(laptop, row.job_id, 1) == [
         "succeeded", "succeeded", "blocked", "succeeded", "failed",
     ]  # fmt: skip
@@ -147,7 +147,7 @@ def test_an_ending_is_asked_again_where_it_is_named() -> None:
 
 
 def test_only_chunks_with_something_to_ask_are_run() -> None:
-    laptop = Laptop(engine=withholding("say 5"), chunk_records=2)
+    laptop = Laptop(engine=withholding(song(5)), chunk_records=2)
     row = laptop.run(chat_file(8))
 
     laptop.run_again(row.job_id, "blocked")
@@ -185,7 +185,7 @@ def test_a_job_that_was_refused_by_the_model_is_redriven_when_that_is_mended() -
 
     assert again.status is Status.COMPLETED
     assert again.reason is None
-    assert sorted(asked(laptop)) == sorted(f"say {n}" for n in range(15))
+    assert sorted(asked(laptop)) == sorted(song(n) for n in range(15))
     assert receipt(laptop, row.job_id)["reason"]["code"] == "access_denied"
     assert receipt(laptop, row.job_id, 1)["reason"] is None
 
@@ -222,7 +222,7 @@ def test_a_redrive_has_a_deadline_too() -> None:
 
 
 def test_one_redrive_follows_the_other() -> None:
-    laptop = Laptop(engine=withholding("say 3"))
+    laptop = Laptop(engine=withholding(song(3)))
     job_id = stopped_midway(laptop, 25)
     laptop.redrive(job_id)
     laptop.plan(job_id, redrive=1)
@@ -239,7 +239,7 @@ def test_one_redrive_follows_the_other() -> None:
 
     row = laptop.run_again(job_id, "blocked")
 
-    assert sorted(asked(laptop)) == sorted(["say 3", *(f"say {n}" for n in third.indexes)])
+    assert sorted(asked(laptop)) == sorted([song(3), *(song(n) for n in third.indexes)])
     assert row.redrives == 2
     assert row.counts()["succeeded"] == 25
     assert row.tally.calls == 26

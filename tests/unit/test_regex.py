@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchwright.contract import read_contract
+from batchwright.contractfile import read_contract
 from batchwright.errors import ContractInvalid
 from batchwright.filters.regex import Regex
 from tests.fakes import MODEL
@@ -49,5 +49,13 @@ def test_a_kind_is_a_word() -> None:
 
 
 @pytest.mark.timeout(30)
-def test_a_pattern_that_would_never_end_elsewhere_ends_here() -> None:
-    assert Regex({"bad": r"(a+)+b"}).find("a" * 1_000_000, 0) == []
+@pytest.mark.parametrize("pattern", [r"(a+)+b", r"a(?:.*b)?"])
+def test_a_pattern_that_would_never_end_elsewhere_ends_here(pattern: str) -> None:
+    Regex({"bad": pattern}).find("a" * 200_000, 0)
+
+
+def test_what_lies_over_the_end_of_a_piece_is_found_whole_and_once() -> None:
+    for before in range(2_000, 2_600, 7):
+        text = "x" * before + "T-" + "1" * 400 + "x" * 900
+        found = Regex({"ticket": r"T-\d+"}).find(text, 0)
+        assert [(each.start, each.end) for each in found] == [(before, before + 402)]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from batchwright.contract import Contract, read_contract
+from batchwright.contract import Contract
+from batchwright.contractfile import read_contract
 from batchwright.dialects.dialect import Dialect
 from batchwright.dialects.document import Document, DocumentJoin
 from batchwright.dialects.jsonrows import JsonRows

@@ -3,6 +3,7 @@ import pytest
 from batchwright.contract import default_contract
 from batchwright.errors import ContractInvalid
 from batchwright.record import Record
+from batchwright.routing import route_for
 from batchwright.settings import Settings, models_of
 from tests.house import cloudformation
 
@@ -30,12 +31,8 @@ def test_what_has_no_id_of_its_own_is_asked_by_its_arn() -> None:
     models = models_of(PROFILE, "us-east-1")
 
     assert models == (PROFILE,)
-    assert (
-        default_contract(models)
-        .route_for(Record(record_id="r", model=PROFILE, input_tokens=1, shape=None), models)
-        .model
-        == PROFILE
-    )
+    record = Record(record_id="r", model=PROFILE, input_tokens=1, shape=None)
+    assert route_for(default_contract(models), record, models).model == PROFILE
 
 
 def test_a_pattern_alone_says_nothing_about_whom_to_ask() -> None:

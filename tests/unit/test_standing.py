@@ -1,7 +1,7 @@
 """What a redrive asks again, told by the logs of the runs before it."""
 
 from collections.abc import Collection
-from dataclasses import replace
+from copy import replace
 
 import pytest
 

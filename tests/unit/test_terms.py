@@ -5,7 +5,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchwright.contract import read_contract
+from batchwright.contractfile import read_contract
 from batchwright.errors import ContractInvalid
 from batchwright.filters.filter import LocalFilter
 from batchwright.filters.gate import gate_of

@@ -1,8 +1,9 @@
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from tests.bench.plot import ANSWERED, REFUSED, main
+from tests.bench.plot import ANSWERED, REFUSED, ROW, main
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -16,23 +17,35 @@ def kept(folder: Path, client: str, calls: list[tuple[float, int]]) -> Path:
 
 
 def bars(drawn: Path, colour: str) -> list[float]:
+    """Return how high the bars of a colour are."""
     tree = ET.fromstring(drawn.read_text())  # noqa: S314 - we wrote it
+    paths = "".join(
+        path.attrib["d"] for path in tree.iter(f"{SVG}path") if path.attrib["stroke"] == colour
+    )
     return [
-        float(bar.attrib["height"])
-        for bar in tree.iter(f"{SVG}rect")
-        if bar.attrib["fill"] == colour
+        round(float(floor) - float(ceiling), 1)
+        for floor, ceiling in re.findall(r"M\S+ (\S+?)V([^M]+)", paths)
     ]
 
 
 def test_every_second_is_a_bar_as_high_as_its_calls(tmp_path: Path) -> None:
-    calls = [(0.1, 200), (0.2, 200), (0.3, 429), (0.4, 429), (2.5, 200), (2.6, 500)]
+    """The limit, 50 a second, is a third of a row."""
+    calls = [*[(0.1, 200)] * 50, *[(0.2, 429)] * 50, *[(2.5, 200)] * 25, (2.6, 500)]
     drawn = tmp_path / "a.svg"
 
     main(drawn, [kept(tmp_path, "ours", calls)])
 
-    first, last = bars(drawn, ANSWERED)
-    assert first == 2 * last
-    assert bars(drawn, REFUSED) == [first]
+    assert bars(drawn, ANSWERED) == [ROW / 3, ROW / 6]
+    assert bars(drawn, REFUSED) == [ROW / 3]
+
+
+def test_a_bar_that_is_far_higher_than_the_limit_is_cut_and_its_height_told(tmp_path: Path) -> None:
+    drawn = tmp_path / "a.svg"
+
+    main(drawn, [kept(tmp_path, "ours", [(0.1, 200)] * 50 + [(0.1, 429)] * 450)])
+
+    assert bars(drawn, ANSWERED) + bars(drawn, REFUSED) == [ROW / 3, 2 * ROW / 3]
+    assert ">500/s<" in drawn.read_text()
 
 
 def test_every_client_is_named_with_its_counts(tmp_path: Path) -> None:
@@ -46,3 +59,12 @@ def test_every_client_is_named_with_its_counts(tmp_path: Path) -> None:
 
     said = [text.text for text in ET.fromstring(drawn.read_text()).iter(f"{SVG}text")]  # noqa: S314 - we wrote it
     assert {"boto3 adaptive", "batchwright", "2 throttled", "0 answered"} <= set(said)
+
+
+def test_the_same_records_make_the_same_picture(tmp_path: Path) -> None:
+    file = kept(tmp_path, "ours", [(0.1, 200), (1.1, 429), (1.2, 200)])
+
+    for name in ("a.svg", "b.svg"):
+        main(tmp_path / name, [file])
+
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()

@@ -1,8 +1,9 @@
 """One worker's turns, looked at from near; whole fleets are in test_governor_simulation.py."""
 
+from batchwright.demand import Ticket
 from batchwright.quotas import Quota
 from batchwright.schedule import SECOND
-from batchwright.turnstile import Ticket, Turnstile
+from batchwright.turnstile import Turnstile
 from tests.fakes import MODEL, MemorySchedules
 
 NOW = 1_800_000_000_000
@@ -12,11 +13,28 @@ class Worker:
     """A turnstile, its table, and a clock that goes in steps of ten milliseconds."""
 
     def __init__(
-        self, *, caps: Quota, job: str = "j", table: MemorySchedules | None = None
+        self,
+        *,
+        caps: Quota,
+        job: str = "j",
+        table: MemorySchedules | None = None,
+        to_come: int = 1000,
     ) -> None:
         self.table = table or MemorySchedules()
-        self.gate = Turnstile(caps=caps, job=job, priority=5, chance=lambda: 0.5)
+        self.to_come = to_come
+        self.gate = Turnstile(
+            caps=caps, job=job, priority=5, chance=lambda: 0.5, to_come=lambda: self.to_come
+        )
         self.now = NOW
+
+    @property
+    def given(self) -> int:
+        """Up to when the schedule is given away."""
+        return self.table.items[MODEL]["given"]
+
+    def close(self) -> None:
+        while change := self.gate.closing(self.now):
+            self.gate.heard(*self.table.exchange(MODEL, change), self.now)
 
     def run(self, seconds: float) -> list[Ticket]:
         """Let time pass; return the calls whose turn came."""
@@ -60,6 +78,45 @@ def test_what_a_call_did_not_use_moves_the_schedule_back() -> None:
     assert change is not None
     worker.table.exchange(MODEL, change)
     assert 1900 <= before - worker.table.items[MODEL]["given"] <= 2100
+
+
+def test_turns_are_asked_for_by_the_records_that_are_left() -> None:
+    worker = Worker(caps=Quota(rpm=6000), to_come=7)
+    worker.queue(3)
+    worker.run(0.02)
+
+    assert 90 <= worker.given - NOW <= 125  # ten turns
+
+
+def test_more_turns_are_asked_for_than_calls_are_in_flight() -> None:
+    """Four at once, answered in less time than four turns take: so it goes on as long as there are records."""
+    worker = Worker(caps=Quota(rpm=3000))
+    calls = 0
+    for _ in range(100):
+        worker.queue(4 - len(worker.gate.waiting))
+        for call in worker.run(0.1):
+            calls += 1
+            worker.gate.settle(call, 100, worker.now)
+
+    assert calls >= 0.97 * 10 * 40
+    assert worker.table.writes <= 0.05 * calls
+
+
+def test_what_lies_before_the_end_of_the_schedule_is_not_given_back() -> None:
+    """Who took it would call at the same time as another: twice as fast as the limit."""
+    table = MemorySchedules()
+    first, second = (Worker(caps=Quota(rpm=600), table=table) for _ in range(2))
+    first.queue(100)
+    first.run(1)
+    second.now = first.now
+    second.queue(100)
+    second.run(0.1)
+    before = first.given
+
+    first.close()
+    assert before - first.given < 10
+    second.close()
+    assert before - second.given > 100
 
 
 def test_the_next_calls_are_reckoned_by_what_the_last_ones_used() -> None:
@@ -201,3 +258,44 @@ def test_where_the_limit_is_far_away_a_worker_writes_twice_a_second_and_never_wa
 
     assert calls == 20_000
     assert worker.table.writes <= 30
+
+
+def test_how_long_answers_were_the_next_worker_of_the_job_knows_before_its_first_call() -> None:
+    first = Worker(caps=Quota(rpm=600))
+    for _ in range(200):
+        first.gate.lengths.add(70)
+    first.queue(10)
+    first.run(1)
+
+    second = Worker(caps=Quota(rpm=600), table=first.table)
+    second.queue(1)
+    assert second.run(5)
+
+    assert second.gate.lengths.limit(2048) == first.gate.lengths.limit(2048) < 110
+    assert first.gate.lengths.unshared == 0
+
+
+def test_how_long_answers_were_is_told_again_where_the_table_failed() -> None:
+    worker = Worker(caps=Quota(rpm=600))
+    worker.gate.lengths.add(70)
+    worker.queue(10)
+    assert worker.gate.change(worker.now)
+    worker.gate.failed(worker.now)
+    assert worker.gate.lengths.unshared == 1
+
+    worker.run(20)
+
+    assert worker.gate.lengths.unshared == 0
+    assert worker.table.items[MODEL]["answers#j"] == 1
+
+
+def test_another_jobs_answers_tell_nothing() -> None:
+    first = Worker(caps=Quota(rpm=600))
+    first.gate.lengths.add(70)
+    first.queue(10)
+    first.run(1)
+    second = Worker(caps=Quota(rpm=600), job="k", table=first.table)
+    second.queue(1)
+    second.run(1)
+
+    assert second.gate.lengths.limit(2048) == 2048

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import orjson
 from msgspec import DecodeError, Struct
-from msgspec.json import Decoder
+from msgspec.json import Decoder, Encoder
 
 from batchwright.completion import Completion, fault_of
 from batchwright.contract import Cache
@@ -43,6 +43,7 @@ class Head(Struct, frozen=True, gc=False):
     """SHA-256 of the second line, which is the completion."""
 
 
+ENCODER = Encoder()
 HEAD = Decoder(Head)
 COMPLETION = Decoder(Completion)
 
@@ -51,11 +52,11 @@ class Answers:
     """Finds and keeps answers of one contract. It never fails a record: what goes wrong is counted in ``faults``."""
 
     def __init__(self, objects: Objects, clock: Clock, cache: Cache | None) -> None:
-        """Without a ``cache`` nothing is found, and nothing is kept."""
+        """Without ``cache.exact`` nothing is found, and nothing is kept."""
         self.faults = 0
         self._objects = objects
         self._clock = clock
-        self._cache = cache
+        self._cache = cache if cache and cache.exact else None
         self._finders = ThreadPoolExecutor(FINDERS)
         self._keepers = ThreadPoolExecutor(KEEPERS)
         self._keeping: set[asyncio.Future[None]] = set()
@@ -111,7 +112,7 @@ class Answers:
         return completion if whole and young and fault_of(completion) is None else None
 
     def _write(self, request_digest: str, completion: Completion) -> None:
-        second = orjson.dumps(completion)
+        second = ENCODER.encode(completion)
         head = {
             "request_digest": request_digest,
             "at": timestamp(self._clock.now()),

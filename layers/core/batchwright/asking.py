@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from batchwright.breaker import Breaker
 from batchwright.completion import Completion, fault_of
-from batchwright.contract import Route
+from batchwright.contract import Contract, Route
 from batchwright.errors import (
     AskAgain,
     BatchwrightError,
@@ -18,14 +18,17 @@ from batchwright.errors import (
     Unavailable,
 )
 from batchwright.gates import Gates
+from batchwright.marking import lasts_an_hour
 from batchwright.outcome import add_costs
 from batchwright.pace import LeftForLater, Pace
 from batchwright.ports import Engine
-from batchwright.prices import tier_cost_usd
+from batchwright.prices import saved_usd, tier_cost_usd
 from batchwright.purse import Payer
 from batchwright.quotas import quota_tokens
 from batchwright.request import Request
+from batchwright.room import CutShort, Room
 from batchwright.settling import Asked
+from batchwright.warming import Warming
 
 # What the service refused, it does not bill.
 NOT_BILLED = (Throttled, Unavailable, RecordInvalid, JobStops)
@@ -51,8 +54,8 @@ class Asker:
         pace: Pace,
         payer: Payer,
         gates: Gates,
+        contract: Contract,
         *,
-        max_attempts: int,
         time_left: Callable[[], float],
     ) -> None:
         """``time_left`` is how many seconds the worker can still wait for an answer."""
@@ -60,7 +63,10 @@ class Asker:
         self._pace = pace
         self._payer = payer
         self._gates = gates
-        self._max_attempts = max_attempts
+        self._contract = contract
+        self._max_attempts = contract.max_attempts
+        self._tight = contract.reservations == "tight"
+        self._warming = Warming(pace, contract.keeps_prompts)
         self._time_left = time_left
         self._breakers: dict[tuple[str, str, str | None], Breaker] = {}
 
@@ -72,7 +78,7 @@ class Asker:
             pace,
             self._payer,
             self._gates.at(pace),
-            max_attempts=self._max_attempts,
+            self._contract,
             time_left=self._time_left,
         )
 
@@ -96,13 +102,28 @@ class Asker:
         long.
         """
         metadata = {"job_id": job_id, "idempotency_key": asked.key}
-        delays = 0
-        enlarged = False
         if asked.counted_calls >= self._max_attempts:
             raise TimedOut(f"{asked.counted_calls} calls ended without a whole answer")
+        async with self._warming.shared(request, route.model) as marked:
+            await self._ask(marked, route, asked, metadata, falls_back_on)
+
+    async def _ask(
+        self,
+        request: Request,
+        route: Route,
+        asked: Asked,
+        metadata: dict[str, str],
+        falls_back_on: tuple[type[BatchwrightError], ...],
+    ) -> None:
+        delays = 0
+        enlarged = False
+        lengths = self._gates.lengths(route) if self._tight and request.trimmable else None
+        room = Room(lengths, route.reserve_at_least)
         while True:
             try:
-                await self._call(request, route, asked, metadata)
+                await self._call(request, route, asked, metadata, room)
+            except CutShort:
+                asked.completion = None
             except AskAgain as fault:
                 own = isinstance(fault, TimedOut | ServiceFault)
                 asked.counted_calls += own
@@ -126,16 +147,23 @@ class Asker:
                 larger = min(2 * limit, LARGEST_RETRY)
                 if enlarged or larger <= limit:
                     raise
-                request, enlarged = request.with_max_tokens(larger), True
+                request, enlarged, room.whole = request.with_max_tokens(larger), True, True
             else:
                 return
 
     async def _call(
-        self, request: Request, route: Route, asked: Asked, metadata: dict[str, str]
+        self,
+        request: Request,
+        route: Route,
+        asked: Asked,
+        metadata: dict[str, str],
+        room: Room,
     ) -> None:
+        # The governor reckons what calls use by what they may use: that stays the same whatever is reserved.
         leave = await self._gates.enter(route, asked.input_tokens + (request.max_tokens or 0))
+        sent = room.fitted(request)
         try:
-            completion = await self._paid_call(request, route, asked, metadata)
+            completion = await self._paid_call(sent, route, asked, metadata)
         except Throttled as fault:
             leave.throttled(fault.retry_after)
             raise
@@ -146,6 +174,7 @@ class Asker:
             leave.failed()
             raise
         leave.settle(quota_tokens(route.model, completion.usage))
+        room.learn(completion, request, sent)
         if found := fault_of(completion):
             raise found
 
@@ -191,9 +220,20 @@ class Asker:
         self._pace.answered_at = self._pace.now()
         asked.completion = completion
         asked.usage += completion.usage
-        cost = tier_cost_usd(completion.tier or route.tier, route.model, completion.usage)
-        asked.cost_usd = add_costs(asked.cost_usd, cost)
+        self._count_cost(request, route, asked, completion)
         return completion
+
+    def _count_cost(
+        self, request: Request, route: Route, asked: Asked, completion: Completion
+    ) -> None:
+        usage = completion.usage
+        cost = tier_cost_usd(completion.tier or route.tier, route.model, usage)
+        if usage.cached_tokens and cost is not None:
+            if usage.cache_write_tokens and lasts_an_hour(request):
+                cost = None  # nobody tells which part is kept for so long
+            else:
+                asked.saved_usd = round(asked.saved_usd + saved_usd(route.model, usage), 12)
+        asked.cost_usd = add_costs(asked.cost_usd, cost)
 
     def _hopeless(self, route: Route, seconds: float) -> bool:
         """Whether a model is down, or wants a longer wait than a worker waits."""

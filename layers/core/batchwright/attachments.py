@@ -4,7 +4,7 @@ import asyncio
 from binascii import b2a_base64
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,16 +49,18 @@ class Attachments:
         self._room = Room(MOST_HELD)
         self._readers = ThreadPoolExecutor(READERS)
 
-    @asynccontextmanager
-    async def fetched(self, record: Record, request: Request) -> AsyncIterator[Fetched]:
+    def fetched(self, record: Record, request: Request) -> AbstractAsyncContextManager[Fetched]:
         """Give the record's request with what it names, to be let go of at the end.
 
         Raises :class:`RecordInvalid` for an object that cannot be asked with, :class:`LeftForLater` where the worker
         stops first.
         """
         if not record.attachments:
-            yield Fetched(request=request, told=request)
-            return
+            return nullcontext(Fetched(request=request, told=request))
+        return self._held(record, request)
+
+    @asynccontextmanager
+    async def _held(self, record: Record, request: Request) -> AsyncIterator[Fetched]:
         pins = await self._in_thread(lambda: self._pinned(record, request))
         async with self._room.held(sum(encoded_size(pin) for pin in pins)):
             yield await self._in_thread(lambda: self._read(pins, request))

@@ -41,7 +41,7 @@ class ChunkLog:
         """The indexes that have an outcome."""
         self.tally = Tally()
         self.own = Tally()
-        """What of it was settled under this writer's name; calls are not told apart."""
+        """What of it was settled under this writer's name."""
         self.own_indexes: set[int] = set()
         """The indexes that were settled under this writer's name."""
         self.size = 0
@@ -128,14 +128,16 @@ class ChunkLog:
     def _count(
         self, outcomes: Iterable[Outcome | Counted], told: Header | Note, writer: str
     ) -> None:
+        segment = Tally(calls=told.calls, ambiguous_calls=told.ambiguous_calls)
+        indexes = set()
         for outcome in outcomes:
-            self.settled.add(outcome.index)
-            self.tally.add(outcome)
-            if writer == self._writer:
-                self.own.add(outcome)
-                self.own_indexes.add(outcome.index)
-        self.tally.calls += told.calls
-        self.tally.ambiguous_calls += told.ambiguous_calls
+            segment.add(outcome)
+            indexes.add(outcome.index)
+        self.settled |= indexes
+        self.tally.add_all(segment)
+        if writer == self._writer:
+            self.own.add_all(segment)
+            self.own_indexes |= indexes
         if told.claim is not None:
             self.claims[writer] = told.claim
             if writer not in self._began:

@@ -42,4 +42,5 @@ def digest_of_request(
 
 def idempotency_key(job_id: str, index: int, request_digest: str) -> str:
     """Return the key that names one record's request of one job to services that take one."""
-    return digest_of_envelope({"job": job_id, "record": index, "request": request_digest})
+    # In canonical form, too: a number below 2**53, and texts whose names stand in their order.
+    return digest(orjson.dumps({"job": job_id, "record": index, "request": request_digest}))

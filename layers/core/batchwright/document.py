@@ -14,7 +14,9 @@ MOST_TOKENS = 1_000_000
 class Document(BaseModel):
     """How text and Markdown files become records."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
     tokens: Annotated[int, Field(ge=1, le=MOST_TOKENS)] | None = None
     """About how many tokens a piece has at most, overlap included; without it a file is one piece."""

@@ -70,7 +70,7 @@ def check_offered(record: Record, model: str) -> None:
 def native_body(request: dict[str, Any], model: str) -> tuple[str, dict[str, Any]]:
     """Return the family of a model that :func:`offer_of` knows, and a neutral request in its words."""
     offer = offer_of(model)
-    assert offer is not None, "routes for vectors have an offer"  # noqa: S101 - Contract.route_for sees to it
+    assert offer is not None, "routes for vectors have an offer"  # noqa: S101 - routing sees to it
     wanted = request.get("dimensions")
     chosen = wanted if wanted != offer.dimensions[0] else None
     if offer.family == "titan_embed":

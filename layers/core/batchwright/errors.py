@@ -98,6 +98,12 @@ class SchemaViolation(RecordEnds):
 
     code = "schema_violation"
 
+    def __init__(self, message: str, *, complaint: str, kind: str) -> None:
+        """``complaint`` is for the model alone: it may quote the answer. ``kind`` is that of the finding."""
+        super().__init__(message)
+        self.complaint = complaint
+        self.kind = kind
+
 
 class ContentFiltered(RecordEnds):
     """The model's service withheld the answer."""

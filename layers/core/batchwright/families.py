@@ -5,6 +5,7 @@ A family is a maker's line of models that share one InvokeModel body
 """
 
 import re
+from functools import lru_cache
 
 # Looked for in this order; the id of an inference profile has a geography before the maker.
 FAMILIES = {
@@ -22,6 +23,7 @@ FAMILIES = {
 EMBEDDING = frozenset({"titan_embed", "cohere_embed", "other_embed"})
 
 
+@lru_cache(256)
 def family_of(model: str) -> str | None:
     """Return the family of a model id, a profile's id or an ARN of either; ``None`` where the name tells none.
 

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from batchwright.contract import Route
+from batchwright.demand import endless
 from batchwright.governor import Governor, Permit, Wait, schedule_of
+from batchwright.lengths import Lengths
 from batchwright.pace import LeftForLater, Pace
 from batchwright.ports import Schedules
 
@@ -63,14 +65,17 @@ class Gates:
         job: str,
         priority: int,
         time: Callable[[], float],
+        to_come: Callable[[], int] = endless,
     ) -> None:
-        """``time`` is in seconds since 1970."""
+        """``time`` is in seconds since 1970; ``to_come`` is how many records were not begun yet."""
         self._schedules = schedules
         self._pace = pace
         self._job = job
         self._priority = priority
         self._time = time
+        self._to_come = to_come
         self._governors: dict[str, Governor] = {}
+        self._lengths: dict[str, Lengths] = {}
         pace.when_stopping.append(self._stop)
 
     async def enter(self, route: Route, tokens: int) -> Leave:
@@ -94,6 +99,10 @@ class Gates:
         """Return the gates for calls of another pace, with turns of their own."""
         return Gates(self._schedules, pace, job=self._job, priority=self._priority, time=self._time)
 
+    def lengths(self, route: Route) -> Lengths:
+        """Return how long a model's answers are; where it has a governor, the other workers' are in it."""
+        return self._lengths.setdefault(schedule_of(route), Lengths())
+
     async def close(self) -> None:
         """Give back what the worker does not need."""
         for governor in self._governors.values():
@@ -109,6 +118,8 @@ class Gates:
                 priority=self._priority,
                 seconds=self._time,
                 chance=self._pace.chance,
+                lengths=self.lengths(route),
+                to_come=self._to_come,
             )
         return self._governors[name]
 

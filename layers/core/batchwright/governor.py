@@ -9,13 +9,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from batchwright.believed import suspicious
 from batchwright.contract import Route
+from batchwright.demand import Ticket, endless
 from batchwright.errors import BatchwrightError
+from batchwright.lengths import Lengths
 from batchwright.ports import Schedules
 from batchwright.prices import model_id
 from batchwright.quotas import Quota
 from batchwright.schedule import SECOND, Change
-from batchwright.turnstile import Ticket, Turnstile
+from batchwright.turnstile import Turnstile
+
+TRIES_TO_CLOSE = 3
 
 
 class Wait(Exception):
@@ -51,7 +56,7 @@ def limits_of(route: Route) -> Quota:
 class Governor:
     """What one worker may ask of one model, among all workers of all jobs."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what there is to know of a worker and its surroundings
         self,
         schedules: Schedules,
         route: Route,
@@ -60,14 +65,28 @@ class Governor:
         priority: int,
         seconds: Callable[[], float],
         chance: Callable[[], float],
+        lengths: Lengths | None = None,
+        to_come: Callable[[], int] = endless,
     ) -> None:
-        """``seconds`` is the time of day since 1970: workers must agree about it to some hundred milliseconds."""
+        """``seconds`` is the time of day since 1970: workers must agree about it to some hundred milliseconds.
+
+        ``lengths`` of the answers are shared with the other workers; ``to_come`` is how many calls there may be besides
+        those that wait: turns are asked for no more than that.
+        """
         self._schedules = schedules
         self._model = schedule_of(route)
         self._seconds = seconds
-        self._gate = Turnstile(caps=limits_of(route), job=job, priority=priority, chance=chance)
+        self._gate = Turnstile(
+            caps=limits_of(route),
+            job=job,
+            priority=priority,
+            chance=chance,
+            lengths=lengths or Lengths(),
+            to_come=to_come,
+        )
         self._futures: dict[Ticket, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._looks_at = 0
         self._telling: asyncio.Task[None] | None = None
 
     async def permit(self, tokens: int) -> Permit:
@@ -90,7 +109,9 @@ class Governor:
     def settle(self, permit: Permit, used_tokens: int) -> None:
         """Tell what an answered call used, in tokens as the quota counts them, like those of :meth:`permit`."""
         self._gate.settle(permit.ticket, used_tokens, self._now())
-        self._look()
+        # While nothing is known to go through an answer is news; else it brings nobody's turn nearer.
+        if suspicious(self._gate.item) or self._timer is None:
+            self._look()
 
     def throttled(self, permit: Permit, retry_after: float | None = None) -> None:
         """Tell that the service refused a call for its limit: everybody slows down."""
@@ -117,9 +138,14 @@ class Governor:
             self._timer.cancel()
         if self._telling is not None:
             await self._telling
-        if change := self._gate.closing(self._now()):
-            with suppress(BatchwrightError):  # what is not given back passes by itself
-                await asyncio.to_thread(self._schedules.exchange, self._model, change)
+        with suppress(BatchwrightError):  # what is not given back passes by itself
+            for _ in range(TRIES_TO_CLOSE):
+                if (change := self._gate.closing(self._now())) is None:
+                    return
+                applied, item = await asyncio.to_thread(
+                    self._schedules.exchange, self._model, change
+                )
+                self._gate.heard(applied, item, self._now())
 
     def _now(self) -> int:
         return int(self._seconds() * SECOND)
@@ -133,12 +159,21 @@ class Governor:
             self._let_go(ticket)
         if change := self._gate.change(now):
             self._telling = asyncio.create_task(self._tell(change))
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = None
         if self._gate.waiting or self._gate.running:
-            delay = (self._gate.wakes_at(now) - now) / SECOND
-            self._timer = asyncio.get_running_loop().call_later(delay, self._look)
+            self._look_at(self._gate.wakes_at(now), now)
+
+    def _look_at(self, time: int, now: int) -> None:
+        """Look again at a time, or before: a timer that comes too early is cheaper than a new one for every call."""
+        if self._timer is not None:
+            if self._looks_at <= time:
+                return
+            self._timer.cancel()
+        self._looks_at = time
+        self._timer = asyncio.get_running_loop().call_later((time - now) / SECOND, self._timed)
+
+    def _timed(self) -> None:
+        self._timer = None
+        self._look()
 
     def _let_go(self, ticket: Ticket) -> None:
         turn = self._futures.get(ticket)

@@ -6,7 +6,6 @@ from contextlib import suppress
 
 from batchwright.chunklog import ChunkLog
 from batchwright.errors import Unavailable
-from batchwright.outcome import Tally
 from batchwright.pace import Pace
 from batchwright.segment import Claim, Effort, Settled
 
@@ -40,13 +39,14 @@ class LogWriter:
         self._due = asyncio.Event()
         self._turn = asyncio.Lock()
         self._finished = False
-        self.tally = Tally()
-        """What was written, and the calls that were made."""
+        self.to_come = 0
+        """How many outcomes are to come; the last of them go with the word that the worker leaves."""
 
     def add(self, settled: Settled) -> None:
         """Take an outcome."""
         self._unwritten.append(settled)
-        if len(self._unwritten) >= FLUSH_OUTCOMES:
+        self.to_come -= 1
+        if len(self._unwritten) >= FLUSH_OUTCOMES and self.to_come:
             self._due.set()
 
     async def keep_writing(self) -> None:
@@ -79,7 +79,7 @@ class LogWriter:
             # Taken here and not in the thread, where an outcome could slip in between.
             settled, self._unwritten = self._unwritten, []
             calls, ambiguous = self._pace.take_calls()
-            written = await self._written(
+            await self._written(
                 lambda: self._log.append(
                     settled,
                     calls=calls,
@@ -90,18 +90,12 @@ class LogWriter:
                 ),
                 at_stake=bool(settled or calls),
             )
-        for outcome, _ in written:
-            self.tally.add(outcome)
-        self.tally.calls += calls
-        self.tally.ambiguous_calls += ambiguous
 
-    async def _written(
-        self, append: Callable[[], list[Settled]], *, at_stake: bool
-    ) -> list[Settled]:
+    async def _written(self, append: Callable[[], object], *, at_stake: bool) -> None:
         """Try until it works: the very same bytes, so that a write whose reply was lost is known again."""
         while True:
             try:
-                written = await asyncio.to_thread(append)
+                await asyncio.to_thread(append)
             except Unavailable:
                 self._pace.hold()
                 if not at_stake or self._time_left() < PAUSE:
@@ -109,4 +103,4 @@ class LogWriter:
                 await asyncio.sleep(PAUSE)
             else:
                 self._pace.go_on()
-                return written
+                return

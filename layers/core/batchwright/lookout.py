@@ -9,6 +9,7 @@ from batchwright.ports import Clock, Jobs
 
 # Segments may fill up faster than anybody wants to be told, and a stop within some seconds is soon enough.
 BETWEEN_LOOKS = 4.0
+BETWEEN_REPORTS = 15.0
 
 
 class Lookout:
@@ -34,7 +35,7 @@ class Lookout:
         self._seconds = seconds
         self._deadline = job.terms.deadline
         self._ends_at = job.ends_at(chunk.redrive)
-        self._looked_at = seconds()
+        self._looked_at = self._reported_at = seconds()
 
     def look(self) -> None:
         """See whether somebody has stopped the job, or its time is over."""
@@ -45,14 +46,17 @@ class Lookout:
             self.stop(Reason(code="deadline", message=message))
 
     def look_again(self) -> None:
-        """Look and report, if the last time is long enough ago."""
-        if self._seconds() - self._looked_at >= BETWEEN_LOOKS:
+        """Look, and report, if the last time is long enough ago."""
+        now = self._seconds()
+        if now - self._looked_at >= BETWEEN_LOOKS:
             self.look()
+            self._looked_at = now
+        if now - self._reported_at >= BETWEEN_REPORTS:
             self.report()
 
     def report(self) -> None:
         """Tell how far the chunk has come."""
-        self._looked_at = self._seconds()
+        self._reported_at = self._seconds()
         self._jobs.report_chunk(
             self._chunk.job_id,
             self._chunk.chunk,

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
-from batchwright.prices import price_of
+from batchwright.caches import prompt_cache_of
+from batchwright.marking import MARKS
+from batchwright.prices import base_id, price_of
 from batchwright.request import Request, weight
 from batchwright.usage import Usage
 
@@ -36,7 +38,6 @@ TEXT_FORMATS = frozenset({"txt", "md", "html", "csv"})
 TEXT_FORMAT_BYTES = 2
 # Claude's dearest cache is written at twice the price of what is read
 # (platform.claude.com/docs/en/build-with-claude/prompt-caching).
-CACHE_MARKS = frozenset({"cachePoint", "cache_control"})
 CACHE_FACTOR = 2
 # Beyond the context in the table Claude reads a million tokens for those who ask for the beta, at up to twice the price
 # of all (platform.claude.com/docs/en/build-with-claude/context-windows).
@@ -59,6 +60,8 @@ class Rates(NamedTuple):
 
     input: int
     output: int
+    cache_read: int
+    """Of what a prompt cache held; as dear as input where that is not known."""
     context: int
 
 
@@ -68,8 +71,10 @@ def rates_of(model: str) -> Rates | None:
     price = price_of(model)
     if price is None:
         return None
+    kept = prompt_cache_of(base_id(model))
     return Rates(
         input=round(price["input"] * BILLIONTHS),
+        cache_read=round(price["input"] * BILLIONTHS * (kept.read if kept else 1)),
         output=round(price["output"] * BILLIONTHS),
         context=int(price.get("context", LARGEST_INPUT)),
     )
@@ -99,7 +104,7 @@ def most_billionths(request: Request, route_model: str) -> int | None:
 def spent_billionths(model: str, usage: Usage) -> int | None:
     """Return what a call has cost at most, ``None`` where the price is not known.
 
-    Cached tokens, whose prices the table does not hold, count as the dearest that there are.
+    What was written into a cache counts as the dearest that there is: usage does not tell for how long it is kept.
 
     >>> spent_billionths("us.amazon.nova-lite-v1:0", Usage(input_tokens=10, output_tokens=1))
     840
@@ -107,10 +112,13 @@ def spent_billionths(model: str, usage: Usage) -> int | None:
     rates = rates_of(model)
     if rates is None:
         return None
-    plain = usage.input_tokens + usage.cache_read_tokens
-    read = plain + usage.cache_write_tokens * CACHE_FACTOR
-    cost = read * rates.input + usage.output_tokens * rates.output
-    long = plain + usage.cache_write_tokens > rates.context
+    read = usage.input_tokens + usage.cache_write_tokens * CACHE_FACTOR
+    cost = (
+        read * rates.input
+        + usage.cache_read_tokens * rates.cache_read
+        + usage.output_tokens * rates.output
+    )
+    long = usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens > rates.context
     return _rounded_up(cost * (LONG_FACTOR if long else 1))
 
 
@@ -243,5 +251,5 @@ class Reading:
             self.tokens += len(str(node))
 
     def _mark(self, name: str) -> None:
-        self.cached |= name in CACHE_MARKS
+        self.cached |= name in MARKS
         self.long |= name == LONG_MARK

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
+from msgspec.json import Encoder
 
 from batchwright.usage import Usage
 
@@ -21,8 +22,7 @@ class Ending(StrEnum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True, gc=False):
     """One record's end: our own facts, one line of ``outcomes.jsonl``.
 
     ``attempts`` counts the calls that were made for it, ``ambiguous_attempts`` those that got no whole answer and may
@@ -41,8 +41,10 @@ class Outcome:
     stop_reason: str | None = None
     attempts: int = 0
     ambiguous_attempts: int = 0
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = Usage()
     cost_usd: float | None = 0.0
+    saved_usd: float = 0.0
+    """What prompt caches have saved of that."""
     cached: bool = False
     latency_ms: int | None = None
     request_digest: str | None = None
@@ -50,7 +52,7 @@ class Outcome:
     contract_digest: str
     verdict: str | None = None
     """What the filters say; ``None`` where nothing was looked at."""
-    findings: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[dict[str, Any]] = []
     """What they found: filter, kind and place, never the text."""
     held: str | None = None
     """SHA-256 of the object in the quarantine that holds what was withheld."""
@@ -63,35 +65,12 @@ class Outcome:
     at: str
     """When it was settled, ISO 8601 in UTC."""
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the facts, in the order in which they are read best."""
-        return {
-            "index": self.index,
-            "line": self.line,
-            "record_id": self.record_id,
-            "status": self.status.value,
-            "error": self.error,
-            "model": self.model,
-            "route": self.route,
-            "tier": self.tier,
-            "stop_reason": self.stop_reason,
-            "attempts": self.attempts,
-            "ambiguous_attempts": self.ambiguous_attempts,
-            "usage": self.usage.to_json(),
-            "cost_usd": self.cost_usd,
-            "cached": self.cached,
-            "latency_ms": self.latency_ms,
-            "request_digest": self.request_digest,
-            "idempotency_key": self.idempotency_key,
-            "contract_digest": self.contract_digest,
-            "verdict": self.verdict,
-            "findings": self.findings,
-            "held": self.held,
-            "input_digest": self.input_digest,
-            "output_digest": self.output_digest,
-            "leaf": self.leaf,
-            "at": self.at,
-        }
+    def facts(self) -> bytes:
+        """Return its line, in the order in which its facts stand here: so they are read best."""
+        return ENCODER.encode(self)
+
+
+ENCODER = Encoder()
 
 
 class Counted(Struct, frozen=True, gc=False):
@@ -101,6 +80,7 @@ class Counted(Struct, frozen=True, gc=False):
     status: Ending
     usage: Usage
     cost_usd: float | None
+    saved_usd: float = 0.0
     cached: bool = False
     leaf: str | None = None
 
@@ -116,6 +96,8 @@ class Tally:
     ambiguous_calls: int = 0
     cached: int = 0
     """The records that the exact cache has answered."""
+    saved_usd: float = 0.0
+    """What prompt caches have saved."""
 
     @property
     def settled(self) -> int:
@@ -128,6 +110,7 @@ class Tally:
         self.usage += outcome.usage
         self.cached += outcome.cached
         self.cost_usd = add_costs(self.cost_usd, outcome.cost_usd)
+        self.saved_usd = round(self.saved_usd + outcome.saved_usd, 12)
 
     def add_all(self, other: "Tally") -> None:
         """Count what another tally has counted."""
@@ -138,6 +121,7 @@ class Tally:
         self.calls += other.calls
         self.ambiguous_calls += other.ambiguous_calls
         self.cached += other.cached
+        self.saved_usd = round(self.saved_usd + other.saved_usd, 12)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as the job's row and the receipt keep it."""
@@ -148,6 +132,7 @@ class Tally:
             "calls": self.calls,
             "ambiguous_calls": self.ambiguous_calls,
             "cached": self.cached,
+            "saved_usd": self.saved_usd,
         }
 
     @classmethod
@@ -159,7 +144,8 @@ class Tally:
             cost_usd=None if facts["cost_usd"] is None else float(facts["cost_usd"]),
             calls=int(facts["calls"]),
             ambiguous_calls=int(facts["ambiguous_calls"]),
-            cached=int(facts.get("cached", 0)),  # earlier versions had no cache
+            cached=int(facts.get("cached", 0)),  # earlier versions had no caches
+            saved_usd=float(facts.get("saved_usd", 0)),
         )
 
 

@@ -22,7 +22,7 @@ _WORDS = _named(
 )
 # What a request says about tools and shapes is no conversation; in an answer the same words would be the model's.
 _DEFINITIONS = _named(
-    """additionalModelRequestFields embedding embeddings embedding_types functions inferenceConfig
+    """additionalModelRequestFields embedding embeddings embedding_types functions guardrailConfig inferenceConfig
     inferenceParams outputConfig output_config parameters response_format stop stopSequences
     stop_sequences toolConfig tool_choice toolChoice tools usage vector"""
 )

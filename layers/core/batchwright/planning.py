@@ -30,6 +30,7 @@ from batchwright.ports import Objects, Upload
 from batchwright.prices import cost_usd, price_of
 from batchwright.reader import problem_of
 from batchwright.record import Problem, Record
+from batchwright.routing import route_for
 from batchwright.usage import Usage
 
 # A broken first line must not hide the dialect of the good ones after it.
@@ -270,7 +271,7 @@ class Planner:
             sort = (sort, record.family, record.native, record.texts, record.dimensions)
         known = self._routes.get(sort)
         if known is None:
-            route = self._contract.route_for(record, self._job.models)
+            route = route_for(self._contract, record, self._job.models)
             total = self.progress.totals.setdefault(route.model, Total())
             known = self._routes[sort] = (total, self._contract.default_limit(record, route))
         total, limit = known

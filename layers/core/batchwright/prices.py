@@ -2,10 +2,11 @@
 
 import json
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
+from batchwright.caches import prompt_cache_of
 from batchwright.usage import Usage
 
 # Cross-Region inference profiles are named by a geography before the model's own id
@@ -36,6 +37,7 @@ def model_id(model: str) -> str:
     return model.rsplit("/", 1)[-1]
 
 
+@lru_cache(256)
 def base_id(model: str) -> str:
     """Return the id of the model itself, whichever geography it is asked in."""
     return GEOGRAPHY.sub("", model_id(model))
@@ -50,6 +52,8 @@ def price_of(model: str) -> dict[str, float] | None:
 def cost_usd(model: str, usage: Usage) -> float | None:
     """Return what ``usage`` of ``model`` costs in USD, or ``None`` where the price is not known.
 
+    What is written into a prompt cache is taken to be kept for five minutes: for longer is dearer.
+
     >>> cost_usd("us.amazon.nova-lite-v1:0", Usage(input_tokens=1_000_000, output_tokens=500_000))
     0.18
     >>> cost_usd("somebody.new-model-v1:0", Usage(input_tokens=1)) is None
@@ -58,11 +62,26 @@ def cost_usd(model: str, usage: Usage) -> float | None:
     price = price_of(model)
     if price is None:
         return None
-    # Cached tokens are billed apart and at other rates; until the table holds those, their price is not known.
-    if usage.cache_read_tokens or usage.cache_write_tokens:
-        return None
     millionths = usage.input_tokens * price["input"] + usage.output_tokens * price["output"]
+    if usage.cached_tokens:
+        kept = prompt_cache_of(base_id(model))
+        if kept is None:
+            return None
+        parts = usage.cache_read_tokens * kept.read + usage.cache_write_tokens * kept.write
+        millionths += parts * price["input"]
     return round(millionths / 1_000_000, 12)
+
+
+def saved_usd(model: str, usage: Usage) -> float:
+    """Return what a prompt cache has saved; less than nothing where more was written than read.
+
+    >>> saved_usd("amazon.nova-lite-v1:0", Usage(cache_read_tokens=1_000_000, cache_write_tokens=1000))
+    0.045
+    """
+    cost = cost_usd(model, usage)
+    whole = usage.input_tokens + usage.cached_tokens
+    plain = cost_usd(model, Usage(input_tokens=whole, output_tokens=usage.output_tokens))
+    return 0.0 if cost is None or plain is None else round(plain - cost, 12)
 
 
 def lane_cost_usd(lane: str, model: str, usage: Usage) -> float | None:

@@ -10,9 +10,11 @@ from batchwright.schedule import MINUTE, RATIO, Item
 MARGIN = 0.995
 # How fast means follow what they are the means of.
 MEMORY = 0.05
+LATENCY_MEMORY = 0.2
 UNLIMITED = 1e12
 # What is believed changes slowly: it is looked up so often.
 FRESH = 100
+SHORTEST_TURN = 1e-6
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,6 +51,11 @@ class Reckoning:
         for_calls = calls * MINUTE / (MARGIN * self.caps.rpm) if self.caps.rpm else 0.0
         return max(for_calls, tokens * MINUTE / self._limit)
 
+    @property
+    def turn(self) -> float:
+        """How long a part of the schedule a call takes, on average."""
+        return max(SHORTEST_TURN, self.cost(1, self.tokens_a_call))
+
     def pace(self) -> float:
         """Return the tokens a minute at which the fleet goes, whichever limit makes it."""
         if not self.caps.rpm:
@@ -62,7 +69,8 @@ class Reckoning:
 
     def learn(self, reserved: int, used: int, latency: int) -> None:
         """Note what an answered call used."""
-        self.latency += MEMORY * (latency - self.latency)
+        before = self.latency or latency
+        self.latency = before + LATENCY_MEMORY * (latency - before)
         if reserved:
             seen = used / reserved
             self.ratio = seen if self.ratio is None else self.ratio + MEMORY * (seen - self.ratio)

@@ -9,6 +9,10 @@ from batchwright.natives import NAMES, native
 # What a picture costs where nobody has counted it: makers say 1,500 to 1,700 for a large one.
 IMAGE_TOKENS = 1_600
 BYTES_PER_TOKEN = 4
+# A model that thinks first divides the limit between thoughts and answer, and refuses one that leaves no room.
+THINKING = frozenset({"thinking", "reasoningConfig", "reasoning_effort"})
+# Of what Converse hands on unread, this alone is known to have nothing to do with the limit.
+HARMLESS = frozenset({"top_k"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,16 @@ class Request:
             return bool(self.body.get("inferenceConfig", {}).get("temperature") == 0)
         asked = native(self.family)
         return asked.embeds or asked.temperature_of(self.body) == 0
+
+    @property
+    def trimmable(self) -> bool:
+        """Whether a smaller limit changes nothing but where an answer would be cut."""
+        if not self.max_tokens:
+            return False
+        if self.family is not None:
+            config = self.body.get("inferenceConfig") or {}
+            return THINKING.isdisjoint(self.body) and THINKING.isdisjoint(config)
+        return HARMLESS.issuperset(self.body.get("additionalModelRequestFields") or {})
 
     def with_max_tokens(self, limit: int) -> "Request":
         """Return the same request with another limit."""

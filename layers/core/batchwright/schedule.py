@@ -26,7 +26,9 @@ JOB = "job#"
 PRIORITY = "priority#"
 RATIO = "ratio#"
 LENGTH = "length#"
-JOB_NUMBERS = (JOB, PRIORITY, RATIO, LENGTH)
+ANSWERS = "answers#"
+LONGEST = "longest#"
+JOB_NUMBERS = (JOB, PRIORITY, RATIO, LENGTH, ANSWERS, LONGEST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,16 +2,16 @@
 
 The order is fixed. First every local filter looks at the texts as they are; then what is to be redacted is; then, where
 anything would be released, filters that ask a service look at what is left, one after the other, in the contract's
-order. The strictest verdict holds. A filter that fails holds the record for review.
+order. The strictest verdict holds. A filter that fails holds the record for review. What the schema says of an answer
+comes before all of it (:mod:`batchwright.conformity`).
 """
 
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-import orjson
-
 from batchwright.errors import JobStops
+from batchwright.extraction import is_json
 from batchwright.filters import Filter, FilterSettings, Means, Subject
 from batchwright.filters.gate import gate_of
 from batchwright.finding import FAILED, Finding, Noted, Stage, Verdict, strictest
@@ -75,12 +75,14 @@ class Screen:
             (self._remote if settings.remote else self._local).append(placed)
         self._gate = gate_of(patterns)
 
-    async def look(self, subject: Subject, placeholders: Placeholders) -> Screened:
-        """Look at texts.
+    async def look(
+        self, subject: Subject, placeholders: Placeholders, screened: Screened | None = None
+    ) -> Screened:
+        """Look at texts; ``screened`` is what is known of them already.
 
         Raises :class:`JobStops` and :class:`LeftForLater` from filters that make calls.
         """
-        screened = Screened()
+        screened = screened or Screened()
         hit = {pattern for text in subject.texts for pattern in self._gate(text.folded)}
         for placed in self._local:
             if not placed.patterns or placed.patterns & hit:
@@ -153,16 +155,7 @@ def _as_written(found: Finding, texts: Sequence[Text]) -> Finding:
         return replace(found, start=None, end=None)
     if not 0 <= found.start < found.end <= len(text.folded):
         raise ValueError("there is no such place")
-    start, end = text.span(found.start, found.end)
-    return replace(found, start=start, end=end)
-
-
-def is_json(text: str) -> bool:
-    """Whether a text is a JSON object or list."""
-    if not text.lstrip().startswith(("{", "[")):
-        return False
-    try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return False
-    return True
+    place = text.span(found.start, found.end)
+    return (
+        found if place == (found.start, found.end) else replace(found, start=place[0], end=place[1])
+    )

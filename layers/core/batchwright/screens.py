@@ -1,11 +1,15 @@
 """What a worker does with a contract's filters: requests and answers go through them, and what passes goes on."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
+from batchwright.completion import Completion
+from batchwright.conformity import EXTRACTED, Conformity, noted
 from batchwright.contract import Contract
-from batchwright.errors import Withheld
-from batchwright.filters import Means, Subject
-from batchwright.finding import Stage, Verdict
+from batchwright.errors import SchemaViolation, Withheld
+from batchwright.filters import Entry, Means, Subject
+from batchwright.filters.schema import SchemaSettings
+from batchwright.finding import FAILED, Stage, Verdict
 from batchwright.folding import Text
 from batchwright.judging import Judges
 from batchwright.passages import (
@@ -26,15 +30,21 @@ class Screens:
     def __init__(self, contract: Contract, means: Means, judges: Judges) -> None:
         """Load them once; a stage without any lets everything pass. ``judges`` ask other models for them."""
         self._judges = judges
-        self._input, self._output = (
-            Screen(stage, [(entry.name, entry.settings) for entry in entries], means)
-            if (entries := contract.filters.at(stage))
-            else None
-            for stage in Stage
-        )
+        filters = contract.filters
+        form = next((each.json_schema for each in filters.output if each.json_schema), None)
+        self._conformity = Conformity(form) if form else None
+        self.repairs = contract.repairs if form and form.repairs else 0
+        """How often a model is asked again whose answer does not fit the schema."""
+        self._input = _screen(Stage.INPUT, filters.input, means)
+        self._output = _screen(Stage.OUTPUT, filters.output, means)
 
     async def asked(self, asked: Asked, request: Request) -> Request:
-        """Return a request as it may be asked; raises :class:`Withheld`."""
+        """Return a request as it may be asked.
+
+        Raises :class:`Withheld`, and :class:`RecordInvalid` where no answer could be held to its schema.
+        """
+        if self._conformity is not None:
+            self._conformity.check(request)
         if self._input is None:
             return request
         texts = [Text(text) for text in texts_asked(request)]
@@ -48,16 +58,22 @@ class Screens:
             return request
         return replace(request, body=request_with(request.body, screened.texts))
 
-    async def answered(self, asked: Asked, request: Request) -> bool:
-        """Look at an answer, and release of it what may be; raises :class:`Withheld`.
+    async def answered(self, asked: Asked, request: Request, *, cut: bool = False) -> bool:
+        """Look at an answer, and release of it what may be.
 
-        Returns whether it may be kept for others: whether it was released as it is.
+        Returns whether it may be kept for others: whether it was released as it is. Raises :class:`Withheld`, and
+        :class:`SchemaViolation` where it does not fit its schema and is to fail for that; one that was ``cut`` need
+        not fit.
         """
         assert asked.completion is not None  # noqa: S101 - there is an answer
         if self._output is None or asked.completion.vectors is not None:
             asked.released = asked.completion
             return True
-        texts = [Text(text) for text in texts_answered(body_of(asked.completion))]
+        screened = Screened()
+        answer = asked.completion
+        if not cut:
+            answer = self._held_to_schema(answer, request, screened)
+        texts = [Text(text) for text in texts_answered(body_of(answer))]
         subject = Subject(
             stage=Stage.OUTPUT,
             texts=texts,
@@ -65,13 +81,38 @@ class Screens:
             key=asked.key,
             models=self._judges.of(asked),
         )
-        screened = await self._output.look(subject, asked.placeholders)
+        screened = await self._output.look(subject, asked.placeholders, screened)
         asked.notes.add(screened.verdict, screened.noted)
         _let_pass(screened, Stage.OUTPUT, asked)
-        asked.released = asked.completion
+        asked.released = answer
         if screened.texts:
-            asked.released = completion_with(asked.completion, screened.texts)
-        return screened.verdict is Verdict.PASS
+            asked.released = completion_with(answer, screened.texts)
+        return screened.verdict is Verdict.PASS and answer is asked.completion
+
+    def _held_to_schema(
+        self, answer: Completion, request: Request, screened: Screened
+    ) -> Completion:
+        """Return an answer, or the JSON out of it; raises :class:`SchemaViolation`."""
+        if self._conformity is None:
+            return answer
+        try:
+            looked = self._conformity.look(answer, request)
+        except SchemaViolation:
+            raise
+        except Exception:  # noqa: BLE001 - as of every filter: what could not be looked at is held
+            screened.note(noted(FAILED, Verdict.REVIEW))
+            return answer
+        if looked.violation is not None:
+            screened.note(noted(looked.violation.kind, self._conformity.verdict))
+        elif looked.completion is not answer:
+            screened.note(noted(EXTRACTED, Verdict.PASS))
+        return looked.completion
+
+
+def _screen(stage: Stage, entries: Iterable[Entry], means: Means) -> Screen | None:
+    placed = [(entry.name, entry.settings) for entry in entries]
+    others = [each for each in placed if not isinstance(each[1], SchemaSettings)]
+    return Screen(stage, others, means) if placed else None
 
 
 def _let_pass(screened: Screened, stage: Stage, asked: Asked) -> None:

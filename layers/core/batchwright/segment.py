@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import orjson
 from msgspec import DecodeError
-from msgspec.json import Decoder
+from msgspec.json import Decoder, Encoder
 
 from batchwright.digest import digest
 from batchwright.errors import LogBroken
@@ -38,6 +37,7 @@ class Effort:
     counted_calls: int = 0
     usage: Usage = field(default_factory=Usage)
     cost_usd: float | None = 0.0
+    saved_usd: float = 0.0
 
 
 type Claim = tuple[tuple[int, int], ...]
@@ -84,6 +84,7 @@ class Header:
     left: bool = False
 
 
+ENCODER = Encoder()
 HEADER = Decoder(Header)
 COUNTED = Decoder(Counted)
 
@@ -96,9 +97,7 @@ def write_segment(
     note: Note,
 ) -> bytes:
     """Return the segment's bytes; ``place`` is job, chunk and segment number."""
-    body = b"".join(
-        orjson.dumps(outcome.to_json()) + b"\n" + result + b"\n" for outcome, result in settled
-    )
+    body = b"".join(outcome.facts() + b"\n" + result + b"\n" for outcome, result in settled)
     job_id, chunk, segment = place
     header = Header(
         job_id=job_id,
@@ -113,7 +112,7 @@ def write_segment(
         claim=note.claim,
         left=note.left,
     )
-    return orjson.dumps(header, option=orjson.OPT_NON_STR_KEYS) + b"\n" + body
+    return ENCODER.encode(header) + b"\n" + body
 
 
 def read_segment(content: bytes, *, place: tuple[str, int, int]) -> tuple[Header, list[Entry]]:

@@ -1,6 +1,7 @@
 """From what happened to a record to its outcome, and to its line of the results."""
 
-from dataclasses import dataclass, field, replace
+from copy import replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -53,6 +54,8 @@ class Asked:
     usage: Usage = field(default_factory=Usage)
     cost_usd: float | None = 0.0
     """What the answers cost, each at the price of the model that gave it."""
+    saved_usd: float = 0.0
+    """What prompt caches have saved of that."""
     completion: Completion | None = None
     """What the model answered."""
     released: Completion | None = None
@@ -88,6 +91,7 @@ class Asked:
             counted_calls=self.counted_calls,
             usage=self.usage,
             cost_usd=self.cost_usd,
+            saved_usd=self.saved_usd,
         )
 
     def go_on_from(self, effort: Effort) -> None:
@@ -97,6 +101,7 @@ class Asked:
         self.counted_calls = effort.counted_calls
         self.usage = effort.usage
         self.cost_usd = effort.cost_usd
+        self.saved_usd = effort.saved_usd
 
 
 class Settler:
@@ -244,6 +249,7 @@ class Settler:
             ambiguous_attempts=asked.ambiguous_calls,
             usage=asked.usage,
             cost_usd=asked.cost_usd,
+            saved_usd=asked.saved_usd,
             cached=asked.cached,
             latency_ms=completion.latency_ms if completion and not asked.cached else None,
             request_digest=asked.request_digest,

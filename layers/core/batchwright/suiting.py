@@ -71,3 +71,14 @@ def without_schema(contract: str, record: Record) -> RecordInvalid:
         param="modelInput" if record.native else "body.input",
         record_id=record.record_id,
     )
+
+
+def without_guardrail(contract: str, record: Record) -> RecordInvalid:
+    """Return the fault of a line that a guardrail of the contract cannot look at."""
+    return RecordInvalid(
+        "invalid_request",
+        f"contract {contract!r} has a guardrail, which looks only at what Converse is asked:"
+        " name a contract without routes' guardrail: for this file",
+        param="modelInput" if record.native else "body.input",
+        record_id=record.record_id,
+    )

@@ -1,35 +1,17 @@
 """Prompts over the columns of a row: Jinja in its sandbox, where a missing column is an error and never a blank."""
 
-import json
+from itertools import groupby
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateError, TemplateSyntaxError, meta, nodes
 
 from batchwright.errors import ContractInvalid, RecordInvalid
+from batchwright.sandbox import Exhausted, Guarded, Sandbox
 
-
-def shown(value: Any) -> Any:
-    """Return what a prompt shows of a value: nothing of null, and JSON rather than Python's spelling.
-
-    >>> [shown(value) for value in (None, True, ["salt", 5], 0.5, "salt")]
-    ['', 'true', '["salt", 5]', 0.5, 'salt']
-    """
-    if value is None:
-        return ""
-    if isinstance(value, bool | list | dict):
-        return json.dumps(value, ensure_ascii=False)
-    return value
-
-
-_SANDBOX = ImmutableSandboxedEnvironment(
-    undefined=StrictUndefined,
-    autoescape=False,
-    finalize=shown,
-    keep_trailing_newline=True,
-)
+_SANDBOX = Sandbox()
 UNFILLED = (
     TemplateError,
+    MemoryError,
     ArithmeticError,
     AttributeError,
     LookupError,
@@ -46,30 +28,50 @@ class Template:
         """Compile it; raises :class:`ContractInvalid` naming the line of a fault."""
         self.name = name
         try:
-            parsed = _SANDBOX.parse(text)
+            parsed = _SANDBOX.parse_prompt(text)
             self.columns = frozenset(meta.find_undeclared_variables(parsed))
-            self._template = _SANDBOX.from_string(text)
+            self._template = _SANDBOX.from_string(parsed)
         except TemplateSyntaxError as fault:
             raise ContractInvalid(f"{name}: line {fault.lineno}: {fault.message}") from None
+        except (MemoryError, OverflowError, RecursionError, SyntaxError, ValueError):
+            raise ContractInvalid(
+                f"{name}: it is nested too deep, or holds too long a number"
+            ) from None
         self._constant = self._template.render() if "{" not in text else None
         names = {node.name for node in parsed.find_all(nodes.Name)}
         self._globals = {name: _SANDBOX.globals[name] for name in names & _SANDBOX.globals.keys()}
+        self.guards = any(node.name == "guarded" for node in parsed.find_all(nodes.Filter))
+        """Whether a guardrail is to look at parts of the prompt by themselves."""
 
     def render(self, row: dict[str, Any]) -> str:
-        """Return the prompt for a row; raises :class:`RecordInvalid` where the template cannot be filled.
-
-        The context shares the row: copying Jinja's globals into it takes five times as long as filling a prompt.
-        """
+        """Return the prompt for a row; raises :class:`RecordInvalid` where the template cannot be filled."""
         if self._constant is not None:
             return self._constant
+        return "".join(self._pieces(row))
+
+    def blocks(self, row: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the prompt for a row as Converse's blocks, with those apart that a guardrail looks at."""
+        blocks: list[dict[str, Any]] = []
+        for guarded, pieces in groupby(self._pieces(row), lambda piece: isinstance(piece, Guarded)):
+            for text in pieces if guarded else ["".join(pieces)]:
+                if text and not text.isspace():  # Converse refuses blank blocks
+                    plain = str.__str__(text)
+                    blocks.append(
+                        {"guardContent": {"text": {"text": plain}}} if guarded else {"text": plain}
+                    )
+        return blocks
+
+    def _pieces(self, row: dict[str, Any]) -> list[str]:
+        """Fill it. The context shares the row: copying Jinja's globals takes five times as long as filling a prompt."""
         values = {**self._globals, **row} if self._globals else row
         try:
             context = self._template.new_context(values, shared=True)
-            return "".join(self._template.root_render_func(context))
+            return [*self._template.root_render_func(context)]
         except UNFILLED as fault:
             # The fault's own words may quote the row.
+            why = "it takes too much" if isinstance(fault, Exhausted) else type(fault).__name__
             raise RecordInvalid(
                 "invalid_request",
-                f"{self.name} could not be filled from this row ({type(fault).__name__})",
+                f"{self.name} could not be filled from this row ({why})",
                 param=self.name,
             ) from None

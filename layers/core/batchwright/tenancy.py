@@ -8,29 +8,57 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from batchwright.schedule import GIVEN, JOB, LENGTH, PRIORITY, SECOND, Change, Item, share
+from batchwright.believed import LOWERED, suspicious
+from batchwright.schedule import (
+    GIVEN,
+    JOB,
+    LENGTH,
+    MINUTE,
+    PRIORITY,
+    SECOND,
+    Change,
+    Item,
+    share,
+)
 
-# A job gets its share of the schedule so far ahead at most; stretches are made as long as brings it near TARGET.
-HORIZON = 8 * SECOND
-FULL = 2 * HORIZON
-TARGET = 4 * SECOND
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far ahead a schedule is given away, in milliseconds."""
+
+    target: int
+    """Stretches are made as long as brings their ends near it: the longer they are, the fewer are the writes."""
+    horizon: int
+    """A job gets its share so far ahead at most."""
+
+    @property
+    def full(self) -> int:
+        """From here on nobody gets anything."""
+        return 2 * self.horizon
+
+
+TOLD = Reach(target=6 * SECOND, horizon=10 * SECOND)
+# A limit that is only believed may be another soon, and what was given away by it is not taken back.
+BELIEVED = Reach(target=3 * SECOND, horizon=8 * SECOND)
+# While nothing is known to go through, few calls are tried.
+DOUBTFUL = Reach(target=3 * SECOND, horizon=4 * SECOND)
+# A job that is behind its share by more than this begins anew: it does not get what it did not take.
+BEHIND = 2 * SECOND
 # Where less than this is given away, others leave something.
 SPARE = 2 * SECOND
-FIRST_STRETCH = 60.0
-LONGEST_STEP = 200.0
-MUCH_MORE = 2.0
+FIRST_STRETCH = 200.0
+LONGEST_STEP = 500.0
+MUCH_MORE = 1.5
 # How often a worker says how long its stretches are.
 SAYS_LENGTH = 0.25
 # The first and the longest pause before the schedule is looked at again. What other jobs leave comes and goes fast.
-PAUSES_ALONE = (2 * SECOND, 5 * SECOND)
+PAUSES_ALONE = (3 * SECOND, 8 * SECOND)
 PAUSES_AMONG_OTHERS = (SECOND // 4, SECOND)
 MOST_TRIES = 3
 
 type Standing = Literal["alone", "behind", "within", "spare", "full"]
 """How a job stands to its share: nobody else is there; it takes less than its share, about as much, or more, where
 others leave it; or there is no room."""
-
-ROOM = {"alone": HORIZON, "behind": FULL, "within": FULL, "spare": SPARE, "full": 0}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,6 +69,8 @@ class Tenancy:
     priority: int
     chance: Callable[[], float]
     """A random number from 0 to 1."""
+    told: bool
+    """Whether the limit was told."""
     length: float = FIRST_STRETCH
     """How long a stretch to ask for."""
     item: Item = field(default_factory=dict)
@@ -57,9 +87,17 @@ class Tenancy:
         return share(self.item, self.job, self.priority, self._now)
 
     @property
+    def reach(self) -> Reach:
+        """How far ahead the schedule is given away now."""
+        if suspicious(self.item):
+            return DOUBTFUL
+        lowered = self._now - self.item.get(LOWERED, 0) < MINUTE
+        return TOLD if self.told and not lowered else BELIEVED
+
+    @property
     def crowd(self) -> float:
         """The part of the fleet's calls that the worker makes, about."""
-        return min(1.0, self.length / TARGET)
+        return min(1.0, self.length / self.reach.target)
 
     def ask(self, change: Change, length: float, charge: float, now: int) -> None:
         """Put into a change what a stretch takes: ``charge`` is its length, what is owed, and what is given back."""
@@ -70,10 +108,12 @@ class Tenancy:
         if self.chance() < SAYS_LENGTH:
             change.put[LENGTH + self.job] = round(self.length)
 
-    def give_back(self, change: Change, credit: float) -> None:
-        """Put into a change what was not needed."""
+    def give_back(self, change: Change, credit: float, end: int | None = None) -> None:
+        """Put into a change what was not needed; where it is the schedule's ``end``, it must be so still."""
         change.add[GIVEN] = -round(credit)
         change.add[JOB + self.job] = -round(credit / self.share)
+        if end is not None:
+            change.within[GIVEN] = (end, end)
 
     def hear(self, item: Item, now: int) -> None:
         """Take in how the item stands. The workers of a job come to take stretches of one length."""
@@ -83,13 +123,14 @@ class Tenancy:
     def leased(self, *, whole: bool) -> None:
         """Take in that a stretch was leased; a ``whole`` one tells whether stretches are too long or too short."""
         self._tries = 0
-        lead = self.item[JOB + self.job] - self._now
-        ahead = self.item[GIVEN] - self._now
+        lead, ahead = self._leads()
         if whole:
-            self._adapt(ahead if self._standing == "alone" else min(lead, TARGET // SPARE * ahead))
+            self._adapt(
+                ahead if self._standing == "alone" else min(lead, self.reach.target / SPARE * ahead)
+            )
         if self._alone:
             self._standing = "alone"
-        elif self._standing in {"alone", "spare"}:
+        else:
             self._standing = "within"
 
     def refused(self) -> int | None:
@@ -105,7 +146,15 @@ class Tenancy:
         first, last = PAUSES_ALONE if self._alone else PAUSES_AMONG_OTHERS
         longest = min(last, first * 2**self._pauses)
         self._pauses += 1
-        return self._now + int(longest * (0.5 + self.chance() / 2))
+        return self._now + int(max(self._soonest(), longest * (0.5 + self.chance() / 2)))
+
+    def _soonest(self) -> float:
+        """Return how long there will be no room at least: what is given away passes no faster than time does."""
+        lead, ahead = self._leads()
+        if self._alone:
+            return ahead - self.reach.horizon
+        own = max(lead - self.reach.horizon, ahead - self.reach.full)
+        return min(own, ahead - SPARE)
 
     def turn_came(self) -> None:
         """Take in that a call got its turn: the next pause is a short one."""
@@ -122,33 +171,51 @@ class Tenancy:
             change.within[GIVEN] = (None, now - 1)
         else:
             change.add[GIVEN] = round(charge)
-            change.within[GIVEN] = (now, now + ROOM[self._standing])
+            change.within[GIVEN] = (now, now + self._room())
 
     def _ask_share(self, change: Change, length: float, charge: float) -> None:
         now, job = self._now, JOB + self.job
         if self._standing == "alone":
-            change.put[job] = now + TARGET
+            change.put[job] = now + self.reach.target
         elif self._standing == "spare":
-            change.put[job] = now + HORIZON
+            change.put[job] = now + self.reach.horizon
         elif self._standing == "behind":
             change.put[job] = now + round(max(length, charge) / self.share)
-            change.within[job] = (None, now - 1)
+            change.within[job] = (None, now - BEHIND - 1)
         else:
             change.add[job] = round(charge / self.share)
-            change.within[job] = (now, now + HORIZON)
+            change.within[job] = (now - BEHIND, now + self.reach.horizon)
+
+    def _room(self) -> int:
+        """Return how far ahead the schedule may be given away where a stretch begins."""
+        match self._standing:
+            case "alone":
+                return self.reach.horizon
+            case "behind" | "within":
+                return self.reach.full
+            case "spare":
+                return SPARE
+            case "full":
+                return 0
+
+    def _leads(self) -> tuple[int, int]:
+        """Return how far ahead of the time the job is, and the schedule."""
+        return (
+            self.item.get(JOB + self.job, 0) - self._now,
+            self.item.get(GIVEN, 0) - self._now,
+        )
 
     def _stands(self) -> Standing:
-        lead = self.item.get(JOB + self.job, 0) - self._now
-        ahead = self.item.get(GIVEN, 0) - self._now
+        lead, ahead = self._leads()
         if self._alone:
-            return "alone" if ahead <= HORIZON else "full"
-        if lead <= HORIZON and ahead <= FULL:
-            return "behind" if lead < 0 else "within"
+            return "alone" if ahead <= self.reach.horizon else "full"
+        if lead <= self.reach.horizon and ahead <= self.reach.full:
+            return "behind" if lead < -BEHIND else "within"
         return "spare" if ahead <= SPARE else "full"
 
     def _adapt(self, lead: float) -> None:
         """Make stretches as long as brings the end of the last one near the target."""
-        wanted = TARGET / max(lead, 1)
+        wanted = self.reach.target / max(lead, 1)
         if wanted < MUCH_MORE:
             self.length = min(self.length * max(0.5, wanted), self.length + LONGEST_STEP)
         else:

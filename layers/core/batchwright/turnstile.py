@@ -3,23 +3,28 @@
 Pure: the clock is an argument, and the table is somebody else's. Times are milliseconds since 1970.
 
 The schedule is one number, up to when it is given away (a theoretical arrival time, as in the generic cell rate
-algorithm). A worker leases a stretch by moving that number with one write; within its stretch it is alone, and makes
-calls at the whole fleet's pace. So the fleet never goes faster than the limit, with clocks that agree to some hundred
-milliseconds, and the stretch of a worker that died passes by itself. Every job has such a number of its own, too, that
-moves faster the smaller the job's share is: a job that is ahead of its share gets only what the others leave.
+algorithm). A worker leases a stretch by moving that number with one write; in its stretch it makes calls at the
+whole fleet's pace, or later, where it is slower. So the fleet goes no faster than the limit, with clocks that agree to
+some hundred milliseconds, and the stretch of a worker that died passes by itself. Every job has such a number of its
+own, too, that moves faster the smaller the job's share is: a job that is ahead of its share gets only what the others
+leave.
 """
 
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from batchwright.believed import BEGAN, PASSED, REFUSED, SINCE, lowered, suspicious
+from batchwright.believed import BEGAN, LOWERED, PASSED, REFUSED, SINCE, lowered, suspicious
+from batchwright.demand import Demand, Ticket, endless
+from batchwright.lengths import Lengths
 from batchwright.quotas import Quota
 from batchwright.reckoning import Reckoning
 from batchwright.schedule import (
+    ANSWERS,
     EXPIRATION,
     FORGET,
     GIVEN,
+    LONGEST,
     MINUTE,
     RATIO,
     SECOND,
@@ -28,16 +33,13 @@ from batchwright.schedule import (
     slot,
     stale,
 )
+from batchwright.stretch import ADMITTED, Stretch
 from batchwright.tenancy import Tenancy
 
 # A stretch is asked for so long before it is needed: a write takes five to ten milliseconds.
 AHEAD = 150
-ROUNDING = 0.5
-SHORTEST = 2.0
-# A turn may be taken so late: a bucket of requests holds a second's worth.
-LATE = 500
-# A refusal comes back within this; a call that is out for longer was admitted.
-ADMITTED = 400
+# So much of the schedule is worth a write to give it back.
+WORTH_A_WRITE = 100.0
 # While nothing is known to go through, the fleet tries one call in so many milliseconds.
 BETWEEN_PROBES = 2.0 * SECOND
 # A worker that got no turn for so long should rest where waiting is free, about so many seconds.
@@ -47,31 +49,6 @@ REST = 60.0
 CAUTION = 0.1
 SLOWEST = 10 * SECOND
 NEXT_LOOK = 5 * SECOND
-
-
-@dataclass(slots=True, eq=False)
-class Ticket:
-    """A call that waits for its turn, and then one that is being made."""
-
-    tokens: int
-    """What it reserves."""
-    expected: int = 0
-    """What it is reckoned to use."""
-    began: int = 0
-
-
-@dataclass(slots=True)
-class Stretch:
-    """A part of the schedule, and what was made of it."""
-
-    begin: float
-    end: float
-    length: float
-    probe: bool
-    """Whether its first call must show that anything goes through at all."""
-    calls: int = 0
-    tokens: int = 0
-    first_at: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,6 +73,10 @@ class Turnstile:
     priority: int
     chance: Callable[[], float]
     """A random number from 0 to 1."""
+    lengths: Lengths = field(default_factory=Lengths)
+    """How long answers are: what the others saw of them is heard here, and told."""
+    to_come: Callable[[], int] = endless
+    """How many records there are besides, as far as it is known."""
     waiting: deque[Ticket] = field(default_factory=deque)
     running: dict[Ticket, None] = field(default_factory=dict)
     item: Item = field(default_factory=dict)
@@ -110,21 +91,24 @@ class Turnstile:
     _next_alone: int = 0
     _stretches: deque[Stretch] = field(default_factory=deque)
     _asked: float = 0.0
+    _whole: bool = False
+    """Whether it asked for as much as it may."""
     _assumed: int = 0
     _untold: Untold = field(default_factory=Untold)
     _being_told: Untold = field(default_factory=Untold)
+    _sharing: int = 0
     _passed: int = 0
-    _taken: int = 0
-    _leased_at: int = 0
-    _rate: float = 0.0
-    """Calls a millisecond."""
+    _demand: Demand = field(init=False)
     _reckoning: Reckoning = field(init=False)
     _tenancy: Tenancy = field(init=False)
 
     def __post_init__(self) -> None:
         """Nothing is known yet."""
         self._reckoning = Reckoning(caps=self.caps, job=self.job)
-        self._tenancy = Tenancy(job=self.job, priority=self.priority, chance=self.chance)
+        self._demand = Demand(reckoning=self._reckoning, to_come=self.to_come)
+        self._tenancy = Tenancy(
+            job=self.job, priority=self.priority, chance=self.chance, told=self.caps != Quota()
+        )
 
     # ---- calls -----------------------------------------------------------------------------------------------------
 
@@ -182,14 +166,17 @@ class Turnstile:
         self._untold.refused = max(self._untold.refused or 0, ticket.began)
         self._untold.tokens -= ticket.expected
         # What is left of this stretch passes unused; the others' begin behind it.
-        self._untold.credit += sum(each.end - each.begin for each in list(self._stretches)[1:])
+        self._untold.credit += sum(each.length for each in list(self._stretches)[1:])
         self._stretches.clear()
         if retry_after:
             self._pause_until = max(self._pause_until, now + int(retry_after * SECOND))
 
     def rest(self, now: int) -> float | None:
         """Return for how many seconds the worker should leave, where its calls have waited for too long."""
-        if not self.waiting or self.deaf or now - self._waits_since < PATIENCE:
+        if not self.waiting or self._stretches or self.asking or self.deaf:
+            return None
+        # Where the limit was lowered, everybody waits: that is no sign of too many workers.
+        if now - max(self._waits_since, self.item.get(LOWERED, 0)) < PATIENCE:
             return None
         return REST * (0.5 + self.chance())
 
@@ -210,38 +197,41 @@ class Turnstile:
     def _next_turn(self) -> float | None:
         while self._stretches:
             stretch = self._stretches[0]
-            turn = self._turn_in(stretch)
-            if turn < stretch.end - ROUNDING and self._now <= stretch.end + LATE:
-                return self._probed(stretch, turn)
+            self._draw_out(stretch)
+            made = self._made(stretch)
+            if not stretch.over(made, self._now):
+                return max(stretch.turn(made, self._now), stretch.proved_at())
             self._stretches.popleft()
         return self._next_alone if self.deaf else None
 
-    def _turn_in(self, stretch: Stretch) -> float:
-        """Return the next turn of a stretch; what was not taken in time has passed."""
-        made = self._reckoning.cost(stretch.calls, stretch.tokens)
-        stretch.begin = max(stretch.begin, self._now - LATE - made)
-        return stretch.begin + made
+    def _draw_out(self, stretch: Stretch) -> None:
+        """Let a stretch last as long as the worker needs for it, as answers come now."""
+        oldest = next(iter(self.running), None)
+        stretch.slowness = self._demand.slowness(
+            len(self.waiting) + len(self.running),
+            age=self._now - oldest.began if oldest else 0,
+        )
 
-    def _probed(self, stretch: Stretch, turn: float) -> float:
-        waits = stretch.probe and stretch.calls == 1
-        return max(turn, stretch.first_at + ADMITTED) if waits else turn
+    def _made(self, stretch: Stretch) -> float:
+        return self._reckoning.cost(stretch.calls, stretch.tokens)
+
+    def _left(self, stretch: Stretch) -> float:
+        return stretch.left(self._made(stretch), self._now)
 
     def _take(self) -> Ticket:
         ticket = self.waiting.popleft()
         self._waits_since = self._now
         self._tenancy.turn_came()
-        self._taken += 1
+        self._demand.take()
         ticket.began, ticket.expected = self._now, self._reckoning.expected(ticket.tokens)
         self.running[ticket] = None
         self._untold.tokens += ticket.expected
         self._reckoning.count(ticket.expected)
         if self._stretches:
             stretch = self._stretches[0]
-            stretch.first_at = stretch.first_at or self._now
-            stretch.calls += 1
-            stretch.tokens += ticket.expected
+            stretch.take(ticket.expected, self._now)
             # The last call may take more than is left of the stretch: that is owed.
-            self._untold.credit += min(0.0, stretch.end - self._turn_in(stretch))
+            self._untold.credit += min(0.0, self._left(stretch))
         else:
             self._next_alone = self._now + self._alone(ticket.expected)
         return ticket
@@ -260,18 +250,22 @@ class Turnstile:
         self._at(now)
         if self.asking or (self.deaf and now < self._pause_until):
             return None
-        wants = self._wants_turns()
-        if not wants and not self._has_news():
+        wanted = self._stretch_wanted() if self._wants_turns() else 0.0
+        if not wanted and not self._has_news():
             return None
-        return self._telling(self._stretch_wanted() if wants else 0.0)
+        return self._telling(wanted)
 
     def closing(self, now: int) -> Change | None:
-        """Return what gives back what is not needed any more, if anything."""
+        """Return what gives back what is not needed any more, if anything; :meth:`heard` must follow, and another look.
+
+        Of the schedule only its very end can be given back. A part before that would be a hole, and who got it would
+        call at the same time as another: more than a bucket holds.
+        """
         self._at(now)
-        self._untold.credit += sum(
-            max(0.0, each.end - max(self._turn_in(each), now)) for each in self._stretches
-        )
+        last = self._stretches[-1] if self._stretches else None
         self._stretches.clear()
+        if last and (left := self._left(last)) >= WORTH_A_WRITE:
+            return self._telling(0.0, left, round(last.given))
         told = self._untold.tokens or self._untold.credit or self._untold.refused is not None
         return self._telling(0.0) if told and self._heard else None
 
@@ -282,6 +276,7 @@ class Turnstile:
         self.asking = self.deaf = False
         self._heard = True
         self._tenancy.hear(item, now)
+        self.lengths.hear(item.get(ANSWERS + self.job, 0), item.get(LONGEST + self.job, 0))
         if applied:
             self._told()
             return
@@ -305,6 +300,7 @@ class Turnstile:
         if self._untold.refused == told.refused:
             self._untold.refused = None
         if self._asked:
+            self.lengths.unshared -= self._sharing
             self._lease()
 
     def _wants_turns(self) -> bool:
@@ -313,7 +309,7 @@ class Turnstile:
         if len(self._stretches) != 1:
             return not self._stretches
         last = self._stretches[0]
-        return self._turn_in(last) >= last.end - min(AHEAD, last.length / 2)
+        return self._left(last) * last.slowness <= min(AHEAD, last.length / 2)
 
     def _has_news(self) -> bool:
         return self._untold.refused is not None or self._saw_passing()
@@ -332,30 +328,18 @@ class Turnstile:
                 break
 
     def _stretch_wanted(self) -> float:
-        """Return how much of the schedule to ask for: whole calls, and no more than are at hand."""
+        """Return how much of the schedule to ask for."""
         if suspicious(self.item) and not self._saw_passing():
             return BETWEEN_PROBES
-        calls = tokens = 0
-        for ticket in self.waiting:
-            calls, tokens = calls + 1, tokens + self._reckoning.expected(ticket.tokens)
-            if self._reckoning.cost(calls, tokens) >= self._tenancy.length:
-                return self._reckoning.cost(calls, tokens)
-        coming = self._coming()
-        whole = self._reckoning.cost(
-            calls + coming, tokens + coming * self._reckoning.tokens_a_call
+        left = sum(max(0.0, self._left(each)) for each in self._stretches)
+        return self._demand.wanted(
+            self.waiting, len(self.running), left=left, length=self._tenancy.length
         )
-        at_hand = self._reckoning.cost(calls, tokens)
-        return max(SHORTEST, at_hand, min(self._tenancy.length, whole))
 
-    def _coming(self) -> int:
-        """Return how many calls will be there before the next stretch has passed, besides those that wait."""
-        ahead = max(0, self.item.get(GIVEN, 0) - self._now) + LATE
-        back = len(self.running) * min(1.0, ahead / max(1.0, self._reckoning.latency))
-        return int(max(back, self._rate * LATE))
-
-    def _telling(self, length: float) -> Change:
+    def _telling(self, length: float, end: float = 0.0, given: int | None = None) -> Change:
         now, untold = self._now, self._untold
         self.asking, self._asked, self._assumed = True, length, self._assume(length)
+        self._whole = length >= self._tenancy.length
         self._being_told = replace(untold)
         change = Change(
             add={slot(now): untold.tokens + self._assumed},
@@ -366,7 +350,7 @@ class Turnstile:
             self._tenancy.ask(change, length, length - untold.credit, now)
             self._tell_of_calls(change)
         else:
-            self._tenancy.give_back(change, untold.credit)
+            self._tenancy.give_back(change, untold.credit + end, given)
         remove = stale(self.item, now) - change.add.keys() - change.put.keys()
         return replace(change, remove=remove)
 
@@ -399,14 +383,17 @@ class Turnstile:
     def _tell_of_calls(self, change: Change) -> None:
         if self._reckoning.ratio is not None:
             change.put[RATIO + self.job] = round(1000 * self._reckoning.ratio)
+        self._sharing = self.lengths.unshared
+        if self._sharing:
+            change.add[ANSWERS + self.job] = self._sharing
+            change.put[LONGEST + self.job] = self.lengths.longest
         if BEGAN not in self.item:
             change.put[BEGAN] = self._now
             change.within[BEGAN] = (None, 0)
 
     def _lease(self) -> None:
         end, doubtful = self.item[GIVEN], suspicious(self.item)
-        self._stretches.append(Stretch(end - self._asked, end, self._asked, probe=doubtful))
-        rate = self._taken / max(1, self._now - self._leased_at)
-        self._rate = (self._rate + rate) / 2
-        self._taken, self._leased_at = 0, self._now
-        self._tenancy.leased(whole=self._asked >= self._tenancy.length and not doubtful)
+        begin = end - self._asked
+        self._demand.leased(self._now, begin)
+        self._stretches.append(Stretch(begin=begin, length=self._asked, probe=doubtful))
+        self._tenancy.leased(whole=self._whole and not doubtful)

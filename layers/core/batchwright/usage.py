@@ -1,16 +1,20 @@
 """Tokens, as the model's service counted them."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(Struct, frozen=True, kw_only=True, gc=False):
     """Tokens read and written by a model."""
 
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
+
+    @property
+    def cached_tokens(self) -> int:
+        """What was read from a prompt cache or written into one, which ``input_tokens`` do not count."""
+        return self.cache_read_tokens + self.cache_write_tokens
 
     def __add__(self, other: "Usage") -> "Usage":
         """Add two usages, token by token."""

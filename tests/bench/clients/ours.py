@@ -50,7 +50,8 @@ def contract_of(errand: Errand) -> str:
     """Return a contract, YAML, that says the limit as far as it is known."""
     limits = {"rpm": errand.rpm, "tpm": errand.tpm}
     route = {"model": errand.model, **{name: limit for name, limit in limits.items() if limit}}
-    return json.dumps({"name": "bench", "routes": [route]})
+    reservations = {"reservations": errand.mode} if errand.mode else {}
+    return json.dumps({"name": "bench", "routes": [route], **reservations})
 
 
 def lines(errand: Errand) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from batchwright.aws.worlds import close as closing
 from batchwright.aws.worlds import invoke as invoking
 from batchwright.aws.worlds import plan as planning
 from batchwright.chunk import Chunk
-from batchwright.contract import read_contract
+from batchwright.contractfile import read_contract
 from batchwright.places import plan_key
 from batchwright.settings import CHUNK_RECORDS
 from batchwright.steps.close import close

@@ -8,6 +8,16 @@ os.environ.pop(
 
 from ministack import app
 
-from tests.emulator.amends import events, keys, objects, roles, throttles, tls, workers, workflow  # noqa: F401 - to amend
+from tests.emulator.amends import (  # noqa: F401 - to amend
+    alarms,
+    events,
+    keys,
+    objects,
+    roles,
+    throttles,
+    tls,
+    workers,
+    workflow,
+)
 
 app.main()

@@ -14,6 +14,7 @@ from tests.emulator.host.engines.llama import Llama
 from tests.emulator.host.engines.port import Ask, Completion, Engine, StopReason
 from tests.emulator.host.faults import Faults
 from tests.emulator.host.ledger import Call, Ledger
+from tests.emulator.host.prompt_caches import PromptCaches
 from tests.emulator.host.quota import Quotas, Reservation, Shortage
 from tests.emulator.host.refusals import Refusal, scripted, too_many
 
@@ -38,6 +39,7 @@ class Desk:
     def reset(self) -> None:
         """Go back to how it was at the start."""
         self.ledger = Ledger()
+        self.caches = PromptCaches()
         self.behave(self._begin_with.model_dump())
 
     def behave(self, given: dict[str, Any]) -> None:
@@ -88,16 +90,27 @@ class Desk:
     ) -> Completion:
         """Wait as long as the model would, have the engine answer, settle and write it down."""
         ledger, engine, used = self.ledger, self.engine_for(ask), (0, 0)
+        caches, model = self.caches, call.model
+        kept = caches.look(ask, model=model, now=time.monotonic())
         try:
             if delay := self.delay():
                 await asyncio.sleep(delay)
             completion = altered(await engine.complete(ask), doing)
+            completion = replace(
+                completion,
+                input_tokens=completion.input_tokens - kept.tokens,
+                cache_read_tokens=kept.read,
+                cache_write_tokens=kept.written,
+            )
+            caches.keep(ask, kept, model=model, now=time.monotonic())
             used = completion.input_tokens, completion.output_tokens
+            call.cache_read_tokens, call.cache_write_tokens = kept.read, kept.written
         except Refusal as refusal:
             call.status = refusal.status
             raise
         finally:
-            reservation.settle(*used, now=time.monotonic())
+            # What was read from a cache is not counted in the end.
+            reservation.settle(used[0] + call.cache_write_tokens, used[1], now=time.monotonic())
             call.input_tokens, call.output_tokens = used
             ledger.append(call)
         return completion

@@ -1,7 +1,7 @@
 """Bedrock's Converse and InvokeModel, one HTTP request a call.
 
 boto3 costs 1.3 ms a call and needs a thread for each; it also sends a prompt again that it thinks lost. So these hot
-calls go over aiohttp, with botocore's own credentials, endpoint rules and signer; the tests hold it to boto3's shapes.
+calls go over aiohttp, with botocore's own credentials and endpoint rules; the tests hold it to boto3's shapes.
 """
 
 import asyncio
@@ -13,12 +13,11 @@ from urllib.parse import quote
 
 import aiohttp
 import orjson
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from yarl import URL
 
 from batchwright.aws.refusals import fault_of
+from batchwright.aws.signing import Signer
 from batchwright.completion import Completion
 from batchwright.errors import MalformedCompletion, TimedOut, Unavailable
 from batchwright.natives import Told
@@ -40,8 +39,9 @@ class BedrockEngine:
     def __init__(self, *, endpoint: str, region: str, credentials: Credentials, limit: int) -> None:
         """``endpoint`` is what botocore resolves for ``bedrock-runtime``; ``limit`` is how many calls may be open."""
         self._endpoint = endpoint.rstrip("/")
-        self._credentials = credentials
-        self._region = region
+        host = URL(self._endpoint).host_port_subcomponent or ""
+        self._signer = Signer(credentials, service="bedrock", region=region, host=host)
+        self._urls: dict[tuple[str, str], URL] = {}
         self._limit = limit
         self._session: aiohttp.ClientSession | None = None
 
@@ -68,11 +68,11 @@ class BedrockEngine:
         self, request: Request, *, model: str, timeout: float, metadata: Mapping[str, str]
     ) -> Completion:
         """Make one call: of Converse, or for a native body of InvokeModel."""
-        signed = self._signed(request, model, metadata)
+        url, headers, body = self._signed(request, model, metadata)
         began = time.monotonic()
         try:
             async with asyncio.timeout(timeout):
-                status, headers, content = await self._send(signed)
+                status, told, content = await self._send(url, headers, body)
         except aiohttp.ConnectionTimeoutError:
             raise Unavailable("Bedrock could not be reached") from None
         except TimeoutError:
@@ -82,42 +82,40 @@ class BedrockEngine:
         except (aiohttp.ClientError, ConnectionError):
             raise TimedOut(f"the connection broke while {model} answered") from None
         if status != OK:
-            raise fault_of(status, headers, content, model)
+            raise fault_of(status, told, content, model)
         if request.family is None:
-            return completion_of(content, headers)
+            return completion_of(content, told)
         waited_ms = round((time.monotonic() - began) * 1000)
-        return native_completion_of(request.family, content, told_of(headers, waited_ms))
+        return native_completion_of(request.family, content, told_of(told, waited_ms))
 
-    def _signed(self, request: Request, model: str, metadata: Mapping[str, str]) -> AWSRequest:
+    def _signed(
+        self, request: Request, model: str, metadata: Mapping[str, str]
+    ) -> tuple[URL, dict[str, str], bytes]:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if request.family is None:
-            operation, body = "/converse", {**request.body, "requestMetadata": {**metadata}}
+            operation, fields = "converse", {**request.body, "requestMetadata": {**metadata}}
             if request.tier is not None:
-                body["serviceTier"] = {"type": request.tier}
+                fields["serviceTier"] = {"type": request.tier}
         else:
-            operation, body = "/invoke", request.body
+            operation, fields = "invoke", request.body
             headers[METADATA] = orjson.dumps({**metadata}).decode()
             if request.tier is not None:
                 headers[TIER] = request.tier
-        signed = AWSRequest(
-            method="POST",
-            url=f"{self._endpoint}/model/{quote(model, safe='')}{operation}",
-            data=orjson.dumps(body),
-            headers=headers,
-        )
-        # botocore renews what expires when it is asked for frozen credentials, and only then.
-        SigV4Auth(self._credentials.get_frozen_credentials(), "bedrock", self._region).add_auth(
-            signed
-        )
-        return signed
+        url, body = self._url(model, operation), orjson.dumps(fields)
+        return url, self._signer.signed(url.raw_path, headers, body), body
 
-    async def _send(self, signed: AWSRequest) -> tuple[int, Mapping[str, str], bytes]:
+    def _url(self, model: str, operation: str) -> URL:
+        known = self._urls.get((model, operation))
+        if known is None:
+            address = f"{self._endpoint}/model/{quote(model, safe='')}/{operation}"
+            known = self._urls[model, operation] = URL(address, encoded=True)
+        return known
+
+    async def _send(
+        self, url: URL, headers: dict[str, str], body: bytes
+    ) -> tuple[int, Mapping[str, str], bytes]:
         assert self._session is not None, "use it in `async with`"  # noqa: S101
-        async with self._session.post(
-            URL(str(signed.url), encoded=True),
-            data=signed.data,
-            headers=dict(signed.headers.items()),
-        ) as response:
+        async with self._session.post(url, data=body, headers=headers) as response:
             return response.status, response.headers, await response.read()
 
 

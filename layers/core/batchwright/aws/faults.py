@@ -22,6 +22,7 @@ KINDS: dict[str, type[BatchwrightError]] = {
     "NoSuchVersion": Missing,
     "NoSuchBucket": Missing,
     "NotFound": Missing,
+    "NotFoundException": Missing,
     "404": Missing,
     "400": Missing,  # HEAD says no more: a version's id or a key that can be nobody's
     "KeyTooLongError": Missing,

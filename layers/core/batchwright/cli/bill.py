@@ -1,6 +1,6 @@
 """What an estimate comes to: tokens, money by lane, and time at the quota, as ``--json`` tells it."""
 
-from dataclasses import replace
+from copy import replace
 from pathlib import Path
 from typing import Any
 

@@ -18,7 +18,7 @@ class Code(IntEnum):
     USAGE = 2
     """The command was called wrongly, or finds no stack or no AWS."""
     OTHERWISE = 3
-    """The job has ended, and not every record succeeded; of an estimate: some may not run."""
+    """The job has ended, and not every record succeeded; of an estimate: some may not run; of contracts: unlike."""
     REFUSED = 4
     """The job was refused or failed, or what was named is not there."""
     DIFFERENT = 5

@@ -24,6 +24,12 @@ def write_json(facts: dict[str, Any]) -> None:
     sys.stdout.write(orjson.dumps(facts, option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
+def write_text(text: bytes) -> None:
+    """Print a file as it is, with a line end; what is no text is shown as such."""
+    shown = text.decode(errors="replace")
+    sys.stdout.write(shown if shown.endswith("\n") else f"{shown}\n")
+
+
 def write_lines(lines: Iterable[tuple[str, str]]) -> None:
     """Print facts, each on its line behind its name; long addresses stay whole."""
     console = Console(highlight=False)
@@ -44,6 +50,7 @@ def facts_of(row: JobRow, bucket: str) -> dict[str, Any]:
         "cost_usd": row.tally.cost_usd,
         "calls": row.tally.calls,
         "cached": row.tally.cached,
+        "saved_usd": row.tally.saved_usd,
         "problems": row.problems,
         "reason": row.reason.model_dump() if row.reason else None,
         "incomplete_reason": row.incomplete_reason,
@@ -73,6 +80,9 @@ def lines_of(facts: dict[str, Any]) -> Iterable[tuple[str, str]]:
     usage = facts["usage"]
     yield "tokens", f"{usage['input_tokens']:,} in, {usage['output_tokens']:,} out"
     yield "cost", money(facts["cost_usd"])
+    if facts["saved_usd"] > 0:
+        read = usage["cache_read_tokens"]
+        yield "saved", f"{money(facts['saved_usd'])}, by {read:,} tokens from prompt caches"
     yield "calls", f"{facts['calls']:,}"
     if facts["cached"]:
         yield "cached", f"{facts['cached']:,} records, without a call"

@@ -18,6 +18,8 @@ class Filled(NamedTuple):
     row: Any
     user: str
     system: str | None
+    blocks: list[dict[str, Any]] | None = None
+    """The prompt in blocks, where a guardrail looks at some of them by themselves."""
 
 
 class Rows:
@@ -40,6 +42,7 @@ class Rows:
         """Fill the prompt from a row's values; raises :class:`RecordInvalid`."""
         try:
             user = self._user.render(values)
+            blocks = self._user.blocks(values) if self._user.guards else None
             system = self._system.render(values) if self._system else None
         except RecordInvalid as fault:
             fault.record_id = record_id
@@ -50,13 +53,13 @@ class Rows:
         return Record(
             record_id=record_id,
             input_tokens=estimated_tokens((user, system or "")),
-            shape=Filled(row, user, system),
+            shape=Filled(row, user, system, blocks),
         )
 
     def request(self, record: Record) -> Request:
         """Return the filled prompt."""
         filled: Filled = record.shape
-        return question(filled.user, filled.system)
+        return question(filled.user, filled.system, filled.blocks)
 
     def answer(self, record: Record, completion: Completion, answered: Answered) -> dict[str, Any]:  # noqa: ARG002
         """Return the row with the answer beside it."""
@@ -100,10 +103,12 @@ def templates_of(contract: Contract) -> tuple[Template, Template | None, str]:
     return Template(prompt.user, name="prompt.user"), system, prompt.id
 
 
-def question(user: str, system: str | None = None) -> Request:
-    """Return the request of one question."""
+def question(
+    user: str, system: str | None = None, blocks: list[dict[str, Any]] | None = None
+) -> Request:
+    """Return the request of one question, in blocks or as one text."""
     body: dict[str, Any] = {
-        "messages": [{"role": "user", "content": [{"text": user}]}],
+        "messages": [{"role": "user", "content": blocks or [{"text": user}]}],
         "inferenceConfig": {},
     }
     if system is not None:

@@ -2,24 +2,36 @@
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from batchwright.filters.citations import CitationsSettings
 from batchwright.filters.comprehend import ComprehendSettings
 from batchwright.filters.filter import Filter, FilterSettings, Means, Subject
 from batchwright.filters.function import FunctionSettings
 from batchwright.filters.guardrail import GuardrailSettings
 from batchwright.filters.guardrail_checks import GuardrailChecksSettings
 from batchwright.filters.judge import JudgeSettings
+from batchwright.filters.language import LanguageSettings
 from batchwright.filters.length import LengthSettings
+from batchwright.filters.pii import PiiSettings
 from batchwright.filters.prompt_attack import PromptAttackSettings
+from batchwright.filters.refusal import RefusalSettings
 from batchwright.filters.regex import RegexSettings
+from batchwright.filters.repetition import RepetitionSettings
+from batchwright.filters.schema import SchemaSettings
 from batchwright.filters.secrets import SecretsSettings
 from batchwright.filters.terms import TermsSettings
 from batchwright.finding import Stage
 
 __all__ = ["Entry", "Filter", "FilterSettings", "Filters", "Means", "Subject"]
 
-_STRICT = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_by_alias=True)
+_STRICT = ConfigDict(
+    frozen=True,
+    extra="forbid",
+    hide_input_in_errors=True,
+    use_attribute_docstrings=True,
+    validate_by_alias=True,
+)
 
 
 class Entry(BaseModel):
@@ -27,14 +39,20 @@ class Entry(BaseModel):
 
     model_config = _STRICT
 
+    citations: CitationsSettings | None = None
     comprehend: ComprehendSettings | None = None
     function: FunctionSettings | None = None
     guardrail: GuardrailSettings | None = None
     guardrail_checks: GuardrailChecksSettings | None = None
+    json_schema: SchemaSettings | None = Field(default=None, alias="schema")
     judge: JudgeSettings | None = None
+    language: LanguageSettings | None = None
     length: LengthSettings | None = None
+    pii: PiiSettings | None = None
     prompt_attack: PromptAttackSettings | None = None
+    refusal: RefusalSettings | None = None
     regex: RegexSettings | None = None
+    repetition: RepetitionSettings | None = None
     secrets: SecretsSettings | None = None
     terms: TermsSettings | None = None
 
@@ -72,6 +90,8 @@ class Filters(BaseModel):
             for number, entry in enumerate(self.at(stage)):
                 if stage not in entry.settings.stages:
                     raise ValueError(f"{stage}.{number}: {entry.name} does not look at {stage}s")
+        if sum(entry.json_schema is not None for entry in self.output) > 1:
+            raise ValueError("output: schema stands there twice; it looks once, before the others")
         return self
 
     def at(self, stage: Stage) -> tuple[Entry, ...]:

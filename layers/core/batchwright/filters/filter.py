@@ -98,7 +98,9 @@ class Means:
 class FilterSettings(BaseModel):
     """One filter in a contract: ``pii: redact``, or its settings with ``then`` among them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
     stages: ClassVar[frozenset[Stage]] = frozenset(Stage)
     """Where it can stand."""

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from batchwright.filters.filter import Filter, FilterSettings, LocalFilter, Means
+from batchwright.filters.pieces import compiled, matches
 from batchwright.finding import Finding
 
 KIND = r"^[a-z][a-z0-9_]{0,31}$"
@@ -38,18 +39,15 @@ class Regex(LocalFilter):
 
     def __init__(self, patterns: Mapping[str, str]) -> None:
         """Compile the patterns, which are readable."""
-        import re2  # noqa: PLC0415 - it costs a cold start, and only filters need it
-
         self.gate = tuple(patterns.values())
-        self._patterns = [(kind, re2.compile(pattern)) for kind, pattern in patterns.items()]
+        self._patterns = [(kind, compiled(pattern)) for kind, pattern in patterns.items()]
 
     def find(self, text: str, part: int) -> list[Finding]:
         """Return what matches in one text."""
         return [
-            Finding(kind=kind, part=part, start=found.start(), end=found.end())
+            Finding(kind=kind, part=part, start=start, end=end)
             for kind, pattern in self._patterns
-            for found in pattern.finditer(text)
-            if found.end() > found.start()
+            for start, end in matches(pattern, text)
         ]
 
 
@@ -61,10 +59,10 @@ def fault_of(pattern: str) -> str | None:
     options.log_errors = False
     options.max_mem = LARGEST_PROGRAM
     try:
-        compiled = re2.compile(pattern, options=options)
+        found = re2.compile(pattern, options=options)
     except re2.error as fault:
         told = str(fault.args[0].decode() if isinstance(fault.args[0], bytes) else fault)
         return f"{told}; RE2 takes no look-around and no back-reference, and no pattern that grows large"
-    if compiled.fullmatch(""):
+    if found.fullmatch(""):
         return "it matches a text without a single letter, and so everywhere"
     return None

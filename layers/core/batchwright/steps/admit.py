@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from batchwright.addresses import check_place
-from batchwright.contract import DEFAULT, NAME, Contract, default_contract, read_contract
+from batchwright.contract import DEFAULT, NAME, Contract, default_contract
+from batchwright.contractfile import read_contract
 from batchwright.digest import digest, digest_of_envelope
 from batchwright.errors import AlreadyExists, ContractInvalid, Missing, Refused
 from batchwright.job import Job, JobRow, Pin, Reason, Status, job_id_of, timestamp

@@ -5,10 +5,11 @@ from datetime import datetime
 
 from batchwright.errors import Missing, Refused
 from batchwright.job import JobRow, Reason, Redrive, Status, timestamp
+from batchwright.ledger import Entry
 from batchwright.listing import is_joined
 from batchwright.message import Cancelling, Redriving
 from batchwright.outcome import Ending
-from batchwright.ports import Clock, Events, Jobs, Objects, Workflows
+from batchwright.ports import Clock, Events, Jobs, Ledger, Objects, Workflows
 from batchwright.run import Run
 
 CANCELLED = Reason(code="cancelled", message="the job was cancelled")
@@ -22,6 +23,7 @@ class World:
     jobs: Jobs
     workflows: Workflows
     events: Events
+    ledger: Ledger
     clock: Clock
 
 
@@ -35,6 +37,7 @@ def redrive(wish: Redriving, world: World) -> bool:
     row = standing_row(world.jobs, wish.job)
     if row.redrives != wish.number:
         raise Refused("redriven_since", f"redrive {wish.number} of job {wish.job} is not its last")
+    world.ledger.append(_entry(row))
     if not row.status.final:
         world.workflows.start(Run(job_id=wish.job, redrive=wish.number))
     return began
@@ -47,6 +50,12 @@ def _begin(row: JobRow, wish: Redriving, world: World) -> bool:
     detail = {"contract": row.contract, "redrive": wish.number}
     world.events.job_changed(wish.job, Status.RECEIVED, detail)
     return True
+
+
+def _entry(row: JobRow) -> Entry:
+    assert row.redrive is not None  # noqa: S101 - the row was only just held to its number
+    facts = {"only": [ending.value for ending in row.redrive.only], "redrive": row.redrive.number}
+    return Entry("redrive", row.job_id, timestamp(row.redrive.began_at), facts)
 
 
 def reopened(row: JobRow, wish: Redriving, now: datetime) -> JobRow:

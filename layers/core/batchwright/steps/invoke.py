@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from batchwright.answers import Answers
@@ -21,6 +22,7 @@ from batchwright.errors import (
     BudgetExceeded,
     JobStops,
     RecordEnds,
+    RecordInvalid,
     Truncated,
     Unavailable,
     Withheld,
@@ -40,7 +42,9 @@ from batchwright.ports import Budgets, Clock, Engine, Jobs, Objects, Schedules
 from batchwright.purse import Payer, Purse, Unlimited
 from batchwright.reader import ChunkReader, Item
 from batchwright.record import Record
+from batchwright.repairing import answered
 from batchwright.request import Request
+from batchwright.routing import routes_for
 from batchwright.screens import Screens
 from batchwright.segment import Settled
 from batchwright.settling import Asked, Settler
@@ -142,6 +146,7 @@ class Worker:
         self._writer = LogWriter(self._log, self._pace, flushed=self._flushed, time_left=time_left)
         self._attachments = Attachments(world.objects, self._pace)
         self._asking: dict[int, Asked] = {}
+        self._to_come = 0
         self._limit: asyncio.Timeout | None = None
 
     async def run(self) -> dict[str, Any]:
@@ -155,13 +160,14 @@ class Worker:
             job=self._chunk.job_id,
             priority=self._contract.priority,
             time=self._world.time,
+            to_come=lambda: self._to_come,
         )
         self._asker = Asker(
             self._world.engine,
             self._pace,
             self._payer,
             gates,
-            max_attempts=self._contract.max_attempts,
+            self._contract,
             time_left=self._time_for_a_call,
         )
         self._judges = Judges(self._asker.unresting(), self._contract, self._job)
@@ -170,7 +176,7 @@ class Worker:
         self._answers = Answers(self._world.objects, self._world.clock, self._contract.cache)
         if self._lookout.reason is None and self._open_records:
             await self._work_in_groups()
-        self.report.tally = self._writer.tally
+        self.report.tally = self._log.own
         self.report.cache_faults = self._answers.faults
         self.report.seconds = self._world.seconds() - began
         return self._answer()
@@ -207,6 +213,7 @@ class Worker:
         if working <= 0:
             return
         drained = asyncio.get_running_loop().call_later(working, self._pace.stop)
+        self._writer.to_come = len(self._open_records)
         writing = asyncio.create_task(self._writer.keep_writing())
         writing.add_done_callback(lambda _: self._pace.stop())
         try:
@@ -224,7 +231,9 @@ class Worker:
         if group.deaths:
             self._give_up(group)
             return
-        items = self._reader.items(group.indexes - self._log.settled)
+        wanted = group.indexes - self._log.settled
+        items = self._reader.items(wanted)
+        self._to_come = len(wanted)
         self._limit = asyncio.timeout(max(self._time_left() - self._surrender, 0))
         try:
             async with self._limit, asyncio.TaskGroup() as tasks:
@@ -272,6 +281,7 @@ class Worker:
 
     async def _work(self, items: Iterator[Item]) -> None:
         for item in items:
+            self._to_come -= 1
             if self._pace.stopping.is_set():
                 return
             if item.index in self._log.settled:  # another worker was faster: this one is late
@@ -290,7 +300,7 @@ class Worker:
             return self._settler.at_fault(item, self._now())
         # The plan went through the same contract: what cannot be prepared is a problem already.
         request = self._reader.dialect.request(item.record)
-        routes = self._contract.routes_for(item.record, self._job.models)
+        routes = routes_for(self._contract, item.record, self._job.models)
         asked = self._asking[item.index] = self._to_ask(item.index, item.record)
         try:
             request = await self._screened(asked, item, routes[0], request)
@@ -336,26 +346,25 @@ class Worker:
             ):  # attachments stand in the digest by their contents' own
                 request = self._contract.prepared(route, item.record, fetched.request)
             falls_back_on = self._contract.falls_back_on if route is not routes[-1] else ()
+            ask = partial(self._asker.ask, route=route, asked=asked, job_id=self._job.job_id)
             if kept := await self._answers.find(request, asked.request_digest):
                 asked.answer_with(kept)
-                await self._screens.answered(asked, request)
-                return
-            try:
-                await self._asker.ask(
-                    request, route, asked, self._job.job_id, falls_back_on=falls_back_on
-                )
-            except falls_back_on:
-                continue
-            if await self._screens.answered(asked, request) and asked.completion:
+            else:
+                try:
+                    await ask(request, falls_back_on=falls_back_on)
+                except falls_back_on:
+                    continue
+            as_it_is = await answered(self._screens, asked, request, ask)
+            if as_it_is and asked.completion and not asked.cached:
                 self._answers.keep(request, asked.request_digest, asked.completion)
             return
 
     async def _screened(self, asked: Asked, item: Item, route: Route, request: Request) -> Request:
-        """Return a request as the filters let it be asked; raises :class:`Withheld`."""
+        """Return a request as the filters let it be asked; raises as they do."""
         assert item.record is not None  # noqa: S101 - only a record that was read is asked
         try:
             return await self._screens.asked(asked, request)
-        except Withheld:  # its outcome tells what would have been asked
+        except (Withheld, RecordInvalid):  # its outcome tells what would have been asked
             self._turn(asked, item.index, item.record, route, request)
             raise
 
@@ -365,7 +374,7 @@ class Worker:
         """Let the filters look at the part of an answer that a failure shows, too."""
         if isinstance(fault, Truncated) and asked.completion:
             with suppress(Withheld):  # then nothing of it is shown
-                await self._screens.answered(asked, request)
+                await self._screens.answered(asked, request, cut=True)
 
     async def _hold(self, item: Item, asked: Asked, fault: Withheld, request: Request) -> Settled:
         """Put what is withheld into the quarantine; only then the record is settled."""

@@ -1,6 +1,6 @@
 """What an engine is asked, what it answers, and what an engine is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal, Protocol
@@ -59,6 +59,8 @@ class Ask:
     tools: tuple[Tool, ...] = ()
     must_call: Tool | None = None
     wants_vectors: bool = False
+    marked: str = ""
+    """What the prompt begins with, up to the mark that asks to keep it, where it bears one in its system prompt."""
 
     @property
     def user_text(self) -> str:
@@ -97,6 +99,13 @@ class Completion:
     output_tokens: int
     stop_sequence: str | None = None
     call: ToolCall | None = None
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+
+def beginning(tools: Sequence[Tool], texts: Sequence[str]) -> str:
+    """Return what stands in a prompt before a mark behind these texts of the system prompt."""
+    return "\n".join([*(f"{tool.name}{tool.description}{tool.schema}" for tool in tools), *texts])
 
 
 class Engine(Protocol):

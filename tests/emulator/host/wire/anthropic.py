@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from tests.emulator.host.engines.port import Ask, Completion, StopReason, Tool
+from tests.emulator.host.engines.port import Ask, Completion, StopReason, Tool, beginning
 from tests.emulator.host.wire.blocks import ToolName
 from tests.emulator.host.wire.claude_blocks import CacheControl, ClaudeMessage, TextBlock
 from tests.emulator.host.wire.conversation import turns
@@ -106,7 +106,13 @@ class AnthropicRequest(SnakeShape):
             schema=None if wanted is None else accepted(wanted.schema_),
             tools=tools,
             must_call=self._must_call(tools),
+            marked=self._marked(tools),
         )
+
+    def _marked(self, tools: tuple[Tool, ...]) -> str:
+        blocks = [] if isinstance(self.system, str) else self.system
+        marks = [place for place, block in enumerate(blocks) if block.cache_control is not None]
+        return beginning(tools, [block.text for block in blocks[: marks[-1] + 1]]) if marks else ""
 
     def _must_call(self, tools: tuple[Tool, ...]) -> Tool | None:
         match self.tool_choice:
@@ -140,6 +146,7 @@ class Anthropic:
             "usage": {
                 "input_tokens": completion.input_tokens,
                 "output_tokens": completion.output_tokens,
+                **_cached(completion),
             },
         }
 
@@ -149,6 +156,13 @@ def _content(completion: Completion) -> list[dict[str, Any]]:
         called_as = f"toolu_bdrk_{uuid.uuid4().hex[:24]}"
         return [{"type": "tool_use", "id": called_as, "name": call.name, "input": call.input}]
     return [{"type": "text", "text": completion.text}] if completion.text else []
+
+
+def _cached(completion: Completion) -> dict[str, int]:
+    read, written = completion.cache_read_tokens, completion.cache_write_tokens
+    if not read and not written:
+        return {}
+    return {"cache_read_input_tokens": read, "cache_creation_input_tokens": written}
 
 
 def _text(blocks: list[TextBlock]) -> str:

@@ -19,7 +19,7 @@ type ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
 
 
 class CachePoint(Shape):
-    """Where a prompt may be cached: accepted, and nothing is cached, as for a short prompt."""
+    """Where a prompt may be cached: it is, behind a system prompt; elsewhere it is accepted, as for a short prompt."""
 
     type: Literal["default"]
     ttl: Literal["5m", "1h"] | None = None
@@ -131,6 +131,19 @@ class Reasoning(Union):
     redacted_content: Base64 | None = None
 
 
+class GuardText(Shape):
+    """A text that a guardrail looks at by itself."""
+
+    text: str
+    qualifiers: list[Literal["grounding_source", "query", "guard_content"]] | None = None
+
+
+class Guarded(Union):
+    """What a guardrail looks at by itself; the model reads it like any other text."""
+
+    text: GuardText | None = None
+
+
 class Block(Union):
     """A content block: of the union, the members that are served."""
 
@@ -141,11 +154,14 @@ class Block(Union):
     tool_result: ToolResult | None = None
     cache_point: CachePoint | None = None
     reasoning_content: Reasoning | None = None
+    guard_content: Guarded | None = None
 
     def part(self) -> Part:
         """Return it as what every wire calls it."""
         if self.text is not None:
             return Said(self.text)
+        if self.guard_content and self.guard_content.text:
+            return Said(self.guard_content.text.text)
         if attached := self.image or self.document:
             return attached.part()
         if called := self.tool_use:
@@ -184,3 +200,11 @@ class SystemBlock(Union):
 def system_text(blocks: list[SystemBlock] | None) -> str:
     """Return the system prompt as one text."""
     return "\n".join(block.text for block in blocks or () if block.text is not None)
+
+
+def marked_texts(blocks: list[SystemBlock] | None) -> list[str] | None:
+    """Return the texts of a system prompt before its last cache point; ``None`` where it has none."""
+    points = [place for place, block in enumerate(blocks or ()) if block.cache_point is not None]
+    if not blocks or not points:
+        return None
+    return [block.text for block in blocks[: points[-1]] if block.text is not None]

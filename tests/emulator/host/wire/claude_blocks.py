@@ -11,7 +11,7 @@ from tests.emulator.host.wire.shapes import Base64, SnakeShape, size_of
 
 
 class CacheControl(SnakeShape):
-    """Where a prompt may be cached: accepted, and nothing is cached."""
+    """Where a prompt may be cached: it is, behind a system prompt; elsewhere it is accepted."""
 
     type: Literal["ephemeral"]
     ttl: Literal["5m", "1h"] | None = None

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from tests.emulator.host.engines.port import Ask, Completion
+from tests.emulator.host.engines.port import Ask, Completion, beginning
 from tests.emulator.host.refusals import invalid
-from tests.emulator.host.wire.blocks import Message, SystemBlock, system_text
+from tests.emulator.host.wire.blocks import Message, SystemBlock, marked_texts, system_text
 from tests.emulator.host.wire.conversation import turns
 from tests.emulator.host.wire.model_id import is_embedding
 from tests.emulator.host.wire.parts import Called, Returned
@@ -120,7 +120,7 @@ class Converse:
             "metrics": {"latencyMs": latency_ms},
             "output": {"message": {"content": content(completion), "role": "assistant"}},
             "stopReason": completion.stop_reason,
-            "usage": usage(completion),
+            "usage": usage(completion) | _cached(completion),
         }
         if self.tier is not None:
             body["serviceTier"] = {"type": self.tier}
@@ -142,8 +142,18 @@ def usage(completion: Completion) -> dict[str, int]:
     return {
         "inputTokens": completion.input_tokens,
         "outputTokens": completion.output_tokens,
-        "totalTokens": completion.input_tokens + completion.output_tokens,
+        "totalTokens": completion.input_tokens
+        + completion.cache_read_tokens
+        + completion.cache_write_tokens
+        + completion.output_tokens,
     }
+
+
+def _cached(completion: Completion) -> dict[str, int]:
+    read, written = completion.cache_read_tokens, completion.cache_write_tokens
+    return (
+        {"cacheReadInputTokens": read, "cacheWriteInputTokens": written} if read or written else {}
+    )
 
 
 def refuse_unserved(request: ConverseRequest) -> None:
@@ -172,11 +182,13 @@ def conversation(
         raise invalid(
             "The toolConfig field must be defined when using toolUse and toolResult content blocks."
         )
+    offered, texts = () if tools is None else tools.offered(), marked_texts(system)
     return Ask(
         turns=turns(spoken),
         system=system_text(system),
-        tools=() if tools is None else tools.offered(),
+        tools=offered,
         must_call=None if tools is None else tools.must_call(),
+        marked="" if texts is None else beginning(offered, texts),
     )
 
 

@@ -5,7 +5,7 @@ import secrets
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.eventbridge import EventBridgeEvents
 from batchwright.aws.stepfunctions import StepFunctionsWorkflows
-from batchwright.aws.wiring import armed, client, jobs, objects, settings
+from batchwright.aws.wiring import armed, client, jobs, ledger, objects, settings
 from batchwright.steps.admit import World
 
 
@@ -16,6 +16,7 @@ def world() -> World:
         jobs=jobs(),
         workflows=StepFunctionsWorkflows(client("stepfunctions"), settings().state_machine_arn),
         events=EventBridgeEvents(client("events"), settings().bucket),
+        ledger=ledger(),
         clock=SystemClock(),
         models=settings().models,
         new_salt=lambda: secrets.token_hex(32),

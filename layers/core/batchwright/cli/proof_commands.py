@@ -1,0 +1,137 @@
+"""The subcommands about what can be proved of a job, and of a record, each a few lines."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from batchwright.cli import show
+from batchwright.cli.arguments import JobId, Json, RecordId, find_stack
+from batchwright.cli.evidence import Folder, ended, sealed
+from batchwright.cli.faults import Code
+from batchwright.cli.ledger import bring, brought
+from batchwright.cli.watch import find_job
+from batchwright.proof import outcome_of, proof_of, tiles_of
+from batchwright.verifying import OUTCOMES
+
+proofs = typer.Typer()
+
+
+@proofs.command("verify")
+def verify_command(
+    job: Annotated[
+        str, typer.Argument(metavar="JOB|DIR", help="A job's id, or the folder of its files.")
+    ],
+    *,
+    public_key: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", exists=True, help="Whose signatures are trusted."),
+    ] = None,
+    with_ledger: Annotated[
+        bool,
+        typer.Option("--ledger", help="Hold the whole ledger to its signed checkpoints, too."),
+    ] = False,
+    input_file: Annotated[
+        Path | None,
+        typer.Option("--input", metavar="FILE", exists=True, help="Hold the input to it, too."),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Hold a job's files to its receipt, the ledger and a signed checkpoint; name whatever differs."""
+    from batchwright.cli import verify  # noqa: PLC0415 - cryptography costs the command's start
+
+    here = Path(job)
+    files = (
+        Folder(here) if here.is_dir() else ended(find_job((stack := find_stack()).jobs, job), stack)
+    )
+    key = verify.read_key(public_key) if public_key else None
+    found = {"files": verify.verify(files, key, input_file)}
+    if with_ledger:
+        trusted = key or verify.key_in(files)
+        if isinstance(files, Folder):
+            entries, notes = brought(here / "ledger")
+            found["ledger"] = verify.audited(entries, notes, trusted, files)
+        else:
+            found["ledger"] = verify.audit(files.stack, trusted, files)
+    show.write_verified(found, as_json=as_json)
+    return verify.code_of(*found.values())
+
+
+@proofs.command("prove")
+def prove_command(
+    job: JobId,
+    record_id: RecordId,
+    *,
+    opened: Annotated[
+        bool,
+        typer.Option(
+            "--open", help="Add the record's salt and digests: they show whose text it is."
+        ),
+    ] = False,
+    as_json: Json = False,  # noqa: ARG001 - a proof is JSON anyway
+) -> int:
+    """Print a record's proof: its leaf, the way to the job's root, to the ledger and to a signature."""
+    here = Path(job)
+    files = (
+        Folder(here) if here.is_dir() else ended(find_job((stack := find_stack()).jobs, job), stack)
+    )
+    receipt, seal, salt = sealed(files)
+    outcome, _ = outcome_of(record_id, files.blocks(OUTCOMES))
+    show.write_json(proof_of(outcome, receipt, seal, salt, tiles_of(files.span), opened=opened))
+    return Code.DONE
+
+
+@proofs.command("trace")
+def trace_command(job: JobId, record_id: RecordId, *, as_json: Json = False) -> int:
+    """Tell the whole story of one record: attempts, findings, verdict, segments, leaf; never what it says."""
+    stack = find_stack()
+    from batchwright.cli.trace import trace  # noqa: PLC0415 - boto3, as above
+
+    facts = trace(find_job(stack.jobs, job), record_id, stack)
+    if as_json:
+        show.write_json(facts)
+    else:
+        show.write_facts(facts)
+    return Code.DONE
+
+
+@proofs.command("ledger")
+def ledger_command(
+    *,
+    directory: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="DIR", file_okay=False, help="Where to put it."),
+    ],
+    as_json: Json = False,
+) -> int:
+    """Bring the ledger here: its entries, signed checkpoints and public key."""
+    found = bring(directory, find_stack())
+    if as_json:
+        show.write_json(found)
+    else:
+        show.write_facts(found)
+    return Code.DONE
+
+
+@proofs.command("forget")
+def forget_command(
+    job: JobId,
+    *,
+    sure: Annotated[bool, typer.Option("--yes", help="Do not ask whether you are sure.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Delete all that a job holds of anybody, in all versions; its hashes and receipt stay, and the ledger tells."""
+    stack = find_stack()
+    from batchwright.cli.forget import forget  # noqa: PLC0415 - boto3, as above
+
+    row = find_job(stack.jobs, job)
+    if not sure:
+        typer.confirm(
+            f"Delete inputs, answers and working files of job {job} for good?", abort=True
+        )
+    found = forget(row, stack)
+    if as_json:
+        show.write_json(found)
+    else:
+        show.write_facts(found)
+    return Code.DONE

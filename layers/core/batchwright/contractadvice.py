@@ -1,0 +1,89 @@
+"""What a contract may say, and probably does not mean."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from batchwright.contract import DEFAULT_MAX_TOKENS, Contract
+from batchwright.contractfaults import Fault, told_at
+from batchwright.contractyaml import composed
+from batchwright.families import EMBEDDING, family_of
+from batchwright.finding import Stage, Verdict
+from batchwright.prices import price_of
+from batchwright.suiting import LONGEST_NAME_SHOWN
+
+type Advice = tuple[tuple[Any, ...], str]
+"""A place in the contract, and what to think of there."""
+
+
+def advice_on(text: bytes, contract: Contract) -> list[Fault]:
+    """Return what somebody who knows would ask about a contract; ``text`` is the file that it was read from."""
+    source = composed(text)
+    return [told_at(source, *each) for each in _advice(contract)]
+
+
+def _advice(contract: Contract) -> Iterator[Advice]:
+    for number, route in enumerate(contract.routes):
+        if price_of(route.model) is None:
+            yield ("routes", number, "model"), _unpriced(route.model, contract)
+        if route.max_tokens is None and family_of(route.model) not in EMBEDDING:
+            yield (
+                ("routes", number),
+                f"without max_tokens {DEFAULT_MAX_TOKENS:,} are sent and reserved where the request says nothing",
+            )
+    yield from _on_fallbacks(contract)
+    yield from _on_names(contract)
+    yield from _on_filters(contract)
+    yield from _on_prompts(contract)
+
+
+def _unpriced(model: str, contract: Contract) -> str:
+    lead = f"the price of {model[:LONGEST_NAME_SHOWN]!r} is not known, so"
+    if contract.budget is not None:
+        return f"{lead} its files are refused while there is a budget"
+    return f"{lead} what it costs will be told as null"
+
+
+def _on_fallbacks(contract: Contract) -> Iterator[Advice]:
+    if not contract.fallback:
+        return
+    first, *others = contract.routes
+    for number, route in enumerate(others, start=1):
+        if route.model == first.model and "denied" in contract.fallback:
+            yield (
+                ("routes", number),
+                "it asks the same model as the first route: who may not ask the one may not ask the other",
+            )
+    if "unavailable" not in contract.fallback:
+        yield ("fallback",), "without `unavailable` the job waits while the first model is down"
+
+
+def _on_names(contract: Contract) -> Iterator[Advice]:
+    for name, model in contract.models.items():
+        if contract.named(model) is None:
+            yield (
+                ("models", name),
+                f"no route asks {model[:LONGEST_NAME_SHOWN]!r}: it is asked without any limit or time-out of yours",
+            )
+
+
+def _on_filters(contract: Contract) -> Iterator[Advice]:
+    for stage in Stage:
+        entries = contract.filters.at(stage)
+        if entries and all(entry.settings.verdict is Verdict.PASS for entry in entries):
+            yield (
+                ("filters", stage.value),
+                "every filter has `then: pass`: findings are noted, and nothing is redacted or withheld",
+            )
+
+
+def _on_prompts(contract: Contract) -> Iterator[Advice]:
+    prompt = contract.prompt
+    if prompt is None or prompt.system is None:
+        return
+    from batchwright.template import Template  # noqa: PLC0415 - jinja2 costs a cold start, and only prompts need it
+
+    if Template(prompt.system, name="prompt.system").columns - {"name", "part"}:
+        yield (
+            ("prompt", "system"),
+            "what a row says here speaks with your own authority: name columns in prompt.user, as {{ text | quoted }}",
+        )
