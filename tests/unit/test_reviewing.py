@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from batchwright.decision import Word, checked
 from batchwright.errors import Missing
 from batchwright.job import Pin
-from batchwright.marked import marked, places_of, shown, visible
+from batchwright.marked import REMOTE, marked, places_of, shown, visible
 from batchwright.places import QUARANTINE, result_key
 from batchwright.reviewing import Decided, Review, Reviewer
 from tests.fakes import MODEL, ListedLedger, MemoryObjects
@@ -219,6 +219,11 @@ def test_what_was_redacted_before_it_was_asked_marks_nothing_in_what_was_asked()
     texts = shown(held)
     assert [piece.kinds for piece in texts["asked"][0]] == [()]
     assert [piece.kinds for piece in texts["answered"][0]] == [(), ("b",)]
+
+
+def test_services_are_told_from_local_filters() -> None:
+    assert {"judge", "guardrail"} <= REMOTE
+    assert not {"regex", "length", "terms"} & REMOTE
 
 
 def test_the_places_of_a_service_that_saw_a_redacted_text_mark_nothing() -> None:

@@ -4,15 +4,20 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
+from batchwright.filters import Entry
 from batchwright.finding import Stage, Verdict
 
 # Characters of these categories show nothing, or change how others are shown: bidirectional marks, tags, escapes.
 UNSEEN = frozenset(("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"))
 LAYOUT = frozenset("\n\t")
 # Filters that ask a service look at what is left when local ones have redacted: their places are in that text.
-REMOTE = frozenset(("comprehend", "function", "guardrail", "guardrail_checks", "judge"))
+REMOTE = frozenset(
+    field.alias or name
+    for name, field in Entry.model_fields.items()
+    if get_args(field.annotation)[0].remote
+)
 
 
 @dataclass(frozen=True, slots=True)
