@@ -121,7 +121,7 @@ PLACES = {
 CORE = ROOT / "layers/core/batchwright"
 CALLED_AS = {
     "s3:GetObjectVersion": "VersionId",
-    "bedrock:InvokeModel": "/converse",
+    "bedrock:InvokeModel": '"converse"',
     "dynamodb:UpdateItem": "transact_write_items",
 }
 CALLED_BY_AWS = {  # for us: polling, encrypting, tracing, logging, mapping; and telling 404 from 403
