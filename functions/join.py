@@ -21,6 +21,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         world(),
         chunk_records=settings().chunk_records,
         max_concurrency=settings().max_concurrency,
+        in_flight=settings().in_flight,
     )
     logger.info("join answered", answer=answer)
     return answer

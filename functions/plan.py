@@ -20,6 +20,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         world(),
         chunk_records=settings().chunk_records,
         max_concurrency=settings().max_concurrency,
+        in_flight=settings().in_flight,
         redrive=event.get("redrive", 0),
         time_left=lambda: context.get_remaining_time_in_millis() / 1000,
     )

@@ -273,6 +273,18 @@ class MemorySchedules:
             return True, dict(item)
 
 
+@dataclass
+class GrantedAccount:
+    """Grants what a test says."""
+
+    granted: dict[str, int] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def tokens_a_minute(self, model: str) -> int | None:
+        self.asked.append(model)
+        return self.granted.get(model)
+
+
 def _lies_in(number: int | None, span: Span) -> bool:
     low, high = span
     if number is None:

@@ -28,6 +28,7 @@ from tests.canary import CANARY, silent
 from tests.fakes import (
     MODEL,
     SALT,
+    GrantedAccount,
     KeptSigner,
     ListedEvents,
     ListedLedger,
@@ -55,6 +56,7 @@ class Laptop:
     ledger: Ledger = field(default_factory=ListedLedger)
     signer: KeptSigner = field(default_factory=KeptSigner)
     copies: list[MemoryObjects] = field(default_factory=list)
+    account: GrantedAccount = field(default_factory=GrantedAccount)
     clock: StoppedClock = field(default_factory=StoppedClock)
     models: tuple[str, ...] = (MODEL, "amazon.nova-lite-v1:0")
     chunk_records: int = 10
@@ -120,7 +122,11 @@ class Laptop:
         self, job_id: str, time_left: Callable[[], float] = lambda: 900, *, redrive: int = 0
     ) -> dict[str, Any]:
         world = PlanWorld(
-            objects=self.objects, jobs=self.jobs, events=self.events, clock=self.clock
+            objects=self.objects,
+            jobs=self.jobs,
+            events=self.events,
+            clock=self.clock,
+            account=self.account,
         )
         planned = plan(
             job_id,
@@ -128,6 +134,7 @@ class Laptop:
             redrive=redrive,
             chunk_records=self.chunk_records,
             max_concurrency=4,
+            in_flight=8,
             time_left=time_left,
         )
         silent("the answer of Plan", planned)
@@ -222,7 +229,14 @@ class Laptop:
 
     def join(self, job_id: str, number: int) -> dict[str, Any]:
         world = JoinWorld(objects=self.objects, jobs=self.jobs, clock=self.clock)
-        return join(job_id, number, world, chunk_records=self.chunk_records, max_concurrency=4)
+        return join(
+            job_id,
+            number,
+            world,
+            chunk_records=self.chunk_records,
+            max_concurrency=4,
+            in_flight=8,
+        )
 
     def row(self, job_id: str) -> JobRow:
         row = self.jobs.get(job_id)

@@ -106,6 +106,9 @@ def _learnt(limit_model: LimitModel) -> Iterator[Figure]:
         run.run(minutes=5)
     yield runs.used(1500, 6, 10, 0.9)
     yield runs.refused(0.03)
+    runs = _runs("500_workers_unknown", limit_model, LARGE, replace(CROWD, told=Quota()))
+    yield runs.tokens(2_000_000, 2, 10, 0.85)
+    yield runs.refused(0.05)
 
 
 def _by_tokens(limit_model: LimitModel) -> Iterator[Figure]:

@@ -26,7 +26,7 @@ from tests.bench.admission import add_row, write_job
 from tests.bench.close import peak_megabytes
 from tests.bench.disk import DiskObjects
 from tests.bench.figure import Figure, at_least, at_most
-from tests.fakes import MODEL, NOON, ListedEvents, MemoryJobs, StoppedClock
+from tests.fakes import MODEL, NOON, GrantedAccount, ListedEvents, MemoryJobs, StoppedClock
 
 JOB = "0" * 32
 INPUT = "inbox/file.jsonl"
@@ -120,7 +120,13 @@ def measure(root: Path) -> dict[str, float]:
     pin = objects.pin(INPUT)
     jobs = MemoryJobs()
     add_row(jobs, JOB, at=NOON)
-    world = World(objects=objects, jobs=jobs, events=ListedEvents(), clock=StoppedClock())
+    world = World(
+        objects=objects,
+        jobs=jobs,
+        events=ListedEvents(),
+        clock=StoppedClock(),
+        account=GrantedAccount(),
+    )
     half = iter([900.0] * (pin.size // (8 * 1024 * 1024)))
 
     began = time.process_time()
@@ -141,7 +147,9 @@ def measure(root: Path) -> dict[str, float]:
 
 
 def planned(world: World, time_left: Callable[[], float]) -> dict[str, Any]:
-    return plan(JOB, world, chunk_records=1000, max_concurrency=10, time_left=time_left)
+    return plan(
+        JOB, world, chunk_records=1000, max_concurrency=10, in_flight=8, time_left=time_left
+    )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from tests.bench.disk import DiskObjects
 from tests.bench.figure import Figure, at_least, at_most, untargeted
 from tests.emulator.host.running import RunningHost, running
 from tests.emulator.surroundings import CREDENTIALS
-from tests.fakes import MODEL, ListedEvents, MemoryJobs, StoppedClock
+from tests.fakes import MODEL, GrantedAccount, ListedEvents, MemoryJobs, StoppedClock
 from tests.laptop import jsonl
 
 INPUT = "inbox/file.jsonl"
@@ -114,8 +114,19 @@ def lay_out(errand: Errand) -> None:
     add_row(jobs, JOB, at=now)
     contract = read_contract(contract_of(errand).encode(), name="bench")
     write_job(objects, JOB, objects.pin(INPUT), contract, model=MODEL, at=now)
-    world = World(objects=objects, jobs=jobs, events=ListedEvents(), clock=StoppedClock(now))
+    world = World(
+        objects=objects,
+        jobs=jobs,
+        events=ListedEvents(),
+        clock=StoppedClock(now),
+        account=GrantedAccount(),
+    )
     answer = plan(
-        JOB, world, chunk_records=errand.count, max_concurrency=1, time_left=lambda: 900.0
+        JOB,
+        world,
+        chunk_records=errand.count,
+        max_concurrency=1,
+        in_flight=8,
+        time_left=lambda: 900.0,
     )
     assert answer["state"] == "done", answer

@@ -16,6 +16,7 @@ from tests.house import cloudformation
 
 BUCKET = "batchwright-chaos"
 TABLE = "jobs"
+STATE_TABLE = "state"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Bed:
             **self.cloud.environment,
             "BUCKET": BUCKET,
             "JOBS_TABLE": TABLE,
+            "STATE_TABLE": STATE_TABLE,
             "MODEL_ARNS": cloudformation.read()["Parameters"]["ModelArns"]["Default"],
             "IN_FLIGHT": str(in_flight),
             "POWERTOOLS_LOG_LEVEL": "INFO",
@@ -54,9 +56,13 @@ class Bed:
         s3, dynamodb = self.cloud.client("s3"), self.cloud.client("dynamodb")
         s3.create_bucket(Bucket=BUCKET)
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        table = cloudformation.of_type(cloudformation.read(), "AWS::DynamoDB::Table")["JobsTable"]
-        wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-        dynamodb.create_table(TableName=TABLE, **{name: table[name] for name in wanted})
+        tables = cloudformation.of_type(cloudformation.read(), "AWS::DynamoDB::Table")
+        wanted = {"AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode"}
+        for name, resource in {TABLE: "JobsTable", STATE_TABLE: "StateTable"}.items():
+            table = tables[resource]
+            dynamodb.create_table(
+                TableName=name, **{each: table[each] for each in wanted & {*table}}
+            )
 
 
 @contextmanager

@@ -29,7 +29,15 @@ from tests.chaos.bed import Bed
 from tests.emulator.host.running import RunningHost
 from tests.emulator.server import tail
 from tests.emulator.stack import ROOT
-from tests.fakes import MODEL, SALT, KeptSigner, ListedEvents, ListedLedger, ListedWorkflows
+from tests.fakes import (
+    MODEL,
+    SALT,
+    GrantedAccount,
+    KeptSigner,
+    ListedEvents,
+    ListedLedger,
+    ListedWorkflows,
+)
 
 SECONDS = 60.0  # a worker's whole time: none of these comes to its end
 CHUNK_RECORDS = 800
@@ -265,13 +273,18 @@ def planned(bed: Bed, content: bytes, key: str) -> str:
     )
     (admitted,) = admit.admit(json.dumps(event), f"message-{key}", door)
     around = plan.World(
-        objects=bed.objects, jobs=bed.jobs, events=ListedEvents(), clock=SystemClock()
+        objects=bed.objects,
+        jobs=bed.jobs,
+        events=ListedEvents(),
+        clock=SystemClock(),
+        account=GrantedAccount(),
     )
     answer = plan.plan(
         admitted.job_id,
         around,
         chunk_records=CHUNK_RECORDS,
         max_concurrency=10,
+        in_flight=8,
         time_left=lambda: 900,
     )
     assert answer["state"] == "done"

@@ -21,6 +21,7 @@ from tests.cli.cloudformation import CloudFormation
 from tests.fakes import (
     MODEL,
     SALT,
+    GrantedAccount,
     KeptSigner,
     ListedEvents,
     ListedWorkflows,
@@ -85,7 +86,11 @@ class Cloud:
     def plan(self, job_id: str, redrive: int = 0) -> list[Chunk]:
         """Plan a job, three records a chunk."""
         world = plan.World(
-            objects=self.objects, jobs=self.jobs, events=ListedEvents(), clock=SystemClock()
+            objects=self.objects,
+            jobs=self.jobs,
+            events=ListedEvents(),
+            clock=SystemClock(),
+            account=GrantedAccount(),
         )
         planned = plan.plan(
             job_id,
@@ -93,6 +98,7 @@ class Cloud:
             redrive=redrive,
             chunk_records=3,
             max_concurrency=1,
+            in_flight=8,
             time_left=lambda: 900,
         )
         if planned["state"] != "done":

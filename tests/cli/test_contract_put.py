@@ -69,3 +69,23 @@ def test_a_contract_that_does_not_read_is_refused_in_one_line(
     assert fault in said.err
     assert said.err.count("\n") == 1
     assert [*cloud.objects.keys("")] == []
+
+
+def test_a_list_of_terms_that_lies_beside_a_contract_is_taken_in(
+    cloud: Cloud, batchwright: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "guarded.yaml"
+    file.write_text(
+        "name: guarded\nroutes: [{model: 'us.amazon.nova-lite-v1:0'}]\n"
+        "filters: {output: [{terms: {file: terms.txt, then: block}}]}\n"
+    )
+    (tmp_path / "terms.txt").write_text("nightjar # a code name\nproject heron\n")
+
+    assert batchwright("contract", "check", file).code == 0
+    assert batchwright("contract", "put", file).code == 0
+    stored = cloud.objects.read("contracts/guarded.yaml").decode()
+    assert "nightjar" in stored
+    assert "terms.txt" not in stored
+    assert batchwright("contract", "diff", file).code == 0
+    (tmp_path / "terms.txt").unlink()
+    assert batchwright("contract", "put", file).code == 2

@@ -30,7 +30,7 @@ NAMES = [" ".join(path) for path, _ in COMMANDS]
 
 def test_the_commands_are_these() -> None:
     assert sorted(NAMES) == [
-        "cancel", "contract check", "contract diff", "contract put", "contract schema",
+        "cancel", "consistency", "contract check", "contract diff", "contract put", "contract schema",
         "contract show", "estimate", "forget", "jobs", "ledger", "prove", "redrive", "results",
         "review list", "review reject", "review release", "review serve", "review show",
         "status", "submit", "trace", "verify", "watch",

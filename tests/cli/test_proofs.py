@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from batchwright.checkpoint import read_checkpoint
+from batchwright.cli.signatures import verifies
 from batchwright.digest import digest
+from batchwright.merkle import extends
 from tests.cli.cloud import Cloud
 from tests.cli.conftest import Command
 from tests.fakes import KeptSigner, ScriptedEngine, withholding
@@ -68,14 +71,14 @@ def test_a_changed_answer_is_named_with_code_five(
     batchwright: Command, folder: Path, key: Path
 ) -> None:
     output = folder / "output.jsonl"
-    output.write_bytes(output.read_bytes().replace(b"say 3", b"say 4"))
+    output.write_bytes(output.read_bytes().replace(b"req-3", b"req-4"))
     said = batchwright("verify", folder, "--public-key", key)
     assert said.code == 5
     assert "output.jsonl, line 4 (record 'req-3'): it is not the line that its outcome" in said.out
 
 
 def test_a_changed_input_is_named(batchwright: Command, folder: Path, mails: Path) -> None:
-    mails.write_bytes(mails.read_bytes().replace(b"say 2", b"say 0"))
+    mails.write_bytes(mails.read_bytes().replace(b"req-2", b"req-0"))
     said = batchwright("verify", folder, "--input", mails, "--json")
     assert said.code == 5
     assert [each["record_id"] for each in said.json["files"]["differences"]] == ["req-2"]
@@ -138,7 +141,7 @@ def test_a_proof_tells_nothing_of_the_text_unless_it_is_opened(
     answer = tmp_path / "answer.txt"
     answer.write_bytes(line + b"\n")
     assert checked(opened, answer).returncode == 0
-    answer.write_bytes(line.replace(b"say 2", b"say 3"))
+    answer.write_bytes(line.replace(b"req-2", b"req-3"))
     assert "another answer" in checked(opened, answer).stderr
 
 
@@ -163,6 +166,28 @@ def test_a_proof_that_was_touched_does_not_hold(
     node[path[-1]] = value
     file.write_text(json.dumps(proof))
     assert checked(file).returncode != 0
+
+
+def test_two_checkpoints_are_shown_to_be_of_one_ledger(
+    cloud: Cloud, batchwright: Command, tmp_path: Path
+) -> None:
+    for number in range(3):
+        file = tmp_path / f"{number}.jsonl"
+        file.write_bytes(jsonl([chat_line("r", f"say {number}")]))
+        batchwright("submit", file)
+        cloud.run()
+    batchwright("ledger", "-o", tmp_path / "ledger")
+    for place in ([], ["--ledger", tmp_path / "ledger"]):
+        proof = batchwright("consistency", 1, 3, *place).json
+        roots = []
+        for size in ("earlier", "later"):
+            note = cloud.objects.read(f"ledger/checkpoints/{proof[size]['size']:012d}").decode()
+            roots.append(read_checkpoint(note, KeptSigner().public_key(), verifies).root)
+        assert [root.hex() for root in roots] == [proof["earlier"]["root"], proof["later"]["root"]]
+        way = [bytes.fromhex(each) for each in proof["proof"]]
+        assert extends(1, roots[0], 3, roots[1], way)
+    assert batchwright("consistency", 3, 1).code == 4
+    assert batchwright("consistency", 1, 9).code == 4
 
 
 def test_a_record_that_is_not_there_has_no_proof(batchwright: Command, job: str) -> None:

@@ -21,6 +21,7 @@ def of_a_client(*, ministack: str, host: str) -> dict[str, str]:
         "AWS_ENDPOINT_URL": ministack,
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": host,
         "AWS_ENDPOINT_URL_COMPREHEND": host,
+        "AWS_ENDPOINT_URL_SERVICE_QUOTAS": host,  # knows none, and says so at once; ministack does not answer
         **CREDENTIALS,
         "BATCHWRIGHT_STACK": STACK,
     }
@@ -45,6 +46,7 @@ def of_ministack(tmp: Path, *, port: int, host: str, wait_scale: float) -> dict[
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": host,
         "AWS_ENDPOINT_URL_COMPREHEND": host,
+        "AWS_ENDPOINT_URL_SERVICE_QUOTAS": host,  # knows none, and says so at once; ministack does not answer
         "AWS_EC2_METADATA_DISABLED": "true",
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",

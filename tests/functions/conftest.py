@@ -27,6 +27,7 @@ ENVIRONMENT = {
     "AWS_REGION": "us-east-1",
     "BUCKET": BUCKET,
     "JOBS_TABLE": "jobs",
+    "STATE_TABLE": "state",
     "STATE_MACHINE_ARN": STATE_MACHINE,
     "LEDGER_TABLE": "ledger",
     "LEDGER_KEY": kms.KEY_ID,
@@ -88,12 +89,11 @@ def _make_resources() -> None:
     s3.create_bucket(Bucket=BUCKET)
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     tables = cloudformation.of_type(cloudformation.read(), "AWS::DynamoDB::Table")
-    wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-    for table_name, resource in (("jobs", "JobsTable"), ("ledger", "LedgerTable")):
+    wanted = {"AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode"}
+    names = {"jobs": "JobsTable", "ledger": "LedgerTable", "state": "StateTable"}
+    for name, resource in names.items():
         table = tables[resource]
-        dynamodb.create_table(
-            TableName=table_name, **{name: table[name] for name in wanted if name in table}
-        )
+        dynamodb.create_table(TableName=name, **{each: table[each] for each in wanted & {*table}})
     boto3.client("stepfunctions").create_state_machine(
         name="job",
         definition=json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}),

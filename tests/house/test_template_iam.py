@@ -42,9 +42,10 @@ GRANTS = {
         s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/*
         s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/plan.jsonl ${Bucket.Arn}/jobs/*/problems.jsonl
         s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/unfolded ${Bucket.Arn}/jobs/*/work/plan.json
-        s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/work/ids/*
+        s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/work/ids/* ${Bucket.Arn}/jobs/*/limits.json
         dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn}
         events:PutEvents  ${OurBus}
+        servicequotas:ListServiceQuotas  *
         kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
         logs:CreateLogStream logs:PutLogEvents  ${PlanLogGroup.Arn}
         xray:PutTraceSegments xray:PutTelemetryRecords  *
@@ -132,8 +133,9 @@ PLACES = {
 CORE = ROOT / "layers/core/batchwright"
 CALLED_AS = {
     "s3:GetObjectVersion": "VersionId",
-    "bedrock:InvokeModel": "/converse",
+    "bedrock:InvokeModel": '"converse"',
     "dynamodb:UpdateItem": "transact_write_items",
+    "servicequotas:ListServiceQuotas": '"list_service_quotas"',
 }
 CALLED_BY_AWS = {  # for us: polling, encrypting, tracing, logging, mapping; and telling 404 from 403
     "s3:ListBucket",
@@ -150,7 +152,7 @@ CALLED_BY_AWS = {  # for us: polling, encrypting, tracing, logging, mapping; and
     *(f"states:{verb}Execution" for verb in ("Stop", "Redrive")),
 }
 # The only actions here that know no resources, or services none of whose actions do.
-ON_EVERYTHING = {"xray", "logs", "comprehend", "bedrock:InvokeGuardrailChecks"}
+ON_EVERYTHING = {"xray", "logs", "comprehend", "servicequotas", "bedrock:InvokeGuardrailChecks"}
 # What contracts may have their filters ask is given only to who deploys the stack with it.
 WISHED = {
     "GuardrailsPolicy": "HasGuardrails",

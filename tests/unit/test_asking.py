@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchwright.asking import Asker
+from batchwright.breaker import FAILURES
 from batchwright.completion import Completion
 from batchwright.contract import Contract, Route
 from batchwright.errors import (
@@ -24,11 +25,13 @@ from batchwright.errors import (
     Truncated,
     Unavailable,
 )
-from batchwright.gates import Gates
+from batchwright.gates import Gates, Leave
 from batchwright.pace import LeftForLater, Pace
 from batchwright.prices import cost_usd
 from batchwright.purse import Payer, Unlimited
+from batchwright.quotas import Quota
 from batchwright.request import Request
+from batchwright.retries import FLOOR, SHARE
 from batchwright.segment import Effort
 from batchwright.settling import Asked
 from batchwright.usage import Usage
@@ -47,8 +50,12 @@ class QuickPace(Pace):
     answered_at: float = 0.0
     waits: list[float] = field(default_factory=list)
 
+    most_waits: int = 10_000
+
     async def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
+        if len(self.waits) > self.most_waits:
+            self.stop()
 
 
 @pytest.fixture
@@ -63,6 +70,40 @@ def request(text: str = "hello", max_tokens: int = 100) -> Request:
             "inferenceConfig": {"maxTokens": max_tokens},
         }
     )
+
+
+class NoTurn(Leave):
+    """Leave that nobody had to give."""
+
+    def __init__(self) -> None:
+        pass
+
+    def settle(self, used_tokens: int) -> None:
+        pass
+
+    def throttled(self, retry_after: float | None) -> None:
+        pass
+
+    def failed(self) -> None:
+        pass
+
+    def unused(self) -> None:
+        pass
+
+
+class OpenGates(Gates):
+    """Nobody waits for a turn: what a governor does is in test_gates.py."""
+
+    def __init__(self, pace: Pace) -> None:
+        super().__init__(
+            MemorySchedules(), pace, job="j", priority=5, limit=lambda _: Quota(), time=time.time
+        )
+
+    def at(self, pace: Pace) -> Gates:
+        return OpenGates(pace)
+
+    async def enter(self, *_: object, **__: object) -> Leave:
+        return NoTurn()
 
 
 def asked() -> Asked:
@@ -82,12 +123,11 @@ def failing(*faults: BatchwrightError | None) -> Callable[[Request, int], Comple
 def asker(
     engine: ScriptedEngine, pace: Pace, payer: Payer | None = None, *, tight: bool = False
 ) -> Asker:
-    gates = Gates(MemorySchedules(), pace, job="j", priority=5, time=time.time)
     return Asker(
         engine,
         pace,
         payer or Unlimited(),
-        gates,
+        OpenGates(pace),
         Contract(
             name="c",
             routes=(ROUTE,),
@@ -195,6 +235,55 @@ async def test_calls_without_a_whole_answer_are_bounded_and_counted(pace: QuickP
 
     assert len(engine.calls) == MOST_CALLS
     assert len(pace.waits) == MOST_CALLS - 1
+
+
+async def test_a_worker_makes_calls_again_for_a_share_of_its_records_and_then_rests(
+    pace: QuickPace,
+) -> None:
+    engine = ScriptedEngine(failing(*[ServiceFault("500")] * 9999))
+    one = asker(engine, pace)
+
+    ended = await asyncio.gather(
+        *(one.ask(request(), ROUTE, asked(), "j") for _ in range(100)), return_exceptions=True
+    )
+
+    again = len(engine.calls) - 100
+    assert FLOOR <= again <= FLOOR + SHARE * 100
+    assert {type(each) for each in ended} <= {ServiceFault, LeftForLater}
+    assert pace.rest == pytest.approx(0.75 * pace.shortest_rest)
+
+
+async def test_what_an_earlier_worker_left_in_flight_takes_no_retries(pace: QuickPace) -> None:
+    one = asker(ScriptedEngine(), pace)
+    for _ in range(4 * FLOOR):
+        left = asked()
+        left.counted_calls = 1
+        await one.ask(request(), ROUTE, left, "j")
+
+    assert pace.rest is None
+
+
+async def test_throttles_and_calls_that_a_breaker_forbids_take_no_retries(pace: QuickPace) -> None:
+    throttled = ScriptedEngine(failing(*[Throttled("slow down")] * 3 * FLOOR))
+    assert (await ask(throttled, pace)).calls == 3 * FLOOR + 1
+
+    down = asker(ScriptedEngine(failing(*[Unavailable("503")] * 9999)), pace)
+    result = asked()
+    pace.most_waits = 9 * FLOOR
+    with pytest.raises(LeftForLater):
+        await down.ask(request(), ROUTE, result, "j")
+
+    assert result.calls == FAILURES
+    assert down._retries._left == pytest.approx(FLOOR + SHARE - (FAILURES - 1))
+
+
+async def test_where_another_model_may_be_asked_nobody_waits_for_retries(pace: QuickPace) -> None:
+    one = asker(ScriptedEngine(failing(*[Unavailable("503")] * 9)), pace)
+    one._retries._left = 0
+
+    with pytest.raises(Unavailable):
+        await one.ask(request(), ROUTE, asked(), "j", falls_back_on=(Unavailable,))
+    assert pace.rest is None
 
 
 async def test_a_cut_answer_is_asked_for_once_more_with_twice_the_limit() -> None:

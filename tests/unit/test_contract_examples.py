@@ -56,7 +56,19 @@ def test_an_example_runs_its_sample(contract: str, sample: str) -> None:
     assert row.counts()["succeeded"] == SAMPLES[sample].records
     outcomes = laptop.results(row.job_id, "outcomes.jsonl")
     filtered = "filters:" in (DOCS / f"contracts/{contract}.yaml").read_text()
-    assert {outcome["verdict"] for outcome in outcomes} == ({"pass"} if filtered else {None})
+    verdicts = {outcome["verdict"] for outcome in outcomes}
+    assert verdicts <= {"pass", "redact"} if filtered else verdicts == {None}
+
+
+def test_letters_lose_their_personal_data_before_a_model_reads_them() -> None:
+    laptop, row = run("redact-and-release", "letters.csv")
+
+    assert isinstance(laptop.engine, ScriptedEngine)
+    asked = "".join(texts_of(call)[-1] for call in laptop.engine.calls)
+    assert "[EMAIL_1]" in asked
+    assert "@" not in asked
+    outcomes = laptop.results(row.job_id, "outcomes.jsonl")
+    assert "redact" in {outcome["verdict"] for outcome in outcomes}
 
 
 @pytest.mark.parametrize("file", sorted(DOCS.glob("contracts/*.yaml")), ids=lambda file: file.stem)
@@ -67,20 +79,20 @@ def test_nothing_about_an_example_is_doubtful(file: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("contract", "sample"),
+    ("contract", "sample", "code"),
     [
-        ("support-triage", "support-mails.csv"),
-        ("redact-and-release", "letters.csv"),
-        ("moderation", "comments.csv"),
-        ("extraction", "invoice.md"),
+        ("support-triage", "support-mails.csv", "schema_violation"),
+        ("redact-and-release", "letters.csv", "held_for_review"),
+        ("moderation", "comments.csv", "held_for_review"),
+        ("extraction", "invoice.md", "schema_violation"),
     ],
 )
-def test_an_answer_that_runs_away_is_held(contract: str, sample: str) -> None:
+def test_an_answer_that_runs_away_is_not_released(contract: str, sample: str, code: str) -> None:
     laptop, row = run(contract, sample, "and so on " * 5_000)
 
-    assert row.counts()["review"] == SAMPLES[sample].records
+    assert row.counts()["succeeded"] == 0
     assert [line["error"]["code"] for line in laptop.results(row.job_id, "errors.jsonl")] == [
-        "held_for_review"
+        code
     ] * SAMPLES[sample].records
 
 

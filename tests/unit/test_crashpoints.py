@@ -21,6 +21,7 @@ from batchwright.crashpoints import (
 from batchwright.errors import AlreadyExists
 from batchwright.job import Reason
 from batchwright.ports import (
+    Account,
     Budgets,
     Clock,
     Engine,
@@ -32,7 +33,7 @@ from batchwright.ports import (
     Workflows,
 )
 from batchwright.steps.plan import World
-from tests.fakes import ListedEvents, MemoryJobs, MemoryObjects, StoppedClock
+from tests.fakes import GrantedAccount, ListedEvents, MemoryJobs, MemoryObjects, StoppedClock
 from tests.laptop import Laptop, chat_file
 
 KEY = "jobs/j/chunks/000000/000000.jsonl"
@@ -133,18 +134,20 @@ def test_every_object_that_a_whole_job_writes_has_a_number() -> None:
     assert {*watch.seen} == {*Point} - NOT_ALWAYS
 
 
-# Only a job with a budget, a stop, records in a message, limits that are told, or a cache has these.
-NOT_ALWAYS = {Point.MONEY, Point.STOP, Point.RECORDS, Point.TURN, Point.KEEP}
+# Only a job with a budget, a stop, records in a message, or a cache has these.
+NOT_ALWAYS = {Point.MONEY, Point.STOP, Point.RECORDS, Point.KEEP}
 OBJECTS = {*BY_KEY.values()}
 READS = {
     *("bucket", "pin", "read", "read_pinned", "blocks", "keys", "now", "money", "state"),
-    *("get", "stop_reason", "progress", "reported_at", "unended", "recent"),
+    *("tokens_a_minute", "get", "stop_reason", "progress", "reported_at", "unended", "recent"),
 }
 UPLOADS = {"begin", "resume", "upload", "abort", "pause"}
 
 
 @pytest.mark.parametrize(
-    "port", [Objects, Upload, Jobs, Workflows, Events, Engine, Budgets, Schedules, Clock], ids=str
+    "port",
+    [Objects, Upload, Jobs, Workflows, Events, Engine, Budgets, Schedules, Account, Clock],
+    ids=str,
 )
 def test_every_method_of_a_port_reads_or_has_a_number(port: type) -> None:
     methods = {name for name in vars(port) if not name.startswith("_")}
@@ -158,7 +161,11 @@ def written(laptop: Laptop) -> list[bytes | None]:
 
 def world(make: Callable[..., World] = World) -> World:
     return make(
-        objects=MemoryObjects(), jobs=MemoryJobs(), events=ListedEvents(), clock=StoppedClock()
+        objects=MemoryObjects(),
+        jobs=MemoryJobs(),
+        events=ListedEvents(),
+        clock=StoppedClock(),
+        account=GrantedAccount(),
     )
 
 

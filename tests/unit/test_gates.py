@@ -1,4 +1,4 @@
-"""Calls of a model whose limits the contract tells go out at their pace, over all workers."""
+"""Calls go out at the pace of the limit that is told or learnt, over all workers."""
 
 import asyncio
 import time
@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from batchwright.completion import Completion
+from batchwright.contract import Route
 from batchwright.errors import Throttled
+from batchwright.gates import Gates
 from batchwright.job import Reason
+from batchwright.pace import Pace
+from batchwright.quotas import Quota
 from batchwright.request import Request
 from tests.fakes import MODEL, MemorySchedules, ScriptedEngine, echo
 from tests.laptop import Laptop, chat_file
@@ -102,10 +106,55 @@ async def test_a_model_that_throttles_although_the_limit_is_told_slows_everybody
     assert laptop.jobs.progress(job_id).calls == len(engine.calls)
 
 
-@pytest.mark.parametrize("limits", ["timeout: 60"])
-async def test_without_a_limit_that_is_told_nothing_is_scheduled(limits: str) -> None:
-    laptop, job_id = told(limits, 10)
+async def test_a_small_job_hardly_waits_where_no_limit_is_told() -> None:
+    engine = Dated()
+    laptop, job_id = told("timeout: 60", 300, engine=engine)
+    began = time.time()
 
-    await laptop.invoke(laptop.chunks(job_id)[0])
+    assert await laptop.invoke(laptop.chunks(job_id)[0], in_flight=200) == {"state": "done"}
 
-    assert laptop.schedules.writes == 0
+    assert engine.times[-1] - began < 2
+    assert 1 <= laptop.schedules.writes < 60
+
+
+async def test_a_limit_that_nobody_told_is_learnt_by_all_workers() -> None:
+    calls: list[float] = []
+
+    def sometimes(request: Request, _: int) -> Completion:
+        calls.append(time.time())
+        if len(calls) % 2:
+            raise Throttled("slow down")
+        return echo(request)
+
+    schedules = MemorySchedules()
+    laptop, job_id = told("timeout: 60", 20, engine=ScriptedEngine(sometimes), schedules=schedules)
+    (chunk,) = laptop.chunks(job_id)
+
+    while (await laptop.invoke(chunk))["state"] != "done":
+        pass
+
+    (item,) = schedules.items.values()
+    assert item["top"] < 4_000_000
+
+
+async def test_a_model_without_room_is_left_at_once_where_another_may_be_asked() -> None:
+    pace = Pace(now=time.monotonic, chance=lambda: 0.5, answered_at=0)
+    gates = Gates(
+        MemorySchedules(),
+        pace,
+        job="j",
+        priority=5,
+        limit=lambda _: Quota(tpm=6),
+        time=time.time,
+    )
+    route = Route(model=MODEL)
+    await gates.enter(route, 3000, replaceable=True)
+
+    for _ in range(2):
+        began = time.monotonic()
+        with pytest.raises(Throttled):
+            await gates.enter(route, 3000, replaceable=True)
+
+    assert time.monotonic() - began < 1, "the second time it was known"
+    assert pace.rest is None
+    await gates.close()

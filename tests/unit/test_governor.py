@@ -52,7 +52,12 @@ def governor(
 ) -> Governor:
     route = Route(model=MODEL, rpm=rpm, tpm=10**9)
     return Governor(
-        schedules, route, job="j", priority=5, seconds=clock or Clock(), chance=lambda: chance
+        schedules,
+        route,
+        job="j",
+        priority=5,
+        seconds=clock or Clock(),
+        chance=lambda: chance,
     )
 
 
@@ -200,7 +205,7 @@ async def test_closing_gives_back_what_was_leased_and_not_needed() -> None:
     assert left < 0.5
 
 
-def test_only_what_the_contract_tells_is_known() -> None:
+def test_only_what_is_told_is_known() -> None:
     assert limits_of(Route(model=MODEL, rpm=10)) == Quota(rpm=10)
     assert limits_of(Route(model=MODEL, rpm=10, tpm=20)) == Quota(rpm=10, tpm=20)
     assert limits_of(Route(model="somebody.new-v1:0")) == Quota()

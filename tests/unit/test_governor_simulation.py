@@ -14,6 +14,7 @@ FAST = Quota(rpm=3000)
 HALF = Quota(rpm=1500)
 TOKENS = Quota(tpm=500_000)
 LARGE = Quota(tpm=2_000_000)
+CROWD = Job(workers=500, input_tokens=1500, output_tokens=300, max_tokens=1000, latency=4000)
 
 
 def fleet(
@@ -72,11 +73,42 @@ def test_two_dozen_workers_use_a_small_limit(limit_model: LimitModel) -> None:
 
 
 @BOTH
-def test_a_limit_that_nobody_told_is_known_after_two_minutes(limit_model: LimitModel) -> None:
-    run = fleet(Job(), limit_model=limit_model).run(minutes=6)
+@pytest.mark.parametrize("usual", [400_000, 4_000_000])
+def test_a_limit_that_nobody_told_is_known_after_two_minutes(
+    limit_model: LimitModel, usual: int
+) -> None:
+    run = fleet(Job(usual=usual), limit_model=limit_model).run(minutes=6)
 
     assert run.calls(2, 6) >= 0.9 * 4 * 3000
     assert run.refused_part(2, 6) <= 0.01
+    assert run.refused_part() <= 0.03
+
+
+@BOTH
+@pytest.mark.parametrize("usual", [200_000, 4_000_000])
+def test_five_hundred_workers_that_begin_at_once_learn_a_limit_at_a_price_that_can_be_paid(
+    limit_model: LimitModel, usual: int
+) -> None:
+    run = fleet(replace(CROWD, usual=usual), limit_model=limit_model, limit=LARGE).run(minutes=4)
+
+    assert run.tokens(2, 4) >= 0.85 * 2 * 2_000_000
+    assert run.refused_part(0, 1) <= 0.15
+    assert run.refused_part(1, 2) <= 0.1
+    assert run.refused_part() <= 0.07
+
+
+@BOTH
+@pytest.mark.parametrize("usual", [200_000, 4_000_000])
+def test_a_small_job_is_done_before_anything_is_learnt(limit_model: LimitModel, usual: int) -> None:
+    """A call in flight for every record: without a governor all would be out after two seconds."""
+    small = Job(
+        workers=1, in_flight=200, records=300, input_tokens=usual // 6000, latency=2000, usual=usual
+    )
+    run = fleet(small, limit_model=limit_model, limit=Quota(tpm=usual)).run(minutes=1)
+
+    assert len(run.admitted) == 300
+    assert run.refused == []
+    assert max(at for at, _, _ in run.admitted) - START <= 6 * SECOND
 
 
 @BOTH
@@ -204,10 +236,7 @@ def test_what_a_job_does_not_use_of_its_share_the_others_get() -> None:
 def test_five_hundred_workers_use_two_million_tokens_a_minute_and_leave_the_table_alone(
     limit_model: LimitModel,
 ) -> None:
-    crowd = Job(
-        workers=500, input_tokens=1500, output_tokens=300, max_tokens=1000, latency=4000, told=LARGE
-    )
-    run = fleet(crowd, limit_model=limit_model, limit=LARGE).run(minutes=4)
+    run = fleet(replace(CROWD, told=LARGE), limit_model=limit_model, limit=LARGE).run(minutes=4)
     writes = Counter((at - START) // (10 * SECOND) for at in run.writes)
 
     assert run.tokens() >= 0.93 * 4 * 2_000_000

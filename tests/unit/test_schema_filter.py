@@ -238,7 +238,7 @@ def test_a_record_fails_for_whose_repair_there_is_no_money() -> None:
 
 def test_a_repair_that_is_cut_leaves_the_first_fault() -> None:
     cut = said('{"kind":', stop_reason="max_tokens")
-    laptop = laptop_for(saying(WRONG, cut), "repair")
+    laptop = laptop_for(saying(WRONG, cut), "repair", more="reservations: full")
     outcome = outcome_of(laptop, run(laptop))
     assert (outcome["error"]["code"], outcome["attempts"]) == ("schema_violation", 3)
 

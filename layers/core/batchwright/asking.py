@@ -26,10 +26,13 @@ from batchwright.prices import saved_usd, tier_cost_usd
 from batchwright.purse import Payer
 from batchwright.quotas import quota_tokens
 from batchwright.request import Request
+from batchwright.retries import Retries
 from batchwright.room import CutShort, Room
 from batchwright.settling import Asked
 from batchwright.warming import Warming
 
+# What may be the record's own fault.
+OWN = (TimedOut, ServiceFault)
 # What the service refused, it does not bill.
 NOT_BILLED = (Throttled, Unavailable, RecordInvalid, JobStops)
 BACKOFF_BASE = 0.5
@@ -45,7 +48,8 @@ class Asker:
     """Asks an engine for records, again where that may help, and counts every call.
 
     Calls that got no answer and may be the record's own fault are bounded, over all workers that tried. Throttles and
-    an overloaded service say nothing about the record: they are waited out.
+    an overloaded service say nothing about the record: they are waited out. A worker makes calls that failed again for
+    a share of its records at most; then the workflow waits.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class Asker:
         self._tight = contract.reservations == "tight"
         self._warming = Warming(pace, contract.keeps_prompts)
         self._time_left = time_left
+        self._retries = Retries()
         self._breakers: dict[tuple[str, str, str | None], Breaker] = {}
 
     def unresting(self) -> "Asker":
@@ -116,25 +121,30 @@ class Asker:
         falls_back_on: tuple[type[BatchwrightError], ...],
     ) -> None:
         delays = 0
-        enlarged = False
+        enlarged = again = False
         lengths = self._gates.lengths(route) if self._tight and request.trimmable else None
         room = Room(lengths, route.reserve_at_least)
+        replaceable = Throttled in falls_back_on
+        self._retries.earn()
         while True:
+            calls = asked.calls
+            self._afford(again=again)
             try:
-                await self._call(request, route, asked, metadata, room)
+                await self._call(request, route, asked, metadata, room, replaceable=replaceable)
             except CutShort:
                 asked.completion = None
+                again = False  # that call was answered
             except AskAgain as fault:
-                own = isinstance(fault, TimedOut | ServiceFault)
-                asked.counted_calls += own
+                asked.counted_calls += isinstance(fault, OWN)
+                again = self._is_made_again(fault, again=again, made=asked.calls > calls)
                 seconds = self._backoff(delays, fault.retry_after)
                 delays += 1
-                hopeless = delays >= REFUSALS or self._hopeless(route, seconds)
+                hopeless = delays >= REFUSALS or self._hopeless(route, seconds, again=again)
                 if asked.counted_calls >= self._max_attempts or (
                     hopeless and isinstance(fault, falls_back_on)
                 ):
                     raise
-                await self._pace.wait(seconds, for_all=not own)
+                await self._pace.wait(seconds, for_all=not isinstance(fault, OWN))
             except RecordInvalid:
                 if not enlarged:
                     raise
@@ -158,9 +168,12 @@ class Asker:
         asked: Asked,
         metadata: dict[str, str],
         room: Room,
+        *,
+        replaceable: bool,
     ) -> None:
         # The governor reckons what calls use by what they may use: that stays the same whatever is reserved.
-        leave = await self._gates.enter(route, asked.input_tokens + (request.max_tokens or 0))
+        tokens = asked.input_tokens + (request.max_tokens or 0)
+        leave = await self._gates.enter(route, tokens, replaceable=replaceable)
         sent = room.fitted(request)
         try:
             completion = await self._paid_call(sent, route, asked, metadata)
@@ -235,9 +248,24 @@ class Asker:
                 asked.saved_usd = round(asked.saved_usd + saved_usd(route.model, usage), 12)
         asked.cost_usd = add_costs(asked.cost_usd, cost)
 
-    def _hopeless(self, route: Route, seconds: float) -> bool:
-        """Whether a model is down, or wants a longer wait than a worker waits."""
-        return self._breaker(route).open or self._pace.too_long(seconds)
+    def _afford(self, *, again: bool) -> None:
+        """Take a call that is made ``again`` from the budget; where that is spent, the workflow waits."""
+        if again and not self._retries.take():
+            self._pace.rest_a_while()
+            raise LeftForLater
+
+    def _is_made_again(self, fault: AskAgain, *, again: bool, made: bool) -> bool:
+        """Whether the next call takes from the budget, after one that was ``made`` or that the breaker forbade."""
+        if made:
+            return not isinstance(fault, Throttled)  # the governor sees to those
+        if again:
+            self._retries.give_back()
+        return again
+
+    def _hopeless(self, route: Route, seconds: float, *, again: bool) -> bool:
+        """Whether a model is down, or wants a longer wait than a worker waits, or may not be asked again."""
+        spent = again and self._retries.spent
+        return spent or self._breaker(route).open or self._pace.too_long(seconds)
 
     def _breaker(self, route: Route) -> Breaker:
         if route.asks not in self._breakers:
@@ -254,5 +282,5 @@ class Asker:
 
         (aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter)
         """
-        most = min(BACKOFF_CAP, BACKOFF_BASE * 2.0**delays)
+        most = min(BACKOFF_CAP, BACKOFF_BASE * 2.0 ** min(delays, 8))
         return max(self._pace.chance() * most, retry_after or 0)

@@ -9,7 +9,7 @@ Two kinds of limit look different when they are reached: of a bucket, some calls
 pace that was too high; of a window, none does until its end, and what went through in the last minute is the limit.
 """
 
-from batchwright.schedule import GIVEN, MINUTE, SECOND, SLOT, Change, Item, Span, busiest, used
+from batchwright.schedule import GIVEN, MINUTE, SECOND, Change, Item, Span, used
 
 BEGAN = "began"
 """When the first call of the model was allowed."""
@@ -17,8 +17,6 @@ LOWERED = "lowered"
 """When the limit was lowered last."""
 TOP, BASE = "top", "base"
 """Where it comes back to, and where it began to."""
-LAST_MINUTE = "minute"
-"""What had gone through in the minute before."""
 TIMES = "times"
 """How often it was lowered in a row, soon one after the other."""
 WINDOWS = "windows"
@@ -28,21 +26,23 @@ REFUSED, PASSED = "refused", "passed"
 SINCE = "since"
 """When the refusals began of which none is known to be followed by a call that was admitted."""
 
-START = 60_000
-DOUBLES = 8 * SECOND
-# As slots are ten seconds long, what is used now may be so many times what the busiest slot says.
-HEADROOM = 8
-SLOTS = MINUTE // SLOT
-RECOVERY = 15 * SECOND
-PROBING = 0.02
-MOST_ABOVE_USE = 1.3
-# Refusals of calls that began so soon after the limit was lowered are of the time before.
-SETTLING = 3 * SECOND
+# What an account may usually ask where AWS's own table says nothing.
+USUAL = 1_000_000
+# No limit is reached by a quarter of its minute: so much may go faster, up to four times after two seconds.
+FIRST_PART = 0.25
+HURRY = 2
+# Then a first guess doubles so fast, as long as this part of it was used in the last minute.
+DOUBLES = 20 * SECOND
+USED_PART = 0.25
+# Where a limit comes back to and where it begins to, as parts of what was refused: of a first guess, and the deeper the
+# more often it was refused soon after it had been lowered.
+FIRST_FALL = (0.75, 0.5)
+FALLS = ((0.985, 0.93), (0.97, 0.8), (0.9, 0.6))
 SOON = 10 * SECOND
-# Lowered so often in a row, it is lowered faster.
-MANY = 3
-# The pace may be so many times what the busiest slot says.
-MOST_ABOVE_SLOTS = 1.5
+RECOVERY = 15 * SECOND
+MOST_ABOVE_USE = 1.3
+# Where nothing went through for so long, a window is used up.
+STILL = 3 * SECOND
 
 
 def believed(item: Item, now: int) -> float | None:
@@ -52,15 +52,24 @@ def believed(item: Item, now: int) -> float | None:
     top, base, quiet = item[TOP], item[BASE], now - item[LOWERED]
     if quiet < RECOVERY:
         return top - (top - base) * (1 - max(quiet, 0) / RECOVERY) ** 3
-    grown = top * (1 + PROBING * ((quiet - RECOVERY) / MINUTE) ** 2)
+    minutes = (quiet - RECOVERY) / MINUTE
+    # What passes the limit of a window is refused until its end: there it is tried more slowly.
+    grown = top * (1 + (0.02 * minutes**2 if item.get(WINDOWS) else 0.1 * minutes**3))
     # What nobody uses is not known to be there.
     return min(grown, max(top, MOST_ABOVE_USE * used(item, now)))
 
 
-def first_guess(item: Item, now: int) -> float:
-    """Return what is tried where neither the contract nor anybody's refusal says anything."""
-    doubled: float = START * 2 ** min((now - item.get(BEGAN, now)) / DOUBLES, 40)
-    return min(doubled, max(START, HEADROOM * busiest(item) * SLOTS))
+def first_guess(item: Item, now: int, usual: float) -> float:
+    """Return what is tried where nothing is told and nothing was refused: ``usual`` is what accounts mostly have."""
+    age, minute = now - item.get(BEGAN, now), used(item, now)
+    if minute < FIRST_PART * usual:
+        return usual * 2 ** min(age / SECOND, HURRY)
+    return max(usual, min(usual * 2 ** min(age / DOUBLES, 40), minute / USED_PART))
+
+
+def unsettled(item: Item, now: int) -> bool:
+    """Whether a limit is still being found: nothing was refused yet, or not long ago."""
+    return now - item.get(LOWERED, now) < MINUTE
 
 
 def suspicious(item: Item) -> bool:
@@ -69,26 +78,37 @@ def suspicious(item: Item) -> bool:
 
 
 def lowered(
-    item: Item, limit: float, refused: int, now: int, *, guessed: bool = False
+    item: Item, limit: float, refused: int, now: int, *, under: int, guessed: bool = False
 ) -> Change | None:
     """Return what a refusal changes, if anything: a call that began at ``refused`` was one too many at ``limit``.
 
-    ``guessed`` means that ``limit`` is a first guess.
+    ``under`` is when the limit had been lowered under which the call got its turn: those that got theirs before the
+    last time say nothing new. ``guessed`` means that ``limit`` is a first guess.
     """
     last = item.get(LOWERED, 0)
     seen: Span = (last, last) if last else (None, 0)
-    if last and suspicious(item) and item.get(PASSED, 0) < item[SINCE]:
-        return _exhausted(item, seen) if refused >= item[SINCE] + SETTLING else None
-    if refused < last + SETTLING:
+    if last and suspicious(item):
+        return _exhausted(item, seen, refused, now)
+    if under < last:
         return None
     minute = _went_through(item, limit, now)
-    times = item.get(TIMES, 0) + 1 if now - last < SOON else 0
-    if guessed and not last:
-        top, base = _first_levels(limit, busiest(item) * SLOTS)
+    times = item.get(TIMES, 0) + 1 if last and now - last < SOON else 0
+    if item.get(WINDOWS):
+        top = base = max(0.99 * min(limit, minute), limit / 8)
     else:
-        top, base = _levels(limit, times, minute if item.get(WINDOWS) else None)
-    put = {TOP: int(top), BASE: int(base), LOWERED: now, LAST_MINUTE: int(minute), TIMES: times}
+        top, base = _levels(limit, minute, FIRST_FALL if guessed and not last else _fall(times))
+    put = {TOP: int(top), BASE: int(base), LOWERED: now, TIMES: times}
     return Change(put=put, within={LOWERED: seen})
+
+
+def _fall(times: int) -> tuple[float, float]:
+    return FALLS[min(times, len(FALLS) - 1)]
+
+
+def _levels(limit: float, minute: float, fall: tuple[float, float]) -> tuple[float, float]:
+    """Whatever kind of limit it is: in a minute no more than twice of it goes through."""
+    base = min(limit, max(fall[1] * limit, minute / 2))
+    return max(base, fall[0] * limit), base
 
 
 def _went_through(item: Item, limit: float, now: int) -> float:
@@ -98,24 +118,11 @@ def _went_through(item: Item, limit: float, now: int) -> float:
     return counted - later * min(limit, counted)
 
 
-def _first_levels(limit: float, fastest: float) -> tuple[float, float]:
-    """A guess says little: perhaps nobody went so fast."""
-    base = min(0.93 * limit, max(MOST_ABOVE_SLOTS * fastest, limit / 8))
-    return min(0.985 * limit, 2 * base), base
-
-
-def _levels(limit: float, times: int, minute: float | None) -> tuple[float, float]:
-    if minute is not None:
-        top = max(0.99 * min(limit, minute), limit / 8)
-        return top, top
-    if times:
-        return 0.97 * limit, (0.8 if times < MANY else 0.6) * limit
-    return 0.985 * limit, 0.93 * limit
-
-
-def _exhausted(item: Item, seen: Span) -> Change | None:
+def _exhausted(item: Item, seen: Span, refused: int, now: int) -> Change | None:
     """Nothing went through for seconds: that is a window, and its limit is what went through before."""
-    if item.get(WINDOWS):
+    passed = item.get(PASSED, 0)
+    if item.get(WINDOWS) or refused < max(item[SINCE], passed) + STILL:
         return None
-    top = int(min(item[TOP], 0.99 * item[LAST_MINUTE] or item[BASE] / 8))
-    return Change(put={TOP: top, BASE: top, WINDOWS: 1}, within={LOWERED: seen})
+    top = int(0.99 * used(item, now)) or item[BASE] // 8
+    put = {TOP: top, BASE: top, LOWERED: now, WINDOWS: 1}
+    return Change(put=put, within={LOWERED: seen, PASSED: (None, passed)})

@@ -33,6 +33,8 @@ class Ticket:
     expected: int = 0
     """What it is reckoned to use."""
     began: int = 0
+    under: int = 0
+    """When the limit had been lowered under which it got its turn."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,35 +1,21 @@
-"""The governors of one worker: before a call of a model whose limits the contract tells, it waits for its turn."""
+"""The governors of one worker: before every call it waits for its turn."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from batchwright.contract import Route
 from batchwright.demand import endless
+from batchwright.errors import Throttled
 from batchwright.governor import Governor, Permit, Wait, schedule_of
 from batchwright.lengths import Lengths
-from batchwright.pace import LeftForLater, Pace
+from batchwright.pace import PATIENCE, LeftForLater, Pace
 from batchwright.ports import Schedules
-
-
-class Leave:
-    """Leave to make one call, of a model that has no governor: nobody needs to hear what became of it."""
-
-    def settle(self, used_tokens: int) -> None:
-        """Tell what an answered call used."""
-
-    def throttled(self, retry_after: float | None) -> None:
-        """Tell that the call was refused for the model's limit."""
-
-    def failed(self) -> None:
-        """Tell that there was no answer."""
-
-    def unused(self) -> None:
-        """Tell that no call was made."""
+from batchwright.quotas import Quota
 
 
 @dataclass(frozen=True, slots=True)
-class Governed(Leave):
-    """Leave that a governor gave; it must hear what became of the call, by one of these."""
+class Leave:
+    """Leave to make one call; the governor that gave it must hear what became of the call, by one of these."""
 
     governor: Governor
     permit: Permit
@@ -51,11 +37,13 @@ class Governed(Leave):
         self.governor.unused(self.permit)
 
 
-FREE = Leave()
+# Where another model may be asked, nobody waits for longer without a turn.
+IMPATIENCE = 3.0
+FULL = "the model had no room for this worker for long"
 
 
 class Gates:
-    """One governor a model; a model whose limits nobody tells has none."""
+    """One governor a model."""
 
     def __init__(
         self,
@@ -64,43 +52,63 @@ class Gates:
         *,
         job: str,
         priority: int,
+        limit: Callable[[Route], Quota],
         time: Callable[[], float],
         to_come: Callable[[], int] = endless,
     ) -> None:
-        """``time`` is in seconds since 1970; ``to_come`` is how many records were not begun yet."""
+        """``time`` is in seconds since 1970.
+
+        ``limit`` is what is known of a route's limits, ``to_come`` is how many records were not begun yet.
+        """
         self._schedules = schedules
         self._pace = pace
         self._job = job
         self._priority = priority
+        self._limit = limit
         self._time = time
         self._to_come = to_come
         self._governors: dict[str, Governor] = {}
         self._lengths: dict[str, Lengths] = {}
+        self._full_until: dict[str, float] = {}
         pace.when_stopping.append(self._stop)
 
-    async def enter(self, route: Route, tokens: int) -> Leave:
+    async def enter(self, route: Route, tokens: int, *, replaceable: bool = False) -> Leave:
         """Wait for a call's turn, in which it reserves so many tokens; raises :class:`LeftForLater`.
 
-        Where the turn would come late, the workflow waits, for which nobody pays.
+        Where the turn would come late, the workflow waits, for which nobody pays. Of a model that is ``replaceable`` it
+        does not: this raises :class:`Throttled`, and does so at once for as long as the workflow would have waited.
         """
-        if route.rpm is None and route.tpm is None:
-            return FREE
         if self._pace.stopping.is_set():
             raise LeftForLater
-        governor = self._governor(route)
+        name = schedule_of(route)
+        left = self._full_until.get(name, 0) - self._time()
+        if replaceable and left > 0:
+            raise Throttled(FULL, retry_after=left)
+        governor = self._governor(route, IMPATIENCE if replaceable else PATIENCE)
         try:
-            return Governed(governor, await governor.permit(tokens))
+            return Leave(governor, await governor.permit(tokens))
         except Wait as wait:
-            if not self._pace.stopping.is_set():
-                self._pace.rest_for(wait.seconds)
+            if self._pace.stopping.is_set():
+                raise LeftForLater from None
+            if replaceable:
+                self._full_until[name] = self._time() + wait.seconds
+                raise Throttled(FULL, retry_after=wait.seconds) from None
+            self._pace.rest_for(wait.seconds)
             raise LeftForLater from None
 
     def at(self, pace: Pace) -> "Gates":
         """Return the gates for calls of another pace, with turns of their own."""
-        return Gates(self._schedules, pace, job=self._job, priority=self._priority, time=self._time)
+        return Gates(
+            self._schedules,
+            pace,
+            job=self._job,
+            priority=self._priority,
+            limit=self._limit,
+            time=self._time,
+        )
 
     def lengths(self, route: Route) -> Lengths:
-        """Return how long a model's answers are; where it has a governor, the other workers' are in it."""
+        """Return how long a model's answers are; once it is governed, the other workers' are in it."""
         return self._lengths.setdefault(schedule_of(route), Lengths())
 
     async def close(self) -> None:
@@ -108,9 +116,13 @@ class Gates:
         for governor in self._governors.values():
             await governor.close()
 
-    def _governor(self, route: Route) -> Governor:
+    def _governor(self, route: Route, patience: float) -> Governor:
         name = schedule_of(route)
         if name not in self._governors:
+            limit = self._limit(route)
+            # A filter may tell the limits of the models that it asks, which the contract's routes do not know.
+            told = {"rpm": route.rpm or limit.rpm, "tpm": route.tpm or limit.tpm}
+            route = route.model_copy(update=told)
             self._governors[name] = Governor(
                 self._schedules,
                 route,
@@ -120,6 +132,7 @@ class Gates:
                 chance=self._pace.chance,
                 lengths=self.lengths(route),
                 to_come=self._to_come,
+                patience=patience,
             )
         return self._governors[name]
 

@@ -9,14 +9,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from batchwright.believed import suspicious
+from batchwright.believed import USUAL, suspicious
 from batchwright.contract import Route
 from batchwright.demand import Ticket, endless
 from batchwright.errors import BatchwrightError
 from batchwright.lengths import Lengths
+from batchwright.pace import PATIENCE
 from batchwright.ports import Schedules
 from batchwright.prices import model_id
-from batchwright.quotas import Quota
+from batchwright.quotas import Quota, quota_of
 from batchwright.schedule import SECOND, Change
 from batchwright.turnstile import Turnstile
 
@@ -49,7 +50,7 @@ def schedule_of(route: Route) -> str:
 
 
 def limits_of(route: Route) -> Quota:
-    """Return the limits that the contract tells; the other is learnt, since an account may have more than others."""
+    """Return the limits that are told; the other is learnt, since an account may have more than others."""
     return Quota(rpm=route.rpm, tpm=route.tpm)
 
 
@@ -67,22 +68,26 @@ class Governor:
         chance: Callable[[], float],
         lengths: Lengths | None = None,
         to_come: Callable[[], int] = endless,
+        patience: float = PATIENCE,
     ) -> None:
         """``seconds`` is the time of day since 1970: workers must agree about it to some hundred milliseconds.
 
         ``lengths`` of the answers are shared with the other workers; ``to_come`` is how many calls there may be besides
-        those that wait: turns are asked for no more than that.
+        those that wait: turns are asked for no more than that. Where no call gets its turn for ``patience`` seconds,
+        all that wait hear :class:`Wait`.
         """
         self._schedules = schedules
         self._model = schedule_of(route)
         self._seconds = seconds
         self._gate = Turnstile(
             caps=limits_of(route),
+            usual=quota_of(route.model).tpm or USUAL,
             job=job,
             priority=priority,
             chance=chance,
             lengths=lengths or Lengths(),
             to_come=to_come,
+            patience=int(patience * SECOND),
         )
         self._futures: dict[Ticket, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None

@@ -72,7 +72,7 @@ class Pace:
         ``for_all`` means that other records would fare no better: then a long wait is the workflow's.
         """
         if for_all and self.too_long(seconds):
-            self.rest_for(max(seconds, self.shortest_rest * (0.5 + self.chance() / 2)))
+            self.rest_a_while(seconds)
         await self.sleep(seconds)
         if self.stopping.is_set():
             raise LeftForLater
@@ -91,6 +91,10 @@ class Pace:
         taken = self.calls["made"], self.calls["ambiguous"]
         self.calls.clear()
         return taken
+
+    def rest_a_while(self, seconds: float = 0.0) -> None:
+        """Rest for as long as the workflow waits at least, or for more seconds."""
+        self.rest_for(max(seconds, self.shortest_rest * (0.5 + self.chance() / 2)))
 
     def rest_for(self, seconds: float) -> None:
         """Stop the worker and have the workflow wait."""

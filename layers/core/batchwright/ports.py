@@ -182,6 +182,14 @@ class Schedules(Protocol):
         ...
 
 
+class Account(Protocol):
+    """The account that is asked for answers."""
+
+    def tokens_a_minute(self, model: str) -> int | None:
+        """Return what AWS grants it of a model, ``None`` where that is not known or not to be had; raises nothing."""
+        ...
+
+
 class Workflows(Protocol):
     """The state machine."""
 

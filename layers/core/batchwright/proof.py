@@ -1,6 +1,6 @@
 """A record's proof: what it was, and the way from its leaf to a signed checkpoint, for whoever has nothing else."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -10,7 +10,15 @@ from msgspec.json import Decoder
 from batchwright.errors import LogBroken, Missing
 from batchwright.leaf import Salt, envelope_of
 from batchwright.lines import lines
-from batchwright.merkle import HASH, Tiles, includes, inclusion_proof
+from batchwright.merkle import (
+    HASH,
+    Tiles,
+    Tree,
+    consistency_proof,
+    includes,
+    inclusion_proof,
+    leaf_hash,
+)
 from batchwright.outcome import Outcome
 
 _OUTCOME = Decoder(Outcome)
@@ -71,6 +79,37 @@ def proof_of(
             "record_id": outcome.record_id,
         }
     return found
+
+
+def consistency_of(entries: Iterable[bytes], earlier: int, later: int) -> dict[str, Any]:
+    """Return the proof that the ledger only grew between two of its sizes; ``entries`` are all of it, in order.
+
+    Raises :class:`Missing` where it never had so many.
+    """
+    grown, levels = Tree(), [bytearray()]
+    roots = {0: grown.root()}
+    for content in entries:
+        for level, new in enumerate(grown.append(leaf_hash(content))):
+            if level == len(levels):
+                levels.append(bytearray())
+            levels[level] += new
+        if grown.size in {earlier, later}:
+            roots[grown.size] = grown.root()
+        if grown.size == later:
+            break
+    if earlier > later or later not in roots:
+        raise Missing(
+            f"the ledger has {grown.size} entries: say two sizes of it, the smaller first"
+        )
+
+    def tiles(level: int, first: int, count: int) -> bytes:
+        return bytes(levels[level][first * HASH : (first + count) * HASH])
+
+    return {
+        "earlier": {"size": earlier, "root": roots[earlier].hex()},
+        "later": {"size": later, "root": roots[later].hex()},
+        "proof": [each.hex() for each in consistency_proof(tiles, earlier, later)],
+    }
 
 
 def tiles_of(read: ReadSpan) -> Tiles:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from batchwright.believed import believed, first_guess
+from batchwright.believed import USUAL, believed, first_guess
 from batchwright.quotas import Quota
 from batchwright.schedule import MINUTE, RATIO, Item
 
@@ -24,6 +24,8 @@ class Reckoning:
     caps: Quota
     """The limits that were told."""
     job: str
+    usual: int = USUAL
+    """The tokens a minute that are tried first where nothing was told."""
     tokens_a_call: float = 0.0
     """What a call is reckoned to use, on average."""
     latency: float = 0.0
@@ -79,5 +81,5 @@ class Reckoning:
         limits = (self.caps.tpm and MARGIN * self.caps.tpm, believed(self._item, now))
         known = [limit for limit in limits if limit is not None]
         if not known and self.caps.rpm is None:
-            known = [first_guess(self._item, now)]
+            known = [first_guess(self._item, now, self.usual)]
         return max(1.0, min(known, default=UNLIMITED))

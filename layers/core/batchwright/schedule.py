@@ -63,11 +63,6 @@ def _part(number: int, begin: int) -> float:
     return min(1.0, max(0.0, ((number + 1) * SLOT - begin) / SLOT))
 
 
-def busiest(item: Item) -> int:
-    """Return the most tokens of a slot."""
-    return max((tokens for name, tokens in item.items() if name.startswith(USED)), default=0)
-
-
 def share(item: Item, job: str, priority: int, now: int) -> float:
     """Return the part of the schedule that is a job's: by priority, among all jobs that take of it.
 

@@ -21,6 +21,8 @@ class Stretch:
     """How many times its length it lasts, where the worker cannot go as fast as the whole fleet does."""
     probe: bool = False
     """Whether its first call must show that anything goes through at all."""
+    under: int = 0
+    """When the limit had been lowered when it was leased."""
     calls: int = 0
     tokens: int = 0
     given: float = field(init=False)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from batchwright.believed import LOWERED, suspicious
+from batchwright.believed import LOWERED, suspicious, unsettled
 from batchwright.schedule import (
     GIVEN,
     JOB,
@@ -30,6 +30,8 @@ class Reach:
     """Stretches are made as long as brings their ends near it: the longer they are, the fewer are the writes."""
     horizon: int
     """A job gets its share so far ahead at most."""
+    spare: int = 2 * SECOND
+    """Where less than this is given away, others leave something."""
 
     @property
     def full(self) -> int:
@@ -42,10 +44,10 @@ TOLD = Reach(target=6 * SECOND, horizon=10 * SECOND)
 BELIEVED = Reach(target=3 * SECOND, horizon=8 * SECOND)
 # While nothing is known to go through, few calls are tried.
 DOUBTFUL = Reach(target=3 * SECOND, horizon=4 * SECOND)
+# While a limit is being learnt: what is given away goes on at the old pace when it is lowered.
+LEARNING = Reach(target=SECOND, horizon=2 * SECOND, spare=SECOND // 2)
 # A job that is behind its share by more than this begins anew: it does not get what it did not take.
 BEHIND = 2 * SECOND
-# Where less than this is given away, others leave something.
-SPARE = 2 * SECOND
 FIRST_STRETCH = 200.0
 LONGEST_STEP = 500.0
 MUCH_MORE = 1.5
@@ -89,6 +91,8 @@ class Tenancy:
     @property
     def reach(self) -> Reach:
         """How far ahead the schedule is given away now."""
+        if not self.told and unsettled(self.item, self._now):
+            return LEARNING
         if suspicious(self.item):
             return DOUBTFUL
         lowered = self._now - self.item.get(LOWERED, 0) < MINUTE
@@ -125,9 +129,8 @@ class Tenancy:
         self._tries = 0
         lead, ahead = self._leads()
         if whole:
-            self._adapt(
-                ahead if self._standing == "alone" else min(lead, self.reach.target / SPARE * ahead)
-            )
+            stretched = self.reach.target / self.reach.spare * ahead
+            self._adapt(ahead if self._standing == "alone" else min(lead, stretched))
         if self._alone:
             self._standing = "alone"
         else:
@@ -154,7 +157,7 @@ class Tenancy:
         if self._alone:
             return ahead - self.reach.horizon
         own = max(lead - self.reach.horizon, ahead - self.reach.full)
-        return min(own, ahead - SPARE)
+        return min(own, ahead - self.reach.spare)
 
     def turn_came(self) -> None:
         """Take in that a call got its turn: the next pause is a short one."""
@@ -194,7 +197,7 @@ class Tenancy:
             case "behind" | "within":
                 return self.reach.full
             case "spare":
-                return SPARE
+                return self.reach.spare
             case "full":
                 return 0
 
@@ -211,7 +214,7 @@ class Tenancy:
             return "alone" if ahead <= self.reach.horizon else "full"
         if lead <= self.reach.horizon and ahead <= self.reach.full:
             return "behind" if lead < -BEHIND else "within"
-        return "spare" if ahead <= SPARE else "full"
+        return "spare" if ahead <= self.reach.spare else "full"
 
     def _adapt(self, lead: float) -> None:
         """Make stretches as long as brings the end of the last one near the target."""

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from batchwright.believed import BEGAN, LOWERED, PASSED, REFUSED, SINCE, lowered, suspicious
+from batchwright.believed import BEGAN, LOWERED, PASSED, REFUSED, SINCE, USUAL, lowered, suspicious
 from batchwright.demand import Demand, Ticket, endless
 from batchwright.lengths import Lengths
 from batchwright.quotas import Quota
@@ -49,6 +49,8 @@ REST = 60.0
 CAUTION = 0.1
 SLOWEST = 10 * SECOND
 NEXT_LOOK = 5 * SECOND
+# A worker that never heard anything is the slowest, and looks again sooner.
+FIRST_LOOK = SECOND
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,6 +63,8 @@ class Untold:
     """Milliseconds of the schedule that it got and did not need; less than nothing where it took more."""
     refused: int | None = None
     """When the last call began that was refused."""
+    under: int = 0
+    """When the limit had been lowered under which it got its turn."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,6 +81,10 @@ class Turnstile:
     """How long answers are: what the others saw of them is heard here, and told."""
     to_come: Callable[[], int] = endless
     """How many records there are besides, as far as it is known."""
+    usual: int = USUAL
+    """The tokens a minute that are tried first where nothing was told."""
+    patience: int = PATIENCE
+    """For how long its calls wait without a turn; where that is less than usual, a turn that is refused is none."""
     waiting: deque[Ticket] = field(default_factory=deque)
     running: dict[Ticket, None] = field(default_factory=dict)
     item: Item = field(default_factory=dict)
@@ -85,9 +93,11 @@ class Turnstile:
     deaf: bool = False
     """Whether the table failed the last time."""
     _heard: bool = False
+    _heard_at: int = 0
     _now: int = 0
     _pause_until: int = 0
     _waits_since: int = 0
+    _busy_since: int = 0
     _next_alone: int = 0
     _stretches: deque[Stretch] = field(default_factory=deque)
     _asked: float = 0.0
@@ -104,7 +114,7 @@ class Turnstile:
 
     def __post_init__(self) -> None:
         """Nothing is known yet."""
-        self._reckoning = Reckoning(caps=self.caps, job=self.job)
+        self._reckoning = Reckoning(caps=self.caps, job=self.job, usual=self.usual)
         self._demand = Demand(reckoning=self._reckoning, to_come=self.to_come)
         self._tenancy = Tenancy(
             job=self.job, priority=self.priority, chance=self.chance, told=self.caps != Quota()
@@ -116,6 +126,8 @@ class Turnstile:
         """Queue a call that reserves so many tokens of the quota."""
         if not self.waiting:
             self._waits_since = now
+            if not self.running:
+                self._busy_since = now
         ticket = Ticket(tokens)
         self.waiting.append(ticket)
         return ticket
@@ -164,6 +176,7 @@ class Turnstile:
         self._at(now)
         self.running.pop(ticket, None)
         self._untold.refused = max(self._untold.refused or 0, ticket.began)
+        self._untold.under = max(self._untold.under, ticket.under)
         self._untold.tokens -= ticket.expected
         # What is left of this stretch passes unused; the others' begin behind it.
         self._untold.credit += sum(each.length for each in list(self._stretches)[1:])
@@ -173,12 +186,27 @@ class Turnstile:
 
     def rest(self, now: int) -> float | None:
         """Return for how many seconds the worker should leave, where its calls have waited for too long."""
-        if not self.waiting or self._stretches or self.asking or self.deaf:
-            return None
-        # Where the limit was lowered, everybody waits: that is no sign of too many workers.
-        if now - max(self._waits_since, self.item.get(LOWERED, 0)) < PATIENCE:
+        since = self._stuck_since(now)
+        if since is None or now - since < self.patience:
             return None
         return REST * (0.5 + self.chance())
+
+    def _stuck_since(self, now: int) -> int | None:
+        """Return since when calls have waited without a turn, ``None`` where one is in sight."""
+        if not self.waiting or self.deaf:
+            return None
+        impatient = self.patience < PATIENCE
+        if impatient and suspicious(self.item):
+            return max(self._busy_since, self.item.get(SINCE, 0))
+        if self._stretches or self.asking:
+            return None
+        if impatient:
+            return self._waits_since
+        # Where the limit was lowered, everybody waits: that is no sign of too many workers. It may have been lowered
+        # again since this worker looked.
+        last = self.item.get(LOWERED, 0)
+        looks_soon = self._heard_at + AHEAD < now and self._pause_until < now + self.patience
+        return None if looks_soon and now - last < MINUTE else max(self._waits_since, last)
 
     def _at(self, now: int) -> None:
         self._now = now
@@ -230,9 +258,11 @@ class Turnstile:
         if self._stretches:
             stretch = self._stretches[0]
             stretch.take(ticket.expected, self._now)
+            ticket.under = stretch.under
             # The last call may take more than is left of the stretch: that is owed.
             self._untold.credit += min(0.0, self._left(stretch))
         else:
+            ticket.under = self.item.get(LOWERED, 0)
             self._next_alone = self._now + self._alone(ticket.expected)
         return ticket
 
@@ -274,7 +304,7 @@ class Turnstile:
         self.item = item
         self._at(now)
         self.asking = self.deaf = False
-        self._heard = True
+        self._heard, self._heard_at = True, now
         self._tenancy.hear(item, now)
         self.lengths.hear(item.get(ANSWERS + self.job, 0), item.get(LONGEST + self.job, 0))
         if applied:
@@ -291,14 +321,15 @@ class Turnstile:
         if not self.deaf:
             self._next_alone = now + int(self.chance() * SLOWEST)
         self.deaf = True
-        self._pause_until = now + int(NEXT_LOOK * (0.5 + self.chance()))
+        look = NEXT_LOOK if self._heard else FIRST_LOOK
+        self._pause_until = now + int(look * (0.5 + self.chance()))
 
     def _told(self) -> None:
         told = self._being_told
         self._untold.tokens -= told.tokens + self._assumed
         self._untold.credit -= told.credit
         if self._untold.refused == told.refused:
-            self._untold.refused = None
+            self._untold.refused, self._untold.under = None, 0
         if self._asked:
             self.lengths.unshared -= self._sharing
             self._lease()
@@ -365,8 +396,10 @@ class Turnstile:
         if not suspicious(self.item):
             change.put[SINCE] = self._now
         known = {**self.item, PASSED: max(self._passed, self.item.get(PASSED, 0))}
+        known[slot(self._now)] = known.get(slot(self._now), 0) + self._untold.tokens
         guessed = self.caps == Quota()
-        step = lowered(known, self._reckoning.pace(), refused, self._now, guessed=guessed)
+        pace, under = self._reckoning.pace(), self._untold.under
+        step = lowered(known, pace, refused, self._now, under=under, guessed=guessed)
         if step is not None:
             change.put.update(step.put)
             change.within.update(step.within)
@@ -395,5 +428,12 @@ class Turnstile:
         end, doubtful = self.item[GIVEN], suspicious(self.item)
         begin = end - self._asked
         self._demand.leased(self._now, begin)
-        self._stretches.append(Stretch(begin=begin, length=self._asked, probe=doubtful))
+        self._stretches.append(
+            Stretch(
+                begin=begin,
+                length=self._asked,
+                probe=doubtful,
+                under=self.item.get(LOWERED, 0),
+            )
+        )
         self._tenancy.leased(whole=self._whole and not doubtful)

@@ -50,6 +50,7 @@ def prepare(errand: Errand) -> Callable[[], Report]:
             planning.world(),
             chunk_records=CHUNK_RECORDS,
             max_concurrency=10,
+            in_flight=8,
             time_left=lambda: LAMBDA_SECONDS,
         )
         assert answer["state"] == "done", answer

@@ -17,6 +17,7 @@ from batchwright.aws.dynamodb import DynamoDBJobs
 from batchwright.aws.ledger import DynamoDBLedger
 from batchwright.aws.s3 import S3Objects
 from batchwright.aws.schedules import QUICK, DynamoDBSchedules
+from batchwright.aws.servicequotas import BRIEF, ServiceQuotas
 from batchwright.aws.signer import KmsSigner
 from batchwright.settings import Settings, read_settings
 
@@ -83,6 +84,12 @@ def ledger() -> DynamoDBLedger:
 def signer() -> KmsSigner:
     """Return the ledger's key."""
     return KmsSigner(client("kms"), settings().ledger_key, settings().ledger_name)
+
+
+@cache
+def account() -> ServiceQuotas:
+    """Return what AWS grants the account."""
+    return ServiceQuotas(lambda: boto3.client("service-quotas", config=BRIEF))
 
 
 def _life() -> timedelta:

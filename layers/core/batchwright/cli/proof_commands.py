@@ -11,7 +11,7 @@ from batchwright.cli.evidence import Folder, ended, sealed
 from batchwright.cli.faults import Code
 from batchwright.cli.ledger import bring, brought
 from batchwright.cli.watch import find_job
-from batchwright.proof import outcome_of, proof_of, tiles_of
+from batchwright.proof import consistency_of, outcome_of, proof_of, tiles_of
 from batchwright.verifying import OUTCOMES
 
 proofs = typer.Typer()
@@ -110,6 +110,28 @@ def ledger_command(
         show.write_json(found)
     else:
         show.write_facts(found)
+    return Code.DONE
+
+
+@proofs.command("consistency")
+def consistency_command(
+    earlier: Annotated[int, typer.Argument(metavar="EARLIER", min=0, help="A size of the ledger.")],
+    later: Annotated[int, typer.Argument(metavar="LATER", min=0, help="A later one.")],
+    *,
+    directory: Annotated[
+        Path | None,
+        typer.Option(
+            "--ledger", metavar="DIR", exists=True, help="A ledger that was brought here."
+        ),
+    ] = None,
+    as_json: Json = False,  # noqa: ARG001 - a proof is JSON anyway
+) -> int:
+    """Print the proof that the ledger only grew from one checkpoint's size to another's (RFC 9162)."""
+    if directory is not None:
+        entries = brought(directory)[0]
+    else:
+        entries = [each.content for each in find_stack().ledger.entries()]
+    show.write_json(consistency_of(entries, earlier, later))
     return Code.DONE
 
 

@@ -33,6 +33,7 @@ from batchwright.finding import Notes, Stage, Verdict
 from batchwright.gates import Gates
 from batchwright.job import Job, Reason
 from batchwright.judging import Judges
+from batchwright.limits import Limits, read_limits
 from batchwright.logwriter import LogWriter
 from batchwright.lookout import Lookout
 from batchwright.outcome import Ending, Tally
@@ -159,6 +160,7 @@ class Worker:
             self._pace,
             job=self._chunk.job_id,
             priority=self._contract.priority,
+            limit=lambda route: self._limits.of(route.model, self._contract),
             time=self._world.time,
             to_come=lambda: self._to_come,
         )
@@ -186,6 +188,8 @@ class Worker:
         self._job = Job.model_validate_json(world.objects.read(job_key(chunk.job_id)))
         self._reader = ChunkReader(world.objects, self._job, chunk)
         self._contract = self._reader.contract
+        told = all(route.tpm for route in self._contract.routes)
+        self._limits = Limits() if told else read_limits(chunk.job_id, world.objects)
         self._settler = Settler(self._job, self._reader.dialect)
         self._wanted = open_in(world.objects, chunk)
         self._log.catch_up()

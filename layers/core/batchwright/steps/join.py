@@ -14,9 +14,11 @@ import orjson
 
 from batchwright.chunk import Chunk
 from batchwright.chunklog import ChunkLog
+from batchwright.crew import crew
 from batchwright.cutting import Cut, Cutter, Mark
 from batchwright.errors import Missing
 from batchwright.job import Job, timestamp
+from batchwright.limits import read_limits
 from batchwright.listing import listed_chunks
 from batchwright.outcome import Ending
 from batchwright.places import file_name, job_key, joined_key, plan_key, round_plan_key
@@ -51,7 +53,13 @@ class Part:
 
 
 def join(
-    job_id: str, number: int, world: World, *, chunk_records: int, max_concurrency: int
+    job_id: str,
+    number: int,
+    world: World,
+    *,
+    chunk_records: int,
+    max_concurrency: int,
+    in_flight: int,
 ) -> dict[str, Any]:
     """Plan round ``number`` of a job, counted from 1; return the answer for the workflow, pointers only.
 
@@ -63,9 +71,10 @@ def join(
         raise Missing(f"job {job_id} has no row")
     if world.jobs.stop_reason(job_id) is not None:
         return {"state": "stopped"}
+    job = Job.model_validate_json(world.objects.read(job_key(job_id)))
     chunks = [chunk for chunk, _ in listed_chunks(world.objects, job_id)]
     if not any(chunk.round == number for chunk in chunks):
-        chunks = _planned(job_id, number, chunks, world.objects, chunk_records)
+        chunks = _planned(job, number, chunks, world.objects, chunk_records)
     row = replace(
         row,
         total=chunks[-1].first_index + chunks[-1].records,
@@ -74,24 +83,24 @@ def join(
     )
     if not world.jobs.change(row):
         return {"state": "stopped"}
+    limits = read_limits(job_id, world.objects)
     joins = sum(chunk.records for chunk in chunks if chunk.round == number)
     return {
         "state": "done",
         "plan": {"bucket": world.objects.bucket, "key": round_plan_key(job_id, number)},
-        "max_concurrency": max_concurrency,
+        "max_concurrency": crew(limits, job.terms, in_flight=in_flight, most=max_concurrency),
         "join": number + 1 if joins > 1 else 0,
     }
 
 
 def _planned(
-    job_id: str, number: int, before: list[Chunk], objects: Objects, chunk_records: int
+    job: Job, number: int, before: list[Chunk], objects: Objects, chunk_records: int
 ) -> list[Chunk]:
     """Plan a round; return the chunks of the job with it. The plan of the job names them last, when all is there."""
-    job = Job.model_validate_json(objects.read(job_key(job_id)))
     sizes = _write_records(job, before, number, objects)
-    chunks = _chunks(job_id, number, before, sizes, chunk_records)
-    _list(round_plan_key(job_id, number), chunks, objects)
-    _list(plan_key(job_id), [*before, *chunks], objects)
+    chunks = _chunks(job.job_id, number, before, sizes, chunk_records)
+    _list(round_plan_key(job.job_id, number), chunks, objects)
+    _list(plan_key(job.job_id), [*before, *chunks], objects)
     return before + chunks
 
 

@@ -13,13 +13,15 @@ import msgspec
 from msgspec import Struct
 
 from batchwright.contract import Contract
+from batchwright.crew import crew
 from batchwright.errors import AccessDenied, Missing, Refused, UploadGone
 from batchwright.job import Job, JobRow, Pin, Reason, Status, timestamp
+from batchwright.limits import plan_limits, read_limits
 from batchwright.listing import is_joined
 from batchwright.outcome import add_costs
 from batchwright.places import checkpoint_key, job_key, plan_key, problems_key, unfolded_key
 from batchwright.planning import Planner, Progress, Sinks, Source, Total, problem_line, with_judges
-from batchwright.ports import Clock, Events, Jobs, Objects, Upload
+from batchwright.ports import Account, Clock, Events, Jobs, Objects, Upload
 from batchwright.redriving import Redriving
 from batchwright.unfolding.choose import Unfolding, unfolding_of
 
@@ -38,6 +40,7 @@ class World:
     jobs: Jobs
     events: Events
     clock: Clock
+    account: Account
 
 
 class Checkpoint(Struct, kw_only=True):
@@ -60,6 +63,7 @@ def plan(
     redrive: int = 0,
     chunk_records: int,
     max_concurrency: int,
+    in_flight: int,
     time_left: Callable[[], float],
 ) -> dict[str, Any]:
     """Plan a run of a job, or refuse it, or come as far as the time allows; return the answer for the workflow.
@@ -67,19 +71,24 @@ def plan(
     ``state`` is ``done`` with the plan's place, ``more`` (call again), ``refused``, ``stopped`` (nobody should ask), or
     ``settled`` (there is nothing to ask); the problems are in ``problems.jsonl`` in the end. What was planned is never
     planned otherwise: records may be settled by its cuts. ``time_left`` is in seconds, until the run is killed.
+
+    ``max_concurrency`` is how many workers may run at once, each with so many requests ``in_flight``; fewer, where the
+    limits of the models keep no more of them busy.
     """
     row = world.jobs.get(job_id)
     if row is None:
         raise Missing(f"job {job_id} has no row")
     if row.redrives != redrive or row.status.final or row.status is Status.CLOSING:
         return {"state": "settled"}
+    job = Job.model_validate_json(world.objects.read(job_key(job_id)))
     reserve = min(RESERVE[0] * time_left(), RESERVE[1])
     late = partial(_late, time_left, reserve)
     if row.status is not Status.RUNNING:
         # At every run, so that the sweeper sees that planning gets on.
         row = replace(row, status=Status.VALIDATING, updated_at=timestamp(world.clock.now()))
         world.jobs.change(row)
-        answer = _redriven(row, world, late) if redrive else _first(row, world, chunk_records, late)
+        whole = _redriven if redrive else partial(_first, chunk_records=chunk_records)
+        answer = whole(job, row, world, late)
         if answer is not None:
             return answer
     if world.jobs.stop_reason(job_id, redrive=redrive) is not None:
@@ -87,10 +96,11 @@ def plan(
     pin = world.objects.pin(plan_key(job_id, redrive))
     if not pin.size:
         return {"state": "settled"}
+    limits = read_limits(job_id, world.objects)
     return {
         "state": "done",
         "plan": {"bucket": pin.bucket, "key": pin.key},
-        "max_concurrency": max_concurrency,
+        "max_concurrency": crew(limits, job.terms, in_flight=in_flight, most=max_concurrency),
         "join": 0 if redrive else int(is_joined(job_id, world.objects)),
     }
 
@@ -100,10 +110,9 @@ def _late(time_left: Callable[[], float], reserve: float) -> bool:
 
 
 def _first(
-    row: JobRow, world: World, chunk_records: int, late: Callable[[], bool]
+    job: Job, row: JobRow, world: World, late: Callable[[], bool], *, chunk_records: int
 ) -> dict[str, Any] | None:
     """Plan a job; return the answer where that does not come to a plan."""
-    job = Job.model_validate_json(world.objects.read(job_key(row.job_id)))
     run = Run(job, world.objects, chunk_records, late=late)
     if not run.go_on():
         return {"state": "more"}
@@ -112,6 +121,8 @@ def _first(
     if run.refusal is not None:
         world.jobs.change(replace(row, status=Status.CLOSING, reason=run.refusal))
         return {"state": "refused", "reason": run.refusal.code}
+    totals = with_judges(progress.totals, job.terms.filters)
+    plan_limits(job, totals, world.objects, None if late() else world.account)
     running = replace(
         row,
         status=Status.RUNNING,
@@ -122,12 +133,17 @@ def _first(
     return _begun(running, world)
 
 
-def _redriven(row: JobRow, world: World, late: Callable[[], bool]) -> dict[str, Any] | None:
+def _redriven(
+    job: Job, row: JobRow, world: World, late: Callable[[], bool]
+) -> dict[str, Any] | None:
     """List the chunks in which a redrive asks; return the answer where the time does not suffice."""
     assert row.redrive is not None  # noqa: S101 - the row's number is that of a redrive
     redriving = Redriving(row.job_id, row.redrive, world.objects)
     if not redriving.go_on(lambda: not late()):
         return {"state": "more"}
+    # They may be others than when the job was planned.
+    totals = read_limits(row.job_id, world.objects).totals
+    plan_limits(job, totals, world.objects, None if late() else world.account)
     now = timestamp(world.clock.now())
     running = replace(row, status=Status.RUNNING, updated_at=now, tally=redriving.tally)
     return _begun(running, world)

@@ -17,7 +17,7 @@ from tests.emulator.host.engines.port import (
 class Echo:
     """Says what the user said, cut at the first stop sequence and at four characters a token.
 
-    A response schema does not bind it. A tool that must be called it calls with an example.
+    Under a response schema it gives an example of it; a tool that must be called it calls with one.
     """
 
     async def ready(self) -> None:
@@ -27,7 +27,10 @@ class Echo:
         """Return the last user text, or the call of the tool that must be called."""
         if ask.must_call is not None:
             return _call(ask, ask.must_call)
-        text, stop_reason, stop_sequence = _until_stop(ask.user_text, ask.stop_sequences)
+        said = (
+            ask.user_text if ask.schema is None else json.dumps(example(ask.schema, ask.user_text))
+        )
+        text, stop_reason, stop_sequence = _until_stop(said, ask.stop_sequences)
         if ask.max_tokens is not None and len(text) > 4 * ask.max_tokens:
             text, stop_reason = text[: 4 * ask.max_tokens], StopReason.MAX_TOKENS
             stop_sequence = None

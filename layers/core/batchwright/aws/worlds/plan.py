@@ -2,7 +2,7 @@
 
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.eventbridge import EventBridgeEvents
-from batchwright.aws.wiring import armed, client, jobs, objects, settings
+from batchwright.aws.wiring import account, armed, client, jobs, objects, settings
 from batchwright.steps.plan import World
 
 
@@ -13,4 +13,5 @@ def world() -> World:
         jobs=jobs(),
         events=EventBridgeEvents(client("events"), settings().bucket),
         clock=SystemClock(),
+        account=account(),
     )

@@ -1,0 +1,77 @@
+"""What is proved, on the deployed stack: signed in KMS, verified by the command, and forgotten with its proof left."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batchwright.aws.signer import PREFIX
+from batchwright.checkpoint import PublicKey
+from tests.laptop import chat_file
+from tests.system.stack_under_test import StackUnderTest
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def command(stack: StackUnderTest, *arguments: object) -> tuple[int, dict[str, Any]]:
+    said = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "batchwright.cli", *map(str, arguments), "--json"],
+        env={**os.environ, **stack.cloud.environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert said.stdout, said.stderr
+    told: dict[str, Any] = json.loads(said.stdout)
+    return said.returncode, told
+
+
+def public_key(stack: StackUnderTest) -> PublicKey:
+    """Take the key from KMS, as an auditor does."""
+    kms = stack.cloud.client("kms")
+    content = kms.get_public_key(KeyId=stack.outputs["LedgerKeyId"])["PublicKey"]
+    assert content.startswith(PREFIX)
+    return PublicKey(stack.outputs["LedgerName"], content[len(PREFIX) :])
+
+
+def test_a_job_is_sealed_verified_and_forgotten(deployed: StackUnderTest, tmp_path: Path) -> None:
+    row = deployed.run("inbox/sealed.jsonl", chat_file(12))
+    key = tmp_path / "key.txt"
+    key.write_text(str(public_key(deployed)))
+
+    code, found = command(deployed, "verify", row.job_id, "--public-key", key, "--ledger")
+    assert code == 0, found
+    assert (found["files"]["records"], found["files"]["ledger"]) == (
+        12,
+        deployed.outputs["LedgerName"],
+    )
+    assert found["ledger"]["covered"] == found["ledger"]["entries"] > 0
+
+    code, proof = command(deployed, "prove", row.job_id, "req-3")
+    assert code == 0
+    file = tmp_path / "proof.json"
+    file.write_text(json.dumps(proof))
+    script = Path(__file__).parents[2] / "docs" / "verify_proof.py"
+    subprocess.run([sys.executable, str(script), str(file)], check=True, capture_output=True)  # noqa: S603
+
+    code, _ = command(deployed, "results", row.job_id, "-o", tmp_path / "here")
+    assert code == 0
+    output = tmp_path / "here" / "output.jsonl"
+    output.write_bytes(output.read_bytes().replace(b"req-5", b"req-6"))
+    code, found = command(deployed, "verify", tmp_path / "here", "--public-key", key)
+    assert code == 5
+    assert found["files"]["differences"][0]["record_id"] == "req-5"
+
+    code, forgotten = command(deployed, "forget", row.job_id, "--yes")
+    assert code == 0
+    assert forgotten["deleted"] >= 10
+    assert not deployed.exists(f"results/{row.job_id}/output.jsonl")
+    assert deployed.exists(f"results/{row.job_id}/seal.json")
+    code, trace = command(deployed, "verify", row.job_id, "--public-key", key, "--ledger")
+    assert code == 5
+    assert trace["ledger"]["verified"], "the ledger still holds, the deletion in it"
