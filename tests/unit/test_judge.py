@@ -378,7 +378,7 @@ def test_the_governor_of_the_judges_model_knows_of_its_calls() -> None:
     laptop = laptop_with(contract(more=", rpm: 6000"), judging(by_insult))
     (outcome,) = outcomes(laptop, run(laptop, "hello"))
     assert outcome["status"] == "succeeded"
-    assert [*laptop.schedules.items] == [f"bedrock#{JUDGE}"]
+    assert f"bedrock#{JUDGE}" in laptop.schedules.items
     assert Verdict(outcome["verdict"]) is Verdict.PASS
 
 
