@@ -1,7 +1,7 @@
 """Status, jobs and results: how a job stands, as people and as programs are told."""
 
 import json
-from dataclasses import replace
+from copy import replace
 from pathlib import Path
 
 import pytest
