@@ -56,6 +56,7 @@ class Laptop:
     ledger: Ledger = field(default_factory=ListedLedger)
     signer: KeptSigner = field(default_factory=KeptSigner)
     copies: list[MemoryObjects] = field(default_factory=list)
+    uncopied: list[int] = field(default_factory=list)
     account: GrantedAccount = field(default_factory=GrantedAccount)
     clock: StoppedClock = field(default_factory=StoppedClock)
     models: tuple[str, ...] = (MODEL, "amazon.nova-lite-v1:0")
@@ -194,6 +195,7 @@ class Laptop:
             ledger=self.ledger,
             signer=self.signer,
             copies=self.copies,
+            uncopied=self.uncopied.append,
         )
         answer, late = close(job_id, failure, world, redrive=redrive, time_left=time_left)
         silent("the answer of Close", (answer, late))

@@ -37,6 +37,7 @@ WATCHED = {
     ("AWS/States", "ExecutionsFailed", "${JobStateMachine}"),
     ("AWS/Lambda", "Errors", "${SweepFunction}"),
     ("Batchwright", "JobsStuck", STACK),
+    ("Batchwright", "CheckpointsUncopied", STACK),
     ("Batchwright", "JobsStalled", STACK),
 }
 TOLD = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}

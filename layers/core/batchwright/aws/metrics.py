@@ -63,6 +63,11 @@ def measure_close(status: str | None, late: Tally | None) -> None:
         _measure_records(late)
 
 
+def measure_uncopied(count: int) -> None:
+    """Add how many buckets did not take a checkpoint, zeros too."""
+    metrics.add_metric("CheckpointsUncopied", MetricUnit.Count, count)
+
+
 def measure_sweep(swept: "Swept") -> None:
     """Add what a sweep saw, zeros too: an alarm without values would know nothing."""
     for name, count in swept.counts().items():

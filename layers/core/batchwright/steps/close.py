@@ -43,6 +43,8 @@ class World:
     signer: Signer
     copies: Sequence[Objects] = ()
     """Buckets where signed checkpoints are kept besides, out of the reach of whoever owns the first."""
+    uncopied: Callable[[int], None] = lambda _: None
+    """Hears how many of these did not take a checkpoint."""
 
 
 def close(
@@ -146,6 +148,7 @@ def _receipt(row: JobRow, receipt: dict[str, Any], world: World) -> tuple[JobRow
 def _seal(entry: Entry, row: JobRow, world: World) -> None:
     """Put a job's end into the ledger, and beside its results the proof that it stands there."""
     seal = sealed(entry, world.ledger, world.signer, (world.objects, *world.copies))
+    world.uncopied(seal.uncopied)
     world.objects.write(result_key(row.job_id, SEAL, row.redrives), _pretty(seal.to_json()))
 
 

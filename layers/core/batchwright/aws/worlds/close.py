@@ -2,6 +2,7 @@
 
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.eventbridge import EventBridgeEvents
+from batchwright.aws.metrics import measure_uncopied
 from batchwright.aws.s3 import S3Objects
 from batchwright.aws.wiring import armed, client, jobs, ledger, objects, settings, signer
 from batchwright.steps.close import World
@@ -17,4 +18,5 @@ def world() -> World:
         ledger=ledger(),
         signer=signer(),
         copies=[S3Objects(client("s3"), bucket) for bucket in settings().checkpoint_buckets],
+        uncopied=measure_uncopied,
     )
