@@ -133,6 +133,7 @@ def lay_out(folder: Path) -> int:
         told[name] = {"lines": lines, "bytes": len(content), "pieces": [piece]}
     receipt = {
         "job_id": JOB,
+        "redrive": None,
         "counts": dict.fromkeys([ending.value for ending in Ending], 0) | {"succeeded": RECORDS},
         "files": told,
         "tree": {"size": RECORDS, "root": tree.root().hex()},

@@ -128,8 +128,13 @@ class Matching:
 
     def match(self, outcome: Outcome) -> Iterator[Difference]:
         """Find an outcome's line; yield what is wrong with the lines before it."""
-        self._look_ahead()
         wanted = outcome.output_digest
+        if not self._ahead:
+            self._look_ahead(1)
+        if self._ahead and self._ahead[0][0] == wanted and not self._unmatched:
+            self._ahead.popleft()  # as it is with nearly all
+            return
+        self._look_ahead()
         place = next((n for n, (found, _) in enumerate(self._ahead) if found == wanted), None)
         if place is None:
             self._unmatched.append(outcome)
@@ -152,8 +157,8 @@ class Matching:
             yield self._told(self._number, None, "no record has this line")
         yield from self._file.differences()
 
-    def _look_ahead(self) -> None:
-        for line in islice(self._lines, WINDOW - len(self._ahead)):
+    def _look_ahead(self, lines: int = WINDOW) -> None:
+        for line in islice(self._lines, lines - len(self._ahead)):
             self._number += 1
             self._ahead.append((digest(line), self._number))
 

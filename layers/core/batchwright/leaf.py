@@ -5,7 +5,6 @@ it as a commitment: the digest under a salt of the record's own, which comes fro
 goes. Whoever is shown one record's salt can check that record, and guess at no other.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -17,15 +16,16 @@ from batchwright.merkle import leaf_hash
 from batchwright.outcome import Outcome
 
 
-@dataclass(frozen=True, slots=True)
 class Salt:
-    """A job's salt, 32 random bytes in hexadecimal."""
+    """A job's salt."""
 
-    job: str
+    def __init__(self, job: str) -> None:
+        """``job`` are 32 random bytes in hexadecimal."""
+        self._job = bytes.fromhex(job)
 
     def of(self, index: int) -> bytes:
         """Return the salt of one record: the SHA-256 of the job's and of the index as eight bytes."""
-        return sha256(bytes.fromhex(self.job) + index.to_bytes(8)).digest()
+        return sha256(self._job + index.to_bytes(8)).digest()
 
 
 def commitment(salt: bytes, content_digest: str | None) -> str | None:

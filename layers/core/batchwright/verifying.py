@@ -28,6 +28,8 @@ from batchwright.outcome import Ending, Outcome
 from batchwright.reviewed import Reviewed
 
 OUTCOMES, RECEIPT, SEAL, SALT = "outcomes.jsonl", "receipt.json", "seal.json", "salt.txt"
+# Leaves are added to the tree so many bytes at a time: one by one costs more than the rest of it.
+AT_ONCE = 1024 * HASH
 _OUTCOME = Decoder(Outcome)
 
 
@@ -95,7 +97,7 @@ class Verifier:
         outcomes = File(self.blocks, OUTCOMES, receipt["files"][OUTCOMES]["pieces"])
         inputs = iter(record_lines) if record_lines is not None else None
         tree, counts = Tree(), Counter[str]()
-        expected = 0
+        expected, pending = 0, bytearray()
         for number, facts in enumerate(outcomes.lines(), 1):
             try:
                 outcome = _OUTCOME.decode(facts)
@@ -105,7 +107,7 @@ class Verifier:
                     file=OUTCOMES, line=number, reason="it is no outcome: it was changed"
                 )
                 expected += 1
-                tree.append(bytes(HASH))
+                pending += bytes(HASH)
                 continue
             yield from _in_order(outcome, number, expected)
             expected = max(expected, outcome.index + 1)
@@ -117,7 +119,11 @@ class Verifier:
                 yield _of(outcome, number, "it is not what its leaf commits to: it was changed")
             if leaves.at(outcome.index) not in (None, made):
                 yield _of(outcome, number, "the tree has another leaf for this record")
-            tree.append(bytes.fromhex(made))
+            pending += bytes.fromhex(made)
+            if len(pending) >= AT_ONCE:
+                tree.append(bytes(pending))
+                pending.clear()
+        tree.append(bytes(pending))
         self.records = tree.size
         yield from outcomes.differences()
         yield from results.differences()
