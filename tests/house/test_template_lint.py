@@ -130,6 +130,7 @@ def test_the_command_and_the_emulator_find_what_they_look_for(written: Template)
     assert set(written["Outputs"]) == {
         "AllowedModels",
         "BucketName",
+        "CheckpointBucketName",
         "JobEventsTopicArn",
         "JobsDeadLetterQueueUrl",
         "JobsQueueUrl",

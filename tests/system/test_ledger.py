@@ -52,6 +52,19 @@ def test_a_job_is_sealed_verified_and_forgotten(deployed: StackUnderTest, tmp_pa
     )
     assert found["ledger"]["covered"] == found["ledger"]["entries"] > 0
 
+    locked = deployed.cloud.client("s3").list_objects_v2(
+        Bucket=deployed.outputs["CheckpointBucketName"], Prefix="ledger/checkpoints/"
+    )
+    kept = {each["Key"] for each in locked["Contents"]}
+    seal = json.loads(
+        deployed.s3.get_object(Bucket=deployed.bucket, Key=f"results/{row.job_id}/seal.json")[
+            "Body"
+        ].read()
+    )
+    assert f"ledger/checkpoints/{seal['size']:012d}" in kept, (
+        "a copy lies where nobody can change it"
+    )
+
     code, proof = command(deployed, "prove", row.job_id, "req-3")
     assert code == 0
     file = tmp_path / "proof.json"
