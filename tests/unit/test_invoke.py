@@ -300,3 +300,16 @@ async def test_a_thousand_records_cost_a_dozen_requests_to_the_bucket() -> None:
     await laptop.invoke(chunk)
 
     assert bucket.asked <= 12
+
+
+def test_an_outcome_tells_how_long_its_record_waited() -> None:
+    def refusing(request: Request, call: int) -> Completion:
+        if call == 0:
+            raise Throttled("slow down", retry_after=0.3)
+        return echo(request, call)
+
+    laptop = Laptop(engine=ScriptedEngine(refusing))
+    job_id = laptop.run(chat_file(1)).job_id
+    (outcome,) = laptop.results(job_id, "outcomes.jsonl")
+    assert 300 <= outcome["waited_ms"] < 30_000
+    assert outcome["attempts"] == 2

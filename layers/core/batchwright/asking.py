@@ -1,7 +1,8 @@
 """Asking for one record: the one layer of retries (design §7)."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from batchwright.breaker import Breaker
 from batchwright.completion import Completion, fault_of
@@ -112,6 +113,14 @@ class Asker:
         async with self._warming.shared(request, route.model) as marked:
             await self._ask(marked, route, asked, metadata, falls_back_on)
 
+    @contextmanager
+    def _waiting(self, asked: Asked) -> Iterator[None]:
+        began = self._pace.now()
+        try:
+            yield
+        finally:
+            asked.waited += self._pace.now() - began
+
     async def _ask(
         self,
         request: Request,
@@ -144,7 +153,8 @@ class Asker:
                     hopeless and isinstance(fault, falls_back_on)
                 ):
                     raise
-                await self._pace.wait(seconds, for_all=not isinstance(fault, OWN))
+                with self._waiting(asked):
+                    await self._pace.wait(seconds, for_all=not isinstance(fault, OWN))
             except RecordInvalid:
                 if not enlarged:
                     raise
@@ -173,7 +183,8 @@ class Asker:
     ) -> None:
         # The governor reckons what calls use by what they may use: that stays the same whatever is reserved.
         tokens = asked.input_tokens + (request.max_tokens or 0)
-        leave = await self._gates.enter(route, tokens, replaceable=replaceable)
+        with self._waiting(asked):
+            leave = await self._gates.enter(route, tokens, replaceable=replaceable)
         sent = room.fitted(request)
         try:
             completion = await self._paid_call(sent, route, asked, metadata)

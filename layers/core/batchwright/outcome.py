@@ -47,6 +47,8 @@ class Outcome(Struct, frozen=True, kw_only=True, gc=False):
     """What prompt caches have saved of that."""
     cached: bool = False
     latency_ms: int | None = None
+    waited_ms: int = 0
+    """How long its last worker waited for turns at the model, and after calls that failed."""
     request_digest: str | None = None
     idempotency_key: str | None = None
     contract_digest: str

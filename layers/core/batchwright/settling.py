@@ -49,6 +49,8 @@ class Asked:
     key: str = ""
     calls: int = 0
     ambiguous_calls: int = 0
+    waited: float = 0.0
+    """Seconds spent waiting for turns and after failures, by this worker."""
     counted_calls: int = 0
     """The calls that may have failed for this record's own sake."""
     usage: Usage = field(default_factory=Usage)
@@ -252,6 +254,7 @@ class Settler:
             saved_usd=asked.saved_usd,
             cached=asked.cached,
             latency_ms=completion.latency_ms if completion and not asked.cached else None,
+            waited_ms=round(asked.waited * 1000),
             request_digest=asked.request_digest,
             idempotency_key=asked.key,
             verdict=asked.notes.verdict,
