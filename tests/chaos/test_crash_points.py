@@ -20,7 +20,7 @@ from tests.laptop import chat_line, jsonl
 
 CONTRACT = """
 name: paid
-routes: [{engine: bedrock, model: us.amazon.nova-lite-v1:0}]
+routes: [{engine: bedrock, model: us.amazon.nova-lite-v1:0, rpm: 600000, tpm: 600000000}]
 models: {"*": us.amazon.nova-lite-v1:0}
 budget: {usd: 25}
 """
