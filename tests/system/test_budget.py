@@ -9,7 +9,7 @@ from tests.fakes import MODEL
 from tests.laptop import chat_line, jsonl
 from tests.system.stack_under_test import StackUnderTest
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 BUDGET = 0.004
 FRUGAL = f"""

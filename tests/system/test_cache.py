@@ -7,7 +7,7 @@ from tests.fakes import MODEL
 from tests.laptop import chat_line, jsonl
 from tests.system.stack_under_test import StackUnderTest, until
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
 CACHED = f"""
 name: cached

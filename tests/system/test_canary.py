@@ -9,7 +9,7 @@ from tests.laptop import chat_file, chat_line, jsonl, song
 from tests.system.listening import places_where_it_sings
 from tests.system.stack_under_test import StackUnderTest
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 CONTRACT = f"""
 name: NAME

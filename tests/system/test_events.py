@@ -9,7 +9,7 @@ import pytest
 from tests.laptop import chat_file
 from tests.system.stack_under_test import StackUnderTest, until
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 
 @contextmanager

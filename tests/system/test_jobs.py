@@ -13,7 +13,7 @@ from tests.fakes import MODEL
 from tests.laptop import chat_file, chat_line, converse_line, jsonl, song
 from tests.system.stack_under_test import StackUnderTest, until
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 TAGS = f"""
 name: tags

@@ -14,7 +14,7 @@ from batchwright.checkpoint import PublicKey
 from tests.laptop import chat_file
 from tests.system.stack_under_test import StackUnderTest
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
 
 def command(stack: StackUnderTest, *arguments: object) -> tuple[int, dict[str, Any]]:

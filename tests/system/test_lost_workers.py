@@ -21,7 +21,7 @@ LATENCY = 1.0
 IN_FLIGHT = 200  # template.yaml's
 CHUNKS = 2
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 
 def workers(stack: StackUnderTest) -> list[int]:

@@ -6,7 +6,7 @@ from batchwright.job import JobRow, Status
 from tests.laptop import chat_file
 from tests.system.stack_under_test import StackUnderTest, until
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 ADMIT = [
     "s3:GetObject",

@@ -9,7 +9,7 @@ from batchwright.job import Status
 from tests.laptop import chat_file
 from tests.system.stack_under_test import StackUnderTest, until
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 
 def arn_of(stack: StackUnderTest, job_id: str) -> str:

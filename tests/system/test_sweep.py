@@ -7,7 +7,7 @@ import pytest
 from tests.laptop import chat_file
 from tests.system.stack_under_test import StackUnderTest, until
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 
 def test_the_deployed_sweeper_takes_up_a_job_that_was_never_started(stack: StackUnderTest) -> None:
