@@ -32,9 +32,8 @@ _LATIN = {
 }
 _ALIKE = {alike: letter for letter, others in _LATIN.items() for alike in others}
 # The letters that only look like Latin ones, both cases: where one stands, a text may spell a word in two ways.
-LOOKALIKES = "".join(
-    sorted(_ALIKE | {each.upper(): "" for each in _ALIKE if len(each.upper()) == 1})
-)
+_BOTH_CASES = {case for each in _ALIKE for case in (each, each.upper()) if len(case) == 1}
+LOOKALIKES = "".join(sorted(each for each in _BOTH_CASES if not each.isascii()))
 
 
 class _Skeleton(dict[int, str]):
