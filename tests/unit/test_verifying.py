@@ -17,8 +17,8 @@ from batchwright.errors import Missing
 from batchwright.leaf import Salt, canonical, leaf_of
 from batchwright.ledger import Head
 from batchwright.merkle import Tree
-from batchwright.outcome import Outcome
-from batchwright.verifying import _OUTCOME, Verifier
+from batchwright.outcome import DECODER, Outcome
+from batchwright.verifying import Verifier
 from tests.fakes import SALT, KeptSigner, ScriptedEngine, withholding
 from tests.laptop import Laptop, chat_line, jsonl
 
@@ -183,18 +183,18 @@ def test_two_jobs_files_cannot_be_swapped(name: str) -> None:
 def forged(depth: int, signer: KeptSigner = SIGNER) -> Files:
     """Change the answer of record 2, and every digest of it up to a depth."""
     files = with_lines(FILES, "output.jsonl", changed)
-    outcomes = [_OUTCOME.decode(line) for line in lines_of(FILES, "outcomes.jsonl")]
+    outcomes = [DECODER.decode(line) for line in lines_of(FILES, "outcomes.jsonl")]
     line = lines_of(files, "output.jsonl")[2].rstrip(b"\n")
     told = orjson.loads(lines_of(FILES, "outcomes.jsonl")[2])
     if depth >= 1:
         told["output_digest"] = digest(line)
-    outcome = _OUTCOME.decode(orjson.dumps(told))
+    outcome = DECODER.decode(orjson.dumps(told))
     if depth >= 2:
         told["leaf"] = leaf_of(outcomes_job(FILES), outcome, Salt(SALT))
     facts = lines_of(FILES, "outcomes.jsonl")
     facts[2] = orjson.dumps(told) + b"\n"
     files["outcomes.jsonl"] = b"".join(facts)
-    outcomes[2] = _OUTCOME.decode(facts[2])
+    outcomes[2] = DECODER.decode(facts[2])
     leaves = b"".join(bytes.fromhex(each.leaf or "") for each in outcomes)
     tree = Tree()
     tree.append(leaves)
@@ -320,5 +320,5 @@ def test_two_jobs_that_end_at_once_both_stand_in_the_ledger() -> None:
 
 def test_outcomes_are_read_as_they_were_written() -> None:
     for line in lines_of(FILES, "outcomes.jsonl"):
-        outcome: Outcome = _OUTCOME.decode(line)
+        outcome: Outcome = DECODER.decode(line)
         assert outcome.facts() == line.rstrip(b"\n")

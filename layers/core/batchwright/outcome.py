@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
-from msgspec.json import Encoder
+from msgspec.json import Decoder, Encoder
 
 from batchwright.usage import Usage
 
@@ -73,6 +73,7 @@ class Outcome(Struct, frozen=True, kw_only=True, gc=False):
 
 
 ENCODER = Encoder()
+DECODER = Decoder(Outcome)
 
 
 class Counted(Struct, frozen=True, gc=False):

@@ -5,7 +5,6 @@ from typing import Any
 
 import orjson
 from msgspec import DecodeError
-from msgspec.json import Decoder
 
 from batchwright.errors import LogBroken, Missing
 from batchwright.leaf import Salt, envelope_of
@@ -19,9 +18,7 @@ from batchwright.merkle import (
     inclusion_proof,
     leaf_hash,
 )
-from batchwright.outcome import Outcome
-
-_OUTCOME = Decoder(Outcome)
+from batchwright.outcome import DECODER, Outcome
 
 type ReadSpan = Callable[[str, int, int], bytes]
 """Reads a part of a file by its name, its first byte and the one behind its last; raises :class:`Missing`."""
@@ -33,7 +30,7 @@ def outcome_of(record_id: str, blocks: Iterator[bytes]) -> tuple[Outcome, dict[s
     for line in lines(blocks):
         if line.content and told in line.content:
             try:
-                outcome = _OUTCOME.decode(line.content)
+                outcome = DECODER.decode(line.content)
             except DecodeError:
                 continue
             if outcome.record_id == record_id:

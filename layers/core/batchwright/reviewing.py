@@ -14,7 +14,6 @@ from itertools import batched
 from typing import Any
 
 import orjson
-from msgspec.json import Decoder
 
 from batchwright.decision import DECISIONS, RELEASED, Decision, Word, read_decisions
 from batchwright.digest import digest
@@ -22,7 +21,7 @@ from batchwright.errors import AlreadyExists, BatchwrightError, LogBroken, Missi
 from batchwright.job import timestamp
 from batchwright.leaf import Salt
 from batchwright.lines import lines
-from batchwright.outcome import Ending, Outcome
+from batchwright.outcome import DECODER, Ending, Outcome
 from batchwright.places import held_key, result_key
 from batchwright.ports import Changeable, Clock, Ledger
 from batchwright.verifying import OUTCOMES, SALT
@@ -31,7 +30,6 @@ from batchwright.verifying import OUTCOMES, SALT
 AT_ONCE = 200
 ATTEMPTS = 25
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1.0
-_OUTCOME = Decoder(Outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,7 @@ class Review:
         for line in lines(self._objects.blocks(self._objects.pin(key))):
             if b'"held":"' not in (line.content or b""):
                 continue  # most records are nobody's to review
-            outcome = _OUTCOME.decode(line.content or b"")
+            outcome = DECODER.decode(line.content or b"")
             if outcome.held is None:
                 continue
             found = Waiting(outcome, decided.get((outcome.index, outcome.held or "")))

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 import orjson
 from msgspec import DecodeError
-from msgspec.json import Decoder
 
 from batchwright.checkpoint import (
     Checkpoint,
@@ -24,13 +23,12 @@ from batchwright.errors import Missing
 from batchwright.holding import Difference, File, Leaves, Results
 from batchwright.leaf import Salt, canonical, leaf_of
 from batchwright.merkle import HASH, Tree, includes, leaf_hash
-from batchwright.outcome import Ending, Outcome
+from batchwright.outcome import DECODER, Ending, Outcome
 from batchwright.reviewed import Reviewed
 
 OUTCOMES, RECEIPT, SEAL, SALT = "outcomes.jsonl", "receipt.json", "seal.json", "salt.txt"
 # Leaves are added to the tree so many bytes at a time: one by one costs more than the rest of it.
 AT_ONCE = 1024 * HASH
-_OUTCOME = Decoder(Outcome)
 
 
 class Files(Protocol):
@@ -100,7 +98,7 @@ class Verifier:
         expected, pending = 0, bytearray()
         for number, facts in enumerate(outcomes.lines(), 1):
             try:
-                outcome = _OUTCOME.decode(facts)
+                outcome = DECODER.decode(facts)
                 made = leaf_of(receipt["job_id"], outcome, salt) if salt else outcome.leaf or ""
             except (DecodeError, ValueError, OverflowError):
                 yield Difference(

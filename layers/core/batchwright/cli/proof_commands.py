@@ -1,13 +1,13 @@
 """The subcommands about what can be proved of a job, and of a record, each a few lines."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from batchwright.cli import show
 from batchwright.cli.arguments import JobId, Json, RecordId, find_stack
-from batchwright.cli.evidence import Folder, ended, sealed
+from batchwright.cli.evidence import Evidence, Folder, ended, sealed
 from batchwright.cli.faults import Code
 from batchwright.cli.ledger import bring, brought
 from batchwright.cli.watch import find_job
@@ -40,16 +40,13 @@ def verify_command(
     """Hold a job's files to its receipt, the ledger and a signed checkpoint; name whatever differs."""
     from batchwright.cli import verify  # noqa: PLC0415 - cryptography costs the command's start
 
-    here = Path(job)
-    files = (
-        Folder(here) if here.is_dir() else ended(find_job((stack := find_stack()).jobs, job), stack)
-    )
+    files = _evidence(job)
     key = verify.read_key(public_key) if public_key else None
     found = {"files": verify.verify(files, key, input_file)}
     if with_ledger:
         trusted = key or verify.key_in(files)
         if isinstance(files, Folder):
-            entries, notes = brought(here / "ledger")
+            entries, notes = brought(files.path / "ledger")
             found["ledger"] = verify.audited(entries, notes, trusted, files)
         else:
             found["ledger"] = verify.audit(files.stack, trusted, files)
@@ -71,10 +68,7 @@ def prove_command(
     as_json: Json = False,  # noqa: ARG001 - a proof is JSON anyway
 ) -> int:
     """Print a record's proof: its leaf, the way to the job's root, to the ledger and to a signature."""
-    here = Path(job)
-    files = (
-        Folder(here) if here.is_dir() else ended(find_job((stack := find_stack()).jobs, job), stack)
-    )
+    files = _evidence(job)
     receipt, seal, salt = sealed(files)
     outcome, _ = outcome_of(record_id, files.blocks(OUTCOMES))
     show.write_json(proof_of(outcome, receipt, seal, salt, tiles_of(files.span), opened=opened))
@@ -88,11 +82,7 @@ def trace_command(job: JobId, record_id: RecordId, *, as_json: Json = False) -> 
     from batchwright.cli.trace import trace  # noqa: PLC0415 - boto3, as above
 
     facts = trace(find_job(stack.jobs, job), record_id, stack)
-    if as_json:
-        show.write_json(facts)
-    else:
-        show.write_facts(facts)
-    return Code.DONE
+    return _told(facts, as_json=as_json)
 
 
 @proofs.command("ledger")
@@ -106,11 +96,7 @@ def ledger_command(
 ) -> int:
     """Bring the ledger here: its entries, signed checkpoints and public key."""
     found = bring(directory, find_stack())
-    if as_json:
-        show.write_json(found)
-    else:
-        show.write_facts(found)
-    return Code.DONE
+    return _told(found, as_json=as_json)
 
 
 @proofs.command("consistency")
@@ -152,8 +138,21 @@ def forget_command(
             f"Delete inputs, answers and working files of job {job} for good?", abort=True
         )
     found = forget(row, stack)
+    return _told(found, as_json=as_json)
+
+
+def _evidence(job: str) -> Evidence:
+    """Find a job's files: in a folder here, or in the stack."""
+    here = Path(job)
+    if here.is_dir():
+        return Folder(here)
+    stack = find_stack()
+    return ended(find_job(stack.jobs, job), stack)
+
+
+def _told(facts: dict[str, Any], *, as_json: bool) -> Code:
     if as_json:
-        show.write_json(found)
+        show.write_json(facts)
     else:
-        show.write_facts(found)
+        show.write_facts(facts)
     return Code.DONE
