@@ -45,6 +45,10 @@ class Settings(BaseModel):
     """The ledger's origin: in checkpoints it says whose they are."""
     copy_checkpoints_to: str = ""
     """Buckets besides the stack's own, joined by commas."""
+    batch_role_arn: str = ""
+    """What Bedrock's batch inference takes on to read and write the bucket; only the steps of lanes have it."""
+    bucket_key: str = ""
+    """The key that the bucket is encrypted under; they have it, too."""
     aws_region: str = ""
 
     @property

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from batchwright.aws.batchinference import BRISK, BedrockBatchInference
 from batchwright.aws.budgets import DynamoDBBudgets
 from batchwright.aws.dynamodb import DynamoDBJobs
 from batchwright.aws.ledger import DynamoDBLedger
@@ -72,6 +73,16 @@ def schedules() -> DynamoDBSchedules:
     """Return the schedules of the models."""
     quick: Any = boto3.client("dynamodb", config=QUICK)
     return DynamoDBSchedules(quick, settings().state_table)
+
+
+@cache
+def batch_inference() -> BedrockBatchInference:
+    """Return Bedrock's batch inference over the stack's bucket."""
+    told = settings()
+    bedrock: Any = boto3.client("bedrock", config=BRISK)
+    return BedrockBatchInference(
+        bedrock, told.bucket, role=told.batch_role_arn, key=told.bucket_key
+    )
 
 
 @cache
