@@ -5,7 +5,7 @@ and what it left without an answer is asked on demand, or fails, as the contract
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from batchwright.batchjob import BatchState, BatchStatus
@@ -52,6 +52,10 @@ class Seen:
     missing: int = 0
     """Records that were handed over and have none."""
     read: Read | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as the log has it."""
+        return asdict(self)
 
 
 async def collect(
