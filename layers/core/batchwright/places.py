@@ -45,6 +45,11 @@ def plan_key(job_id: str, redrive: int = 0) -> str:
     return f"{_work(job_id, redrive)}plan.jsonl"
 
 
+def lane_key(job_id: str, redrive: int = 0) -> str:
+    """Where it lies which way the job's models are asked, and why."""
+    return f"{_work(job_id, redrive)}lane.json"
+
+
 def limits_key(job_id: str) -> str:
     """Where it lies what the job's models may be asked in a minute."""
     return f"{JOBS}{job_id}/limits.json"
