@@ -49,7 +49,7 @@ class BedrockBatchInference:
                 if (refusal := _refusal(fault, what)) is not None:
                     raise refusal from None
                 raise
-        return str(answer["jobArn"])
+            return str(_member(answer, "jobArn"))
 
     def state(self, arn: str) -> BatchState:
         """Return how a job stands, with the counts that Bedrock keeps while it runs."""
@@ -60,7 +60,7 @@ class BedrockBatchInference:
                 raise Missing(f"there is no batch job {arn}") from None
         return BatchState(
             arn=arn,
-            status=BatchStatus(job["status"]),
+            status=BatchStatus(_member(job, "status")),
             counts=BatchCounts(
                 total=job.get("totalRecordCount", 0),
                 processed=job.get("processedRecordCount", 0),
@@ -78,7 +78,7 @@ class BedrockBatchInference:
         )
         with told(f"search for batch job {name}"):
             for page in pages:
-                for job in page["invocationJobSummaries"]:
+                for job in _member(page, "invocationJobSummaries"):
                     if job["jobName"] == name:
                         return str(job["jobArn"])
         return None
@@ -121,6 +121,13 @@ class BedrockBatchInference:
         if (arn := self.find(name)) is not None:
             return arn
         raise Unavailable(f"batch job {name} collides with another that is not found")
+
+
+def _member(answer: Any, name: str) -> Any:
+    """Return a member that every answer has; of one that was cut on its way, boto3 makes an empty answer."""
+    if name not in answer:
+        raise Unavailable(f"the answer of batch inference has no {name}: it was cut")
+    return answer[name]
 
 
 def _refusal(fault: ClientError, what: str) -> BatchwrightError | None:
