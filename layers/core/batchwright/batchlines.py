@@ -26,12 +26,15 @@ ITS_OWN_FAULT = 400
 REFUSED = frozenset({"toolConfig", "guardrailConfig"})
 
 
+NOTHING = Raw(b"null")
+
+
 class Line(Struct, frozen=True):
     """What is read of a line of the output."""
 
     recordId: str  # noqa: N815 - Bedrock's word
-    modelOutput: Raw | None = None  # noqa: N815
-    error: Raw | None = None
+    modelOutput: Raw = NOTHING  # noqa: N815
+    error: Raw = NOTHING
 
 
 class Fault(Struct, frozen=True):
@@ -72,9 +75,9 @@ def answered_line(content: bytes) -> tuple[int, bytes] | None:
         return None
     if len(line.recordId) != ID_LENGTH or not line.recordId.isdecimal():
         return None
-    if line.modelOutput is not None:
-        return int(line.recordId), ANSWERED + bytes(line.modelOutput)
-    return int(line.recordId), FAILED + bytes(line.error or b"{}")
+    output, error = bytes(line.modelOutput), bytes(line.error)
+    kept = FAILED + error if output == bytes(NOTHING) else ANSWERED + output
+    return int(line.recordId), kept
 
 
 def read_answer(content: bytes, request: Request, model: str, input_tokens: int) -> Answer | None:

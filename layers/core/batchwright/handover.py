@@ -56,8 +56,7 @@ def hurried(submission: Submission, job: Job, objects: Objects, clock: Clock) ->
     """Whether the time is better spent on asking on demand, where the contract lets what is missing be asked so."""
     if job.terms.missing != "on_demand":
         return False
-    limits = read_limits(job.job_id, objects)
-    rest = slack(limits, job.terms, submission.model, submission.records)
+    rest = slack(read_limits(job.job_id, objects), job.terms)
     return clock.now() >= job.ends_at(submission.redrive) - rest
 
 
