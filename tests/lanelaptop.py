@@ -1,6 +1,7 @@
 """A whole job in memory whose chunks go through an asynchronous lane; the workflow's turns are taken by hand."""
 
 import asyncio
+import itertools
 import json
 import time
 from collections.abc import Callable
@@ -35,6 +36,12 @@ models: {"*": us.amazon.nova-lite-v1:0}
 # More turns than any test needs.
 MOST_TURNS = 400
 POLL = 930
+
+
+def hurrying(start: int, step: int) -> Callable[[], float]:
+    """Return a clock of the time that is left, which loses so many seconds whenever it is looked at."""
+    left = itertools.count(start, -step)
+    return lambda: float(next(left))
 
 
 @dataclass
