@@ -20,6 +20,8 @@ from batchwright.suiting import LONGEST_NAME_SHOWN
 SLOWER = 2.0
 STOPPING = timedelta(minutes=30)
 UNKNOWN = timedelta(hours=4)
+# What a batch must save, in USD, that hours are waited for it where nobody has asked for one.
+WORTH_WAITING = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,9 @@ def doubts(lane: Lane, contract: Contract, load: Load) -> Iterator[Why]:
     unknown = [model for model in load.totals if not lane_knows(lane, model)]
     if unknown:
         model = unknown[0][:LONGEST_NAME_SHOWN]
-        yield Why(code="model", message=f"prices.json does not know that it takes {model!r}")
+        yield Why(
+            code="model", message=f"{model!r} is not among the models that it is known to take"
+        )
     if lane == FLEX:
         yield Why(code="price", message="AWS does not put its discount into a number")
     if lane == BEDROCK_BATCH:
@@ -180,8 +184,11 @@ def _of_the_price(contract: Contract, load: Load) -> Iterator[Why]:
     saved = batch_saves(load.totals)
     if saved is None:
         yield Why(code="price", message="what it costs is not known")
-    elif saved <= 0:
-        yield Why(code="price", message="it costs no less than on demand")
+    elif saved < WORTH_WAITING:
+        yield Why(
+            code="price",
+            message=f"it is likely to save less than ${WORTH_WAITING:.2f}, which is not worth hours",
+        )
     elif saved <= cache_saves(contract, load.totals):
         yield Why(
             code="prompt_cache",
