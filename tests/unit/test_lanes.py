@@ -1,19 +1,21 @@
 """Which lane a job takes, and why: the same facts make the same choice, and it is one that every record can take."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchwright.batches import BATCH_LIKELY, FEWEST_RECORDS
+from batchwright.batches import BATCH_LIKELY, BATCH_RECORDS, BATCHES_AT_ONCE, FEWEST_RECORDS
 from batchwright.contract import Cache, Contract, Guardrail, Prompt, Route
 from batchwright.document import Document
 from batchwright.errors import Refused
 from batchwright.lane import BEDROCK_BATCH, FLEX, ON_DEMAND, SAGEMAKER_ASYNC
-from batchwright.lanecosts import cost_of
+from batchwright.lanecosts import LIKELY_OUTPUT, cost_of
 from batchwright.lanes import (
     ENDPOINT_RECORDS,
     LANES,
@@ -24,11 +26,20 @@ from batchwright.lanes import (
     minutes_on_demand,
 )
 from batchwright.needs import Need, Needs
-from batchwright.obstacles import Load, batch_time, reserve
+from batchwright.obstacles import (
+    SLOWER,
+    STOPPING,
+    UNKNOWN,
+    WORTH_WAITING,
+    Load,
+    batch_time,
+    reserve,
+)
 from batchwright.planning import Total
 from batchwright.quotas import Quota
 from tests.fakes import MODEL
 
+ROOT = Path(__file__).parents[2]
 HAIKU = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 TITAN = "amazon.titan-text-lite-v1"  # is not in the table of batches
 NEW = "somebody.new-model-v1:0"
@@ -159,6 +170,7 @@ def test_a_lane_that_the_contract_names_is_taken_whatever_the_price_and_the_dead
     choice = choose(contract(lane), late)
 
     assert decided(choice) == (lane, "said")
+    assert choice.reasons[1:] == choice.lanes[choice.lane].doubts, "it is told all the same"
     check_wish(contract(lane), late)
 
 
@@ -301,3 +313,22 @@ def test_the_same_facts_make_the_same_choice_and_a_reason_is_named(asked: Load, 
     assert all(why.code and why.message for why in choice.reasons)
     if wish == "auto" and choice.lane == ON_DEMAND:
         assert choice.reasons == choice.lanes[BEDROCK_BATCH].against
+
+
+def test_every_code_that_decides_and_every_number_is_in_the_documentation() -> None:
+    package = ROOT / "layers" / "core" / "batchwright"
+    page = (ROOT / "docs" / "lanes.md").read_text()
+    sources = "".join((package / name).read_text() for name in ("obstacles.py", "lanes.py"))
+    codes = set(re.findall(r'code="([a-z_]+)"', sources))
+
+    assert len(codes) > 10
+    assert codes <= set(re.findall(r"`([a-z_]+)`", page))
+    assert f"{FEWEST_RECORDS} to {BATCH_RECORDS:,} records" in page
+    assert f"{BATCHES_AT_ONCE} batches of a model at once" in page
+    assert f"chunks of {ENDPOINT_RECORDS} records" in page
+    assert f"hours: {BATCH_LIKELY // timedelta(hours=1)} are reckoned with" in page
+    assert f"{UNKNOWN // timedelta(hours=1)} hours where no quota is known" in page
+    assert f"less than ${WORTH_WAITING:.0f}" in page
+    assert (SLOWER, "twice as long" in page) == (2, True)
+    assert (LIKELY_OUTPUT, "a quarter of the tokens" in page) == (0.25, True)
+    assert (STOPPING, "half an hour" in page) == (timedelta(minutes=30), True)

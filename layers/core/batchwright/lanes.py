@@ -148,7 +148,7 @@ def _chosen(
     if wish != AUTO:
         said = Why(code="said", message=f"the contract says lane: {wish}")
         against = facts[wish].hindrances
-        return (ON_DEMAND, (*against, said)) if against else (wish, (said,))
+        return (ON_DEMAND, (*against, said)) if against else (wish, (said, *facts[wish].doubts))
     if not facts[SAGEMAKER_ASYNC].hindrances:
         return SAGEMAKER_ASYNC, (_queued(),)
     if not facts[BEDROCK_BATCH].against:
