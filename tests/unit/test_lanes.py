@@ -52,9 +52,9 @@ def contract(lane: str = "auto", *routes: Route, **said: Any) -> Contract:
     return Contract.model_validate(fields)
 
 
-def endpoint() -> Route:
-    """A route of an engine that is not Bedrock."""
-    return Route.model_construct(engine="sagemaker", model="qwen-small")
+def asking(engine: Any) -> Route:
+    """A route of any engine; what else its engine wants to be told does not matter here."""
+    return Route.model_construct(engine=engine, model="qwen-small")
 
 
 def load(records: int = 100_000, model: str = MODEL, **said: Any) -> Load:
@@ -107,7 +107,7 @@ def test_a_large_file_with_time_takes_the_batch_for_half_the_price() -> None:
             contract(prompt=Prompt(user="{{ text }}"), document=Document(tokens=10, join="{{ parts }}")),
             "join",
         ),
-        (load(model="qwen-small"), contract("auto", Route.model_construct(engine="openai", model="q")), "engine"),
+        (load(model="qwen-small"), contract("auto", asking("openai")), "engine"),
     ],
 )  # fmt: skip
 def test_one_fact_against_the_batch_decides_and_is_named(
@@ -199,14 +199,20 @@ def test_records_that_the_named_batch_cannot_take_refuse_the_file_before_any_cal
 
 
 def test_an_endpoint_of_sagemaker_is_asked_by_its_queue_in_short_chunks() -> None:
-    choice = choose(contract("auto", endpoint()), load(3, model="qwen-small"))
+    choice = choose(contract("auto", asking("sagemaker")), load(3, model="qwen-small"))
 
     assert decided(choice) == (SAGEMAKER_ASYNC, "engine")
     assert choice.lanes[SAGEMAKER_ASYNC].cost_usd is None
-    assert chunk_records_of(contract("auto", endpoint()), 1000) == ENDPOINT_RECORDS
-    assert chunk_records_of(contract("sagemaker_async", endpoint()), 1000) == ENDPOINT_RECORDS
-    assert chunk_records_of(contract("sagemaker_async", endpoint()), 30) == 30
-    for other in (contract("on_demand", endpoint()), contract("auto"), contract("bedrock_batch")):
+    assert chunk_records_of(contract("auto", asking("sagemaker")), 1000) == ENDPOINT_RECORDS
+    assert (
+        chunk_records_of(contract("sagemaker_async", asking("sagemaker")), 1000) == ENDPOINT_RECORDS
+    )
+    assert chunk_records_of(contract("sagemaker_async", asking("sagemaker")), 30) == 30
+    for other in (
+        contract("on_demand", asking("sagemaker")),
+        contract("auto"),
+        contract("bedrock_batch"),
+    ):
         assert chunk_records_of(other, 1000) == 1000
 
 
