@@ -303,7 +303,7 @@ def test_a_deadline_that_is_too_short_never_makes_a_batch(asked: Load) -> None:
 def test_what_is_chosen_by_itself_is_never_dearer_than_on_demand(asked: Load) -> None:
     choice = choose(contract(), asked)
 
-    whole, chosen = cost_of(ON_DEMAND, asked.totals), choice.lanes[choice.lane].cost_usd
+    whole, chosen = cost_of(ON_DEMAND, contract(), asked.totals), choice.lanes[choice.lane].cost_usd
     if choice.lane != ON_DEMAND:
         assert chosen is not None
         assert whole is not None

@@ -9,7 +9,7 @@ from typing import Any
 from batchwright.batches import BATCH_LIKELY, BATCH_RECORDS, BATCHES_AT_ONCE, FEWEST_RECORDS
 from batchwright.contract import Contract
 from batchwright.lane import BEDROCK_BATCH, ENGINE, FLEX, TIERS, Lane
-from batchwright.lanecosts import batch_saves, cache_saves, lane_knows
+from batchwright.lanecosts import batch_saves, cache_saves, has_engine, lane_knows
 from batchwright.needs import ATTACHMENTS, NATIVE, TOOLS, Needs
 from batchwright.planning import Total
 from batchwright.prices import lane_table
@@ -60,12 +60,6 @@ class Why:
     def to_json(self) -> dict[str, Any]:
         """Return it as ``lane.json`` has it."""
         return {"code": self.code, "message": self.message, "line": self.line}
-
-
-def has_engine(lane: Lane, contract: Contract) -> bool:
-    """Whether a lane is one of the engine that a contract asks first."""
-    wanted = ENGINE.get(lane)
-    return wanted is None or contract.routes[0].engine == wanted
 
 
 def hindrances(lane: Lane, contract: Contract, load: Asked) -> Iterator[Why]:
@@ -181,7 +175,7 @@ def _of_patience(contract: Contract, load: Load) -> Iterator[Why]:
 
 
 def _of_the_price(contract: Contract, load: Load) -> Iterator[Why]:
-    saved = batch_saves(load.totals)
+    saved = batch_saves(contract, load.totals)
     if saved is None:
         yield Why(code="price", message="what it costs is not known")
     elif saved < WORTH_WAITING:
