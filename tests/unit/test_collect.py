@@ -12,6 +12,7 @@ import pytest
 from batchwright.batchjob import BatchStatus
 from batchwright.errors import Unavailable
 from batchwright.job import JobRow, Status
+from batchwright.money import Money
 from tests.fakes import NOON, MemoryObjects, ScriptedEngine
 from tests.fakes_batch import echoed
 from tests.lanelaptop import BATCH, LaneLaptop, hurrying
@@ -228,6 +229,20 @@ async def test_a_budget_that_ends_while_what_is_missing_is_asked_loses_no_answer
     assert counts["succeeded"] == 60 + len(on_demand(laptop))
     money = laptop.budgets.money(job_id)
     assert money.spent + money.reserved <= 40_000_000
+
+
+async def test_what_a_batch_was_paid_for_is_booked_even_where_the_answer_got_lost() -> None:
+    laptop = laptop_with(
+        {"do": "drop", "match": "sing 1[0-9] "}, contract=FAIL + "budget: {usd: 9}\n"
+    )
+    job_id, (submission,) = laptop.batch(chat_file(120))
+
+    assert await laptop.child(submission) == "done"
+
+    read = laptop.seen.read
+    assert read is not None
+    assert not read.whole
+    assert laptop.budgets.money(job_id) == Money(spent=120 * (2 * 60 + 240) // 2)
 
 
 async def test_a_collecting_whose_time_is_up_goes_on_and_pays_for_nothing_twice() -> None:

@@ -36,6 +36,8 @@ class Read:
     """Lines that answer a record once more."""
     processed: int | None = None
     """How many records the service says it has processed, where it says so."""
+    usage: Usage | None = None
+    """The tokens of all of them by its own count, where it says so."""
 
     @property
     def whole(self) -> bool:
