@@ -184,8 +184,7 @@ class LaneLaptop(Laptop):
     def to_the_end(self, job_id: str, redrive: int = 0) -> JobRow:
         """Take all submissions of a planned job to their end, one after the other, and close it."""
         for submission in self.submitted(job_id, redrive):
-            if asyncio.run(self.child(submission)) == "stopped":
-                break
+            asyncio.run(self.child(submission))
         self.close(job_id, redrive=redrive)
         return self.row(job_id)
 
