@@ -21,6 +21,8 @@ class Look:
     """In the service's own words, for the log."""
     ended: bool
     """Whether nothing more comes of it; it may have left answers all the same."""
+    stopping: bool = False
+    """Whether it is about to end because it was asked to."""
     expired: bool = False
     """Whether it ended because its time was over."""
 

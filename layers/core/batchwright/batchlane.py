@@ -99,8 +99,13 @@ class BatchLane:
             status = self._batches.state(place).status
         except Missing:
             return Look(place=place, status="forgotten", ended=True)
-        expired = status is BatchStatus.EXPIRED
-        return Look(place=place, status=status.value, ended=status.ended, expired=expired)
+        return Look(
+            place=place,
+            status=status.value,
+            ended=status.ended,
+            stopping=status is BatchStatus.STOPPING,
+            expired=status is BatchStatus.EXPIRED,
+        )
 
     def stop(self, place: str) -> None:
         """Stop it; what it has answered so far, it leaves."""
