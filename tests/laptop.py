@@ -143,6 +143,7 @@ class Laptop:
             chunk_records=self.chunk_records,
             max_concurrency=4,
             in_flight=8,
+            batch_jobs=20,
             time_left=time_left,
         )
         silent("the answer of Plan", planned)

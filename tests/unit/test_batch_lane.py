@@ -91,7 +91,11 @@ def test_a_large_file_is_divided_so_that_no_batch_is_too_small() -> None:
     job_id, submissions = laptop.batch(chat_file(51_050))
 
     assert [submission.records for submission in submissions] == [26_000, 25_050]
-    assert laptop.plan(job_id)["plan"]["key"].endswith("submissions.jsonl")
+    planned = laptop.plan(job_id)
+    assert planned["plan"]["key"].endswith("submissions.jsonl")
+    assert planned["max_concurrency"] == 20, (
+        "as many as may run at once, and not as there are workers"
+    )
 
 
 def test_a_lost_event_is_made_up_for_by_looking() -> None:
