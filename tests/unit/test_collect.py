@@ -197,6 +197,19 @@ async def test_a_job_that_is_cancelled_stops_its_batch_and_keeps_what_was_answer
     assert on_demand(laptop) == []
 
 
+async def test_a_job_that_ends_because_its_workflow_failed_leaves_no_batch_running() -> None:
+    laptop = laptop_with()
+    laptop.batches.behave(in_progress=10_000)
+    job_id, (submission,) = laptop.batch(chat_file(120))
+    await laptop.submit(submission)
+
+    laptop.close(job_id, {"Error": "States.TaskFailed", "Cause": "whatever"})
+
+    (run,) = laptop.batches.runs.values()
+    assert run.status is BatchStatus.STOPPING
+    assert laptop.row(job_id).status is Status.FAILED
+
+
 async def test_a_batch_that_stops_at_once_is_collected_at_once() -> None:
     laptop = laptop_with()
     laptop.batches.behave(in_progress=1_000, stopping=0)
