@@ -1,7 +1,7 @@
 """What a job asks of AWS besides the model, and what that costs at list price.
 
 Requests are counted on the wire, Lambda's seconds are those that the steps took, Step Functions' transitions those of
-chunks that one worker settles. Left out are KMS, logs, and what starts a job: an event, a message, an execution.
+chunks that one worker settles. Left out are what S3 and DynamoDB ask of KMS, logs, and what starts a job: an event, a message, an execution.
 """
 
 import re
@@ -24,7 +24,8 @@ MILLION = 1e6
 # Nothing else is updated in a job without a budget.
 GOVERNOR = "invoke:dynamodb.UpdateItem"
 # Dollars for one, in us-east-1: aws.amazon.com/s3/pricing (Standard), aws.amazon.com/dynamodb/pricing/on-demand (one
-# unit a request: our items are small), aws.amazon.com/eventbridge/pricing (events of one's own).
+# unit a request: our items are small), aws.amazon.com/eventbridge/pricing (events of one's own),
+# aws.amazon.com/kms/pricing (keys that are not RSA 2048).
 PRICES = {
     r"s3\.(Put|Create|Upload|Complete|Copy|List).*": 0.005 / 1000,
     r"s3\.(Get|Head).*": 0.0004 / 1000,
@@ -33,6 +34,7 @@ PRICES = {
     r"dynamodb\.(GetItem|Query)": 0.125 / MILLION,
     r"dynamodb\.TransactWriteItems": 2 * 0.625 / MILLION,
     r"eventbridge\.PutEvents": 1.0 / MILLION,
+    r"kms\.(GetPublicKey|Sign)": 0.15 / 10_000,
 }
 # aws.amazon.com/step-functions/pricing and aws.amazon.com/lambda/pricing (Arm).
 TRANSITION = 0.025 / 1000

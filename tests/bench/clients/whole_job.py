@@ -5,6 +5,7 @@ another way and are not counted.
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -30,7 +31,7 @@ from tests.bench.tables import table_of
 from tests.laptop import jsonl
 
 JOB = "0" * 32
-BUCKET, JOBS_TABLE = "box", "jobs"
+BUCKET, JOBS_TABLE, LEDGER_TABLE = "box", "jobs", "ledger"
 INPUT = "inbox/file.jsonl"
 
 
@@ -87,12 +88,19 @@ async def lap(chunk: Chunk, in_flight: int) -> float:
 
 
 def lay_out() -> None:
-    """Make the bucket and the table as the template has them."""
+    """Make the bucket, the tables and the ledger's key as the template has them, and let the settings name them."""
     s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
     s3.create_bucket(Bucket=BUCKET)
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     dynamodb.create_table(TableName=JOBS_TABLE, **table_of("JobsTable"))
     dynamodb.create_table(TableName=STATE_TABLE, **table_of("StateTable"))
+    dynamodb.create_table(TableName=LEDGER_TABLE, **table_of("LedgerTable"))
+    key = boto3.client("kms").create_key(KeySpec="ECC_NIST_EDWARDS25519", KeyUsage="SIGN_VERIFY")
+    os.environ |= {
+        "LEDGER_TABLE": LEDGER_TABLE,
+        "LEDGER_KEY": key["KeyMetadata"]["KeyId"],
+        "LEDGER_NAME": "batchwright/bench",
+    }
 
 
 def admitted(errand: Errand) -> None:
