@@ -42,7 +42,7 @@ GRANTS = {
         s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/*
         s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/plan.jsonl ${Bucket.Arn}/jobs/*/problems.jsonl
         s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/unfolded ${Bucket.Arn}/jobs/*/work/plan.json
-        s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/work/ids/* ${Bucket.Arn}/jobs/*/limits.json
+        s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/work/ids/* ${Bucket.Arn}/jobs/*/planned.json
         dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn}
         events:PutEvents  ${OurBus}
         servicequotas:ListServiceQuotas  *
