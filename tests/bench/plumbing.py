@@ -1,7 +1,8 @@
 """What a job asks of AWS besides the model, and what that costs at list price.
 
 Requests are counted on the wire, Lambda's seconds are those that the steps took, Step Functions' transitions those of
-chunks that one worker settles. Left out are what S3 and DynamoDB ask of KMS, logs, and what starts a job: an event, a message, an execution.
+chunks that one worker settles. Left out are what S3 and DynamoDB ask of KMS, logs, and what starts a job: an event, a
+message, an execution.
 """
 
 import re
@@ -17,7 +18,8 @@ from tests.fakes import MODEL
 from tests.house import cloudformation
 
 JOB = Client(name="batchwright", program="whole_job", ours=True)
-RECORDS = 5_000
+# Twenty chunks, in two rounds: a job of one chunk asks for some 35 things that a larger one asks for once, too.
+RECORDS = 20_000
 LATENCY = 3.0
 PATIENCE = 300.0
 MILLION = 1e6
@@ -34,6 +36,7 @@ PRICES = {
     r"dynamodb\.(GetItem|Query)": 0.125 / MILLION,
     r"dynamodb\.TransactWriteItems": 2 * 0.625 / MILLION,
     r"eventbridge\.PutEvents": 1.0 / MILLION,
+    r"service-quotas\.ListServiceQuotas": 0.0,
     r"kms\.(GetPublicKey|Sign)": 0.15 / 10_000,
 }
 # aws.amazon.com/step-functions/pricing and aws.amazon.com/lambda/pricing (Arm).
@@ -63,6 +66,12 @@ def figures(host: RunningHost) -> Iterator[Figure]:
     governors = requests.get(GOVERNOR, 0)
     yield untargeted("worker.plumbing.governor", governors / RECORDS, "writes a record")
     each = round((sum(requests.values()) - governors) / RECORDS, 4)
+    chunk = sum(count for name, count in requests.items() if name.startswith("invoke:"))
+    yield untargeted(
+        "worker.plumbing.chunk",
+        (chunk - governors) / report["chunks"],
+        "requests by a chunk's worker",
+    )
     yield at_most(
         "worker.plumbing.requests", each, 0.02, "requests to AWS a record, besides the governor's"
     )

@@ -1,6 +1,6 @@
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
@@ -13,7 +13,7 @@ from batchwright.chunklog import ChunkLog
 from batchwright.completion import Completion
 from batchwright.crashpoints import Point, Watch, When, watched
 from batchwright.errors import ContentFiltered, LogBroken, Unavailable
-from batchwright.job import Pin, Reason, Status
+from batchwright.job import Reason, Status
 from batchwright.merkle import Tree
 from batchwright.outcome import Ending, Tally
 from batchwright.places import checkpoint_key, chunk_prefix

@@ -57,6 +57,11 @@ class ChunkLog:
         """Whether another writer has begun after this one: whoever called it takes this one for dead."""
         return self._writer in self._began[:-1]
 
+    @property
+    def unended(self) -> list[Claim]:
+        """What the other writers claimed that never said that they left."""
+        return [claim for writer, claim in self.claims.items() if writer != self._writer]
+
     def read(self, until: Collection[int] | None = None) -> Iterator[Entry]:
         """Read every segment that was not seen yet; yield its entries, each once.
 

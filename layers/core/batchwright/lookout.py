@@ -46,12 +46,15 @@ class Lookout:
             self.stop(Reason(code="deadline", message=message))
 
     def look_again(self, *, to_come: int) -> None:
-        """Look, and report, if the last time is long enough ago; where no call is ``to_come``, a stop saves little."""
-        now = self._seconds()
-        if now - self._looked_at >= BETWEEN_LOOKS * (1 if to_come else 2):
+        """Look, and report, if the last time is long enough ago.
+
+        Where no call is ``to_come``, a stop saves little, and the worker reports soon for the last time.
+        """
+        now, patience = self._seconds(), 1 if to_come else 2
+        if now - self._looked_at >= BETWEEN_LOOKS * patience:
             self.look()
             self._looked_at = now
-        if now - self._reported_at >= BETWEEN_REPORTS:
+        if now - self._reported_at >= BETWEEN_REPORTS * patience:
             self.report()
 
     def report(self) -> None:

@@ -1,7 +1,7 @@
 """A whole job with the adapters of AWS, on ministack: every request that leaves, counted as it leaves.
 
-The functions' worlds are as in Lambda; the workflow's turns are taken here, all chunks at once. Calls of the model go
-another way and are not counted.
+The functions' worlds are as in Lambda; the workflow's turns are taken here, so many chunks at once as the template has
+it. Calls of the model go another way and are not counted.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ from tests.bench.clients.errand import STATE_TABLE, Errand, Report, carry_out
 from tests.bench.clients.ours import LAMBDA_SECONDS, contract_of, lines, warm
 from tests.bench.clients.wire import Wire
 from tests.bench.tables import table_of
+from tests.house import cloudformation
 from tests.laptop import jsonl
 
 JOB = "0" * 32
@@ -41,6 +42,8 @@ def prepare(errand: Errand) -> Callable[[], Report]:
     warm(errand)
     objects().write(INPUT, jsonl(lines(errand)))
 
+    most = int(cloudformation.read()["Parameters"]["MaxConcurrency"]["Default"])
+
     def ask_all() -> Report:
         wire.step = "admit"
         admitted(errand)
@@ -50,13 +53,13 @@ def prepare(errand: Errand) -> Callable[[], Report]:
             JOB,
             planning.world(),
             chunk_records=CHUNK_RECORDS,
-            max_concurrency=10,
+            max_concurrency=most,
             in_flight=8,
             time_left=lambda: LAMBDA_SECONDS,
         )
         assert answer["state"] == "done", answer
         wire.step, planned = "invoke", time.monotonic()
-        laps = asyncio.run(settled(errand.in_flight))
+        laps = asyncio.run(settled(errand.in_flight, answer["max_concurrency"]))
         wire.step, invoked = "close", time.monotonic()
         closed, _ = close(JOB, None, closing.world(), time_left=lambda: LAMBDA_SECONDS)
         assert closed["status"] == "completed", closed
@@ -67,11 +70,17 @@ def prepare(errand: Errand) -> Callable[[], Report]:
     return ask_all
 
 
-async def settled(in_flight: int) -> list[float]:
-    """Run every chunk; return how long each took."""
+async def settled(in_flight: int, at_once: int) -> list[float]:
+    """Run every chunk, so many at once; return how long each took."""
     plan_lines = await asyncio.to_thread(objects().read, plan_key(JOB))
     chunks = [Chunk.model_validate_json(line) for line in plan_lines.splitlines()]
-    return await asyncio.gather(*(lap(chunk, in_flight) for chunk in chunks))
+    places = asyncio.Semaphore(at_once)
+
+    async def in_turn(chunk: Chunk) -> float:
+        async with places:
+            return await lap(chunk, in_flight)
+
+    return await asyncio.gather(*map(in_turn, chunks))
 
 
 async def lap(chunk: Chunk, in_flight: int) -> float:

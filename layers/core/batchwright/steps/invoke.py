@@ -205,7 +205,7 @@ class Worker:
             self._claimed = self._log.begin(claim_of(self._wanted))
         else:
             self._log.catch_up()
-        self._dead = [] if self._claimed else [*self._log.claims.values()]
+        self._dead = self._log.unended
 
     @property
     def _working_time(self) -> float:
