@@ -18,7 +18,7 @@ from tests.fakes import MODEL
 from tests.house import cloudformation
 
 JOB = Client(name="batchwright", program="whole_job", ours=True)
-# Twenty chunks, in two rounds: a job of one chunk asks for some 35 things that a larger one asks for once, too.
+# Twenty chunks: a job of one chunk asks for some 35 things that a larger one asks for once, too.
 RECORDS = 20_000
 LATENCY = 3.0
 PATIENCE = 300.0

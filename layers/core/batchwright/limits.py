@@ -8,6 +8,7 @@ from msgspec import Raw, Struct, field
 
 from batchwright.contract import Contract
 from batchwright.errors import Missing
+from batchwright.finding import Stage
 from batchwright.job import Job
 from batchwright.places import job_key, planned_key
 from batchwright.planning import Total
@@ -38,10 +39,11 @@ class Planned(Struct, kw_only=True):
 
 
 def told_by(contract: Contract, model: str) -> Quota:
-    """Return the limits that a contract tells of a model."""
-    routes = [route for route in contract.routes if route.model == model]
-    rpm = next((route.rpm for route in routes if route.rpm), None)
-    return Quota(rpm=rpm, tpm=next((route.tpm for route in routes if route.tpm), None))
+    """Return the limits that a contract tells of a model: with a route, or else with a judge among its filters."""
+    judges = [entry.judge for stage in Stage for entry in contract.filters.at(stage) if entry.judge]
+    asked = [each for each in (*contract.routes, *judges) if each.model == model]
+    rpm = next((each.rpm for each in asked if each.rpm), None)
+    return Quota(rpm=rpm, tpm=next((each.tpm for each in asked if each.tpm), None))
 
 
 def plan_limits(

@@ -1,7 +1,7 @@
 """A whole job with the adapters of AWS, on ministack: every request that leaves, counted as it leaves.
 
-The functions' worlds are as in Lambda; the workflow's turns are taken here, so many chunks at once as the template has
-it. Calls of the model go another way and are not counted.
+The functions' worlds are as in Lambda; the workflow's turns are taken here. Calls of the model go another way
+and are not counted.
 """
 
 import asyncio
@@ -28,12 +28,13 @@ from tests.bench.clients.errand import STATE_TABLE, Errand, Report, carry_out
 from tests.bench.clients.ours import LAMBDA_SECONDS, contract_of, lines, warm
 from tests.bench.clients.wire import Wire
 from tests.bench.tables import table_of
-from tests.house import cloudformation
 from tests.laptop import jsonl
 
 JOB = "0" * 32
 BUCKET, JOBS_TABLE, LEDGER_TABLE = "box", "jobs", "ledger"
 INPUT = "inbox/file.jsonl"
+# One process has not the CPU of ten Lambdas.
+AT_ONCE = 5
 
 
 def prepare(errand: Errand) -> Callable[[], Report]:
@@ -41,8 +42,6 @@ def prepare(errand: Errand) -> Callable[[], Report]:
     lay_out()
     warm(errand)
     objects().write(INPUT, jsonl(lines(errand)))
-
-    most = int(cloudformation.read()["Parameters"]["MaxConcurrency"]["Default"])
 
     def ask_all() -> Report:
         wire.step = "admit"
@@ -53,7 +52,7 @@ def prepare(errand: Errand) -> Callable[[], Report]:
             JOB,
             planning.world(),
             chunk_records=CHUNK_RECORDS,
-            max_concurrency=most,
+            max_concurrency=AT_ONCE,
             in_flight=8,
             time_left=lambda: LAMBDA_SECONDS,
         )
