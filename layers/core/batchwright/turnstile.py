@@ -65,6 +65,8 @@ class Untold:
     """When the last call began that was refused."""
     under: int = 0
     """When the limit had been lowered under which it got its turn."""
+    ahead: float = 0.0
+    """How much of the schedule that is still to come was the worker's then, in milliseconds."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -178,6 +180,7 @@ class Turnstile:
         self._untold.refused = max(self._untold.refused or 0, ticket.began)
         self._untold.under = max(self._untold.under, ticket.under)
         self._untold.tokens -= ticket.expected
+        self._untold.ahead = max(self._untold.ahead, self._ahead())
         # What is left of this stretch passes unused; the others' begin behind it.
         self._untold.credit += sum(each.length for each in list(self._stretches)[1:])
         self._stretches.clear()
@@ -329,7 +332,7 @@ class Turnstile:
         self._untold.tokens -= told.tokens + self._assumed
         self._untold.credit -= told.credit
         if self._untold.refused == told.refused:
-            self._untold.refused, self._untold.under = None, 0
+            self._untold.refused, self._untold.under, self._untold.ahead = None, 0, 0.0
         if self._asked:
             self.lengths.unshared -= self._sharing
             self._lease()
@@ -396,13 +399,24 @@ class Turnstile:
         if not suspicious(self.item):
             change.put[SINCE] = self._now
         known = {**self.item, PASSED: max(self._passed, self.item.get(PASSED, 0))}
-        known[slot(self._now)] = known.get(slot(self._now), 0) + self._untold.tokens
         guessed = self.caps == Quota()
         pace, under = self._reckoning.pace(), self._untold.under
-        step = lowered(known, pace, refused, self._now, under=under, guessed=guessed)
+        known[slot(self._now)] = known.get(slot(self._now), 0) + self._past_tokens(pace)
+        step = lowered(
+            known, pace, refused, self._now, under=under, guessed=guessed, heard=self._heard_at
+        )
         if step is not None:
             change.put.update(step.put)
             change.within.update(step.within)
+
+    def _past_tokens(self, pace: float) -> int:
+        """Return what the worker has to tell of the past: what was assumed of turns to come is still given away."""
+        assumed = round(self._untold.ahead * pace / MINUTE)
+        return self._untold.tokens + min(assumed, max(0, -self._untold.tokens))
+
+    def _ahead(self) -> float:
+        """Return how much of the schedule that is to come is the worker's."""
+        return sum(min(each.length, max(0.0, each.given - self._now)) for each in self._stretches)
 
     def _assume(self, length: float) -> int:
         """Return what a stretch is likely to use: told at once, since the next word may come late."""
