@@ -106,14 +106,14 @@ class News:
         return suspicious(self.item) and self._passed > self.item.get(REFUSED, 0)
 
     def ask(self, length: float, first: Ticket | None, now: int) -> Change:
-        """Return the change that asks for so much of the schedule, and tells all; ``first`` is the call that waits longest."""
+        """Return the change that asks for so much of the schedule, and tells all; ``first`` waits for it longest."""
         change = self._told_by(length, self._assume(length, first), now)
         self.tenancy.ask(change, length, length - self._untold.credit, now)
         self._tell_of_calls(change, now)
         return self._with_what_is_stale(change, now)
 
     def give_back(self, now: int, end: float = 0.0, given: int | None = None) -> Change:
-        """Return the change that tells all, and gives back so much of the schedule's ``end``, if that is still ``given``."""
+        """Return the change that tells all, and gives back so much of the schedule's ``end`` if that is ``given``."""
         change = self._told_by(0.0, 0, now)
         self.tenancy.give_back(change, self._untold.credit + end, given)
         return self._with_what_is_stale(change, now)
