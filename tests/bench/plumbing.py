@@ -21,7 +21,7 @@ JOB = Client(name="batchwright", program="whole_job", ours=True)
 # Twenty chunks: a job of one chunk asks for some 35 things that a larger one asks for once, too.
 RECORDS = 20_000
 LATENCY = 3.0
-PATIENCE = 300.0
+PATIENCE = 600.0
 MILLION = 1e6
 # Nothing else is updated in a job without a budget.
 GOVERNOR = "invoke:dynamodb.UpdateItem"
