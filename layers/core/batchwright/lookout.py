@@ -9,7 +9,7 @@ from batchwright.ports import Clock, Jobs
 
 # Segments may fill up faster than anybody wants to be told, and a stop within some seconds is soon enough.
 BETWEEN_LOOKS = 5.0
-BETWEEN_REPORTS = 15.0
+BETWEEN_REPORTS = 20.0
 
 
 class Lookout:
