@@ -40,10 +40,12 @@ class Planned(Struct, kw_only=True):
 
 def told_by(contract: Contract, model: str) -> Quota:
     """Return the limits that a contract tells of a model: with a route, or else with a judge among its filters."""
-    judges = [entry.judge for stage in Stage for entry in contract.filters.at(stage) if entry.judge]
-    asked = [each for each in (*contract.routes, *judges) if each.model == model]
-    rpm = next((each.rpm for each in asked if each.rpm), None)
-    return Quota(rpm=rpm, tpm=next((each.tpm for each in asked if each.tpm), None))
+    told = [Quota(rpm=each.rpm, tpm=each.tpm) for each in contract.routes if each.model == model]
+    for stage in Stage:
+        judges = (entry.judge for entry in contract.filters.at(stage) if entry.judge)
+        told += [Quota(rpm=each.rpm, tpm=each.tpm) for each in judges if each.model == model]
+    rpm = next((each.rpm for each in told if each.rpm), None)
+    return Quota(rpm=rpm, tpm=next((each.tpm for each in told if each.tpm), None))
 
 
 def plan_limits(

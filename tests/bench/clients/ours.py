@@ -52,9 +52,13 @@ def prepare(errand: Errand) -> Callable[[], Report]:
     warm(errand)
 
     def around(real: World) -> World:
-        engine = Permitted(real.engine, permits)
-        kept = {"objects": laptop.objects, "jobs": laptop.jobs, "budgets": laptop.budgets}
-        return replace(real, engine=engine, **kept)
+        return replace(
+            real,
+            engine=Permitted(real.engine, permits),
+            objects=laptop.objects,
+            jobs=laptop.jobs,
+            budgets=laptop.budgets,
+        )
 
     def ask_all() -> Report:
         wire.step = "invoke"

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 import boto3
 
@@ -84,20 +85,21 @@ async def settled(in_flight: int, at_once: int) -> list[float]:
 
 async def lap(chunk: Chunk, in_flight: int) -> float:
     """Invoke workers until a chunk is settled, and wait where they say so; return how long they took."""
-    lasted, answer = 0.0, {"state": "more"}
-    while answer["state"] != "done":
+    lasted = 0.0
+    while True:
         began = time.monotonic()
         async with invoking.world() as around:
-            answer, _ = await invoke(
-                chunk,
-                around,
-                time_left=lambda began=began: began + LAMBDA_SECONDS - time.monotonic(),
-                in_flight=in_flight,
-            )
+            ends = partial(_time_left, began + LAMBDA_SECONDS)
+            answer, _ = await invoke(chunk, around, time_left=ends, in_flight=in_flight)
         lasted += time.monotonic() - began
-        assert answer["state"] in {"done", "more", "paused"}, answer
+        if answer["state"] == "done":
+            return lasted
+        assert answer["state"] in {"more", "paused"}, answer
         await asyncio.sleep(answer.get("seconds", 0))
-    return lasted
+
+
+def _time_left(end: float) -> float:
+    return end - time.monotonic()
 
 
 def lay_out() -> None:
