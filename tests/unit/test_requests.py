@@ -69,6 +69,7 @@ def test_a_short_file_is_planned_with_two_looks_at_it() -> None:
         "read file.jsonl",
         "write plan.jsonl",
         "write planned.json",
+        "write lane.json",
     ]
 
 

@@ -81,6 +81,7 @@ BY_KEY = {
     r"/job\.json$": Point.JOB_FILE,
     r"/input\.jsonl$|/unfolded$|/rounds/\d+\.jsonl$": Point.RECORDS,
     r"plan\.jsonl$|/problems\.jsonl$|/planned\.json$|/work/plan\.json$|/work/ids/": Point.PLAN,
+    r"/lane\.json$|/submissions\.jsonl$": Point.PLAN,
     r"/chunks/": Point.SEGMENT,
     r"/receipt\.json$|/manifest\.json\.out$": Point.RECEIPT,
     r"^cache/": Point.KEEP,

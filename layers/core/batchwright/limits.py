@@ -51,7 +51,7 @@ def told_by(contract: Contract, model: str) -> Quota:
 def plan_limits(
     job: Job, totals: dict[str, Total], objects: Objects, account: Account | None
 ) -> Limits:
-    """Ask for the limits that the contract does not tell, where there is time, and keep them for the job's workers.
+    """Ask for the limits that the contract does not tell, where there is time; keep and return them.
 
     They are asked for with every plan of the job, so with every redrive, too.
     """
