@@ -18,7 +18,8 @@ LONGEST = 5_000
 # An answer that quotes more is not looked at in full, and says so.
 MOST_QUOTES = 1_000
 
-# By style, and what is quoted as the first group, begun with their marks, for which a search is quick; compiled with the filter, since every contract imports this.
+# By style, and what is quoted as the first group; begun with their marks, which a search finds quickly. They are
+# compiled with the filter, since every contract imports this.
 _STYLES = {
     "block": r"((?:^[ \t]*>[^\n]*(?:\n|\Z))+)",
     "corner": rf"[「『]([^「」『』]{{1,{LONGEST}}})[」』]",
