@@ -1,4 +1,6 @@
 import json
+import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,9 @@ import functions.join
 import functions.plan
 import functions.sweep
 from batchwright.aws import wiring
-from batchwright.errors import Unforeseen
+from batchwright.errors import BatchwrightError, Unforeseen
 from batchwright.job import JobRow, Status, timestamp
-from tests.functions.conftest import BUCKET, STATE_MACHINE, Context, LastMoment, event
+from tests.functions.conftest import BUCKET, STATE_MACHINE, Context, LastMoment, event, forget
 from tests.laptop import chat_file
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -285,6 +287,40 @@ def test_no_text_of_a_record_is_ever_logged(
     logs = written.out + written.err + caplog.text
     assert "chunk worked on" in logs
     assert "canary-4711" not in logs
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        functions.admit.handler,
+        functions.plan.handler,
+        functions.invoke.handler,
+        functions.join.handler,
+        functions.close.handler,
+        functions.sweep.handler,
+    ],
+    ids=lambda handler: handler.__module__,
+)
+@pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")  # where it fails before
+def test_a_trace_is_told_no_word_of_what_failed(
+    handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUCKET", "")
+    monkeypatch.setenv("JOBS_TABLE", "canary 4711")  # no table can be called so
+    forget()
+
+    with pytest.raises(BatchwrightError) as caught:
+        handler({"canary-4711": "canary-4711", "Records": [{"body": "canary-4711"}]}, Context())
+
+    assert "4711" not in json.dumps(as_x_ray_is_told(caught.value))
+
+
+def as_x_ray_is_told(fault: BaseException) -> dict[str, Any]:
+    """What Lambda's runtime sends as the cause of a failed call (awslambdaric's bootstrap.py, ``make_xray_fault``)."""
+    frames = traceback.extract_tb(fault.__traceback__)
+    stack = [{"label": each.name, "path": each.filename, "line": each.lineno} for each in frames]
+    told = {"message": str(fault), "type": type(fault).__name__, "stack": stack}
+    return {"working_directory": str(Path.cwd()), "exceptions": [told], "paths": []}
 
 
 def test_an_exception_that_nobody_foresaw_leaves_without_its_words(
