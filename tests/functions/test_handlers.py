@@ -1,6 +1,7 @@
 import json
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,7 @@ def test_a_close_whose_time_is_up_goes_on_in_the_next_run(
 
 
 SWEEP = "sweep.every-five-minutes"
+SAID = {"messages": [{"role": "user", "content": [{"text": "Where is my parcel?"}]}]}
 
 
 def test_a_sweep_that_finds_nothing_measures_zeros(capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,7 +210,7 @@ def test_a_sweep_that_finds_nothing_measures_zeros(capsys: pytest.CaptureFixture
 
     swept = functions.sweep.handler(event(SWEEP), Context())
 
-    assert swept == {"stalled": 0, "restarted": 0, "stuck": 0}
+    assert swept == {"stalled": 0, "restarted": 0, "stuck": 0, "forgotten": 0}
     (metrics,) = [line for line in logged(capsys) if "_aws" in line]
     assert [metrics[name] for name in ("JobsStalled", "JobsRestarted", "JobsStuck")] == [[0]] * 3
 
@@ -221,7 +223,7 @@ def test_a_sweep_takes_up_a_job_whose_execution_is_not_there(
 
     swept = functions.sweep.handler(event(SWEEP), Context())
 
-    assert swept == {"stalled": 0, "restarted": 1, "stuck": 0}
+    assert swept == {"stalled": 0, "restarted": 1, "stuck": 0, "forgotten": 0}
     sfn = boto3.client("stepfunctions")
     (execution,) = sfn.list_executions(stateMachineArn=STATE_MACHINE)["executions"]
     assert execution["name"] == job_id
@@ -248,6 +250,40 @@ def test_a_job_that_cannot_be_swept_fails_the_sweep_and_leaves_its_metrics(
     assert [line["message"] for line in told] == ["job not looked at", "handler failed"]
     assert (told[0]["job_id"], told[0]["error"]) == (job_id, "ValidationError")
     assert "canary-4711" not in str(told)
+
+
+def test_a_sweep_forgets_a_job_whose_time_is_over_and_tells_no_more_than_its_id(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    s3 = boto3.client("s3")
+    contract = (
+        b"name: brief\nroutes: [{model: 'us.amazon.nova-lite-v1:0'}]\nretention: {results: 1h}\n"
+    )
+    s3.put_object(Bucket=BUCKET, Key="contracts/brief.yaml", Body=contract)
+    told = {"contract": "brief", "records": [{"recordId": "a", "modelInput": SAID}]}
+    queued = event("admit.records-queued")
+    queued["Records"] = [{**queued["Records"][0], "body": json.dumps(told)}]
+    functions.admit.handler(queued, Context())
+    (row,) = wiring.jobs().recent(2)
+    functions.plan.handler({"job_id": row.job_id}, Context())
+    functions.close.handler({"job_id": row.job_id, "failure": None}, Context())
+    (due,) = wiring.jobs().due(datetime.now(UTC) + timedelta(hours=1))
+    wiring.jobs().settle_due(due)
+    wiring.jobs().add_due(replace(due, at=datetime.now(UTC) - timedelta(seconds=9)))
+    caplog.clear()
+
+    assert functions.sweep.handler(event(SWEEP), Context())["forgotten"] == 1
+
+    versions = s3.list_object_versions(Bucket=BUCKET)
+    left = [each["Key"] for each in versions["Versions"] if row.job_id in each["Key"]]
+    assert left == [
+        f"results/{row.job_id}/{name}" for name in ("receipt.json", "seal.json", "tree/0")
+    ]
+    kinds = [json.loads(each.content)["kind"] for each in wiring.ledger().entries()]
+    assert kinds == ["close", "forget"]
+    (line,) = [vars(record) for record in caplog.records]
+    assert (line["message"], line["job_id"], line["what"]) == ("job forgotten", row.job_id, "job")
+    assert functions.sweep.handler(event(SWEEP), Context())["forgotten"] == 0
 
 
 def silent_job() -> str:
