@@ -31,10 +31,11 @@ class Screened:
     texts: dict[str, str] = field(default_factory=dict)
     """What is released instead of texts that were redacted."""
 
-    def note(self, noted: Noted) -> None:
-        """Add a finding."""
-        self.noted.append(noted)
-        self.verdict = strictest(self.verdict, noted.verdict)
+    def note(self, *noted: Noted) -> None:
+        """Add findings."""
+        self.noted += noted
+        for verdict in {each.verdict for each in noted}:
+            self.verdict = strictest(self.verdict, verdict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +108,7 @@ class Screen:
             findings, verdict = [Finding(kind=FAILED)], Verdict.REVIEW
         else:
             verdict = placed.verdict
-        for found in findings:
-            screened.note(self._noted(placed.name, found, verdict))
+        screened.note(*[self._noted(placed.name, found, verdict) for found in findings])
 
     def _noted(self, name: str, found: Finding, verdict: Verdict) -> Noted:
         if verdict is Verdict.REDACT and found.start is None:
