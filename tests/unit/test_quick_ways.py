@@ -17,6 +17,8 @@ from batchwright.filters.recognisers.ibans import _BEGINS
 from batchwright.filters.recognisers.kinds import NUMBERS
 from batchwright.filters.recognisers.numbers import longest_of
 from batchwright.filters.recognisers.phones import _runs
+from batchwright.filters.recognisers.recogniser import Reading
+from batchwright.filters.recognisers.words import BEHIND, Words
 
 HANDBOOK = (Path(__file__).parents[2] / "docs/samples/handbook.md").read_text()
 # What the shapes of texts are made of; a question mark stands for every letter beyond ASCII.
@@ -73,6 +75,33 @@ def test_words_of_code_are_told_one_by_one_only_where_there_are_any(passage: str
     code = [word.isascii() and bool(_CODE.search(word)) for word in passage.split()]
     words = zip(passage.split(), code, strict=True)
     assert _words(passage) == [word for word, is_code in words if not is_code]
+
+
+NEAR = Words({"phone": ["tel", "call"], "ssn": ["social security"], "uk_nhs": ["NHS"]})
+BESIDE = [
+    "tel",
+    "TEL.",
+    "hotel",
+    "calls",
+    "call's",
+    "Social",
+    "security",
+    "social_security",
+    "nhs",
+    "n9hs",
+    "\x1c",
+    "-",
+]
+
+
+@given(st.lists(st.sampled_from(BESIDE), max_size=24).map(" ".join), st.integers(0, 130))
+def test_words_near_a_place_are_the_same_whether_a_text_is_ascii_or_not(
+    text: str, start: int
+) -> None:
+    plainly = Reading(text + "é")  # far behind, and in no word
+    place = start, start + 5
+    if len(text) >= start + 5 + BEHIND:
+        assert NEAR.near(Reading(text), *place) == NEAR.near(plainly, *place)
 
 
 def goes_round_plainly(stretch: str) -> bool:
