@@ -18,6 +18,7 @@ from batchwright.contract import Budget, Contract, default_contract
 from batchwright.job import Job, Pin, Reason, job_id_of
 from batchwright.lines import lines
 from batchwright.listing import first_chunk
+from batchwright.obstacles import Asked
 from batchwright.places import problems_key
 from batchwright.planning import Progress, Total, with_judges
 from batchwright.settings import CHUNK_RECORDS, MODEL_ARNS, models_of
@@ -51,7 +52,7 @@ class Estimate:
 
     size: int
     contract: str
-    budget: Budget | None
+    terms: Contract
     dialect: str | None
     refusal: Reason | None
     records: int
@@ -59,7 +60,14 @@ class Estimate:
     chunks: int
     problems: Problems
     totals: dict[str, Total]
-    """By the model that would be asked."""
+    """By the model that would be asked, those of filters included."""
+    asked: Asked
+    """What the records themselves ask."""
+
+    @property
+    def budget(self) -> Budget | None:
+        """What the file may cost, if the contract says so."""
+        return self.terms.budget
 
     @property
     def code(self) -> Code:
@@ -118,13 +126,14 @@ def _found(job: Job, objects: LocalObjects, progress: Progress, refusal: Reason 
     return Estimate(
         size=job.pinned().size,
         contract=job.contract_name,
-        budget=job.terms.budget,
+        terms=job.terms,
         dialect=None if refusal else first_chunk(job.job_id, objects).dialect,
         refusal=refusal,
         records=progress.records,
         chunks=0 if refusal else progress.cut.chunks,
         problems=_problems(objects, job.job_id, progress.found),
         totals={} if refusal else with_judges(progress.totals, job.terms.filters),
+        asked=Asked(totals={} if refusal else progress.totals, needs=progress.needs),
     )
 
 
