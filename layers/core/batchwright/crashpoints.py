@@ -84,7 +84,7 @@ APPEARS = {"create", "write", "finish"}
 BY_KEY = {
     r"/job\.json$": Point.JOB_FILE,
     r"/input\.jsonl$|/unfolded$|/rounds/\d+\.jsonl$": Point.RECORDS,
-    r"plan\.jsonl$|/problems\.jsonl$|/limits\.json$|/work/plan\.json$|/work/ids/": Point.PLAN,
+    r"plan\.jsonl$|/problems\.jsonl$|/limits\.json$|/lane\.json$|/work/plan\.json$|/work/ids/": Point.PLAN,
     r"/chunks/": Point.SEGMENT,
     r"/receipt\.json$|/manifest\.json\.out$": Point.RECEIPT,
     r"^cache/": Point.KEEP,
