@@ -58,6 +58,8 @@ class Point(IntEnum):
     """An entry is appended to the ledger."""
     SEAL = 17
     """A signed checkpoint or a job's seal is written."""
+    DUE = 18
+    """What is to be deleted of a job is noted, or was."""
 
 
 BY_METHOD = {
@@ -72,6 +74,8 @@ BY_METHOD = {
     "settle": Point.MONEY,
     "exchange": Point.TURN,
     "append": Point.LEDGER,
+    "add_due": Point.DUE,
+    "settle_due": Point.DUE,
     "job_changed": Point.PUBLISH,
     "job_stalled": Point.PUBLISH,
 }
@@ -80,8 +84,7 @@ APPEARS = {"create", "write", "finish"}
 BY_KEY = {
     r"/job\.json$": Point.JOB_FILE,
     r"/input\.jsonl$|/unfolded$|/rounds/\d+\.jsonl$": Point.RECORDS,
-    r"plan\.jsonl$|/problems\.jsonl$|/planned\.json$|/work/plan\.json$|/work/ids/": Point.PLAN,
-    r"/lane\.json$|/submissions\.jsonl$": Point.PLAN,
+    r"plan\.jsonl$|/problems\.jsonl$|/planned\.json$|/lane\.json$|/work/plan\.json$|/work/ids/": Point.PLAN,
     r"/chunks/": Point.SEGMENT,
     r"/receipt\.json$|/manifest\.json\.out$": Point.RECEIPT,
     r"^cache/": Point.KEEP,
