@@ -9,7 +9,14 @@ from typing import Any
 
 CANARY = "canary-sings-4711"
 # What lies in the bucket and must hold no text of a record.
-QUIET = ("job.json", "plan.jsonl", "problems.jsonl", "outcomes.jsonl", "receipt.json")
+QUIET = (
+    "job.json",
+    "planned.json",
+    "plan.jsonl",
+    "problems.jsonl",
+    "outcomes.jsonl",
+    "receipt.json",
+)
 
 
 class Sang(AssertionError):

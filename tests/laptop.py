@@ -265,7 +265,10 @@ class Laptop:
         return [json.loads(line) for line in self.objects.lines(key)]
 
     def problems(self, job_id: str) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.objects.lines(problems_key(job_id))]
+        key = problems_key(job_id)
+        if key not in self.objects.keys(key):  # there is no file where there is no problem
+            return []
+        return [json.loads(line) for line in self.objects.lines(key)]
 
 
 def chat_line(custom_id: str, text: str, **body: Any) -> dict[str, Any]:

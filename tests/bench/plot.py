@@ -1,4 +1,4 @@
-"""Draw what `tests/bench/throttle.py` kept: calls and throttles over time, a row for each client.
+"""Draw what `tests/bench/throttle.py` kept: permits, calls and throttles over time, a row for each client.
 
 python -m tests.bench.plot docs/throttle.svg .local/bench/bucket.*.jsonl
 
@@ -17,7 +17,7 @@ from tests.bench.score import MINUTE, OK, THROTTLED, Limit
 from tests.bench.throttle import SCENARIOS
 
 WIDTH, ROW, LEFT, TOP, GAP = 720, 84, 130, 44, 20
-ANSWERED, REFUSED, INK = "#2f6f4f", "#c8553d", "#333333"
+ANSWERED, REFUSED, PERMITTED, INK = "#2f6f4f", "#c8553d", "#3b5bdb", "#333333"
 # Bars higher than so many times the limit are cut: the number at the end of a row says how high its highest is.
 HIGHEST = 3.0
 
@@ -29,6 +29,8 @@ class Row:
     name: str
     answered: Counter[int]
     refused: Counter[int]
+    permits: Counter[int]
+    """Nothing where its calls wait for none, or it was not done in time to tell."""
 
     @property
     def seconds(self) -> int:
@@ -64,13 +66,17 @@ class Frame:
 
 def row_of(file: Path) -> Row:
     """Read what was kept of one client; its name is the last part of the file's."""
-    calls = [json.loads(line) for line in file.read_text().splitlines()]
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    calls = [line for line in lines if "status" in line]
+    permits: Counter[int] = Counter()
+    for line in lines:
+        permits[int(line["at"])] += line.get("permits", 0)
     by_status = {
         wanted: Counter(int(call["at"]) for call in calls if call["status"] == wanted)
         for wanted in (OK, THROTTLED)
     }
     name = file.stem.rpartition(".")[2].replace("_", " ")
-    return Row(name=name, answered=by_status[OK], refused=by_status[THROTTLED])
+    return Row(name=name, answered=by_status[OK], refused=by_status[THROTTLED], permits=+permits)
 
 
 def drawing(title: str, limit: Limit, rows: Sequence[Row]) -> str:
@@ -95,6 +101,9 @@ def _row(row: Row, frame: Frame, top: int) -> Iterator[str]:
     yield f'<text x="{LEFT + WIDTH + 6}" y="{top + 10}">{row.most}/s</text>'
     yield _bars(frame, base, Counter(), row.answered, ANSWERED)
     yield _bars(frame, base, row.answered, row.refused, REFUSED)
+    if row.permits:
+        yield f'<text x="8" y="{top + 64}" fill="{PERMITTED}">{row.permits.total()} permits</text>'
+        yield _steps(frame, base, row.permits)
     line = "".join(
         f"{'L' if second else 'M'}{LEFT + second * frame.step:.1f} {base - frame.height(frame.allowed(second)):.1f}"
         for second in range(frame.seconds)
@@ -114,6 +123,16 @@ def _bars(frame: Frame, base: int, below: Counter[int], counts: Counter[int], co
     return f'<path d="{path}" stroke="{colour}" stroke-width="{width:.1f}"/>'
 
 
+def _steps(frame: Frame, base: int, counts: Counter[int]) -> str:
+    """Draw a line over the bars, as high as the counts."""
+    path = "".join(
+        f"{'L' if second else 'M'}{LEFT + second * frame.step:.1f} {base - frame.height(counts[second]):.1f}"
+        f"H{LEFT + (second + 1) * frame.step:.1f}"
+        for second in range(max(counts) + 1)
+    )
+    return f'<path d="{path}" fill="none" stroke="{PERMITTED}" stroke-width="1.5"/>'
+
+
 def _axis(y: int, frame: Frame) -> str:
     marks = range(0, frame.seconds + 1, 10 if frame.seconds <= 120 else 60)
     return "".join(
@@ -128,7 +147,7 @@ def main(drawn: Path, files: Sequence[Path]) -> None:
     scenario = next(each for each in SCENARIOS if each.name == name)
     title = (
         f"{scenario.workers} processes with {scenario.in_flight} calls in flight, limit {name}:"
-        " calls a second, answered and throttled; the dashed line is the limit"
+        " calls a second, answered and throttled, and permits; the dashed line is the limit"
     )
     drawn.write_text(drawing(title, scenario.limit, [row_of(file) for file in files]))
 

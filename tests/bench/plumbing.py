@@ -1,7 +1,8 @@
 """What a job asks of AWS besides the model, and what that costs at list price.
 
 Requests are counted on the wire, Lambda's seconds are those that the steps took, Step Functions' transitions those of
-chunks that one worker settles. Left out are KMS, logs, and what starts a job: an event, a message, an execution.
+chunks that one worker settles. Left out are what S3 and DynamoDB ask of KMS, logs, and what starts a job: an event, a
+message, an execution.
 """
 
 import re
@@ -17,14 +18,16 @@ from tests.fakes import MODEL
 from tests.house import cloudformation
 
 JOB = Client(name="batchwright", program="whole_job", ours=True)
-RECORDS = 5_000
+# Twenty chunks: a job of one chunk asks for some 35 things that a larger one asks for once, too.
+RECORDS = 20_000
 LATENCY = 3.0
-PATIENCE = 300.0
+PATIENCE = 600.0
 MILLION = 1e6
 # Nothing else is updated in a job without a budget.
 GOVERNOR = "invoke:dynamodb.UpdateItem"
 # Dollars for one, in us-east-1: aws.amazon.com/s3/pricing (Standard), aws.amazon.com/dynamodb/pricing/on-demand (one
-# unit a request: our items are small), aws.amazon.com/eventbridge/pricing (events of one's own).
+# unit a request: our items are small), aws.amazon.com/eventbridge/pricing (events of one's own),
+# aws.amazon.com/kms/pricing (keys that are not RSA 2048).
 PRICES = {
     r"s3\.(Put|Create|Upload|Complete|Copy|List).*": 0.005 / 1000,
     r"s3\.(Get|Head).*": 0.0004 / 1000,
@@ -33,6 +36,8 @@ PRICES = {
     r"dynamodb\.(GetItem|Query)": 0.125 / MILLION,
     r"dynamodb\.TransactWriteItems": 2 * 0.625 / MILLION,
     r"eventbridge\.PutEvents": 1.0 / MILLION,
+    r"service-quotas\.ListServiceQuotas": 0.0,
+    r"kms\.(GetPublicKey|Sign)": 0.15 / 10_000,
 }
 # aws.amazon.com/step-functions/pricing and aws.amazon.com/lambda/pricing (Arm).
 TRANSITION = 0.025 / 1000
@@ -61,6 +66,12 @@ def figures(host: RunningHost) -> Iterator[Figure]:
     governors = requests.get(GOVERNOR, 0)
     yield untargeted("worker.plumbing.governor", governors / RECORDS, "writes a record")
     each = round((sum(requests.values()) - governors) / RECORDS, 4)
+    chunk = sum(count for name, count in requests.items() if name.startswith("invoke:"))
+    yield untargeted(
+        "worker.plumbing.chunk",
+        (chunk - governors) / report["chunks"],
+        "requests by a chunk's worker",
+    )
     yield at_most(
         "worker.plumbing.requests", each, 0.02, "requests to AWS a record, besides the governor's"
     )

@@ -1,5 +1,6 @@
 """The bench of limits, small: what it tells of a client is what the client did."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +31,10 @@ def test_where_there_is_room_every_prompt_is_answered_once(
     told = run(WIDE, client, host, kept=tmp_path)
 
     assert (told.failed, told.score.answered, told.score.refused) == (0, 41, 0)
-    assert len((tmp_path / f"wide.{client.name}.jsonl").read_text().splitlines()) == 41
+    lines = map(json.loads, (tmp_path / f"wide.{client.name}.jsonl").read_text().splitlines())
+    counted = [(line.get("status"), line.get("permits", 0)) for line in lines]
+    assert sum(status == 200 for status, _ in counted) == 41
+    assert sum(permits for _, permits in counted) == (41 if client.ours else 0)
 
 
 def test_prompts_that_a_client_gives_up_are_told_as_failed(

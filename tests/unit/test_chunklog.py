@@ -156,3 +156,115 @@ def test_every_field_of_an_outcome_survives_the_log() -> None:
     assert entry.counted == Counted(
         index=full.index, status=full.status, usage=full.usage, cost_usd=None
     )
+
+
+CLAIM = ((0, 1),)
+
+
+class Counting(MemoryObjects):
+    """Counts what is read."""
+
+    reads = 0
+
+    def read(self, key: str, *, span: tuple[int, int] | None = None) -> bytes:
+        self.reads += 1
+        return super().read(key, span=span)
+
+
+def test_whoever_begins_an_empty_log_reads_nothing() -> None:
+    objects = Counting()
+    one = log(objects, "one")
+
+    assert one.begin(CLAIM)
+
+    assert (objects.reads, one.segments, one.claims) == (0, 1, {"one": CLAIM})
+    again = log(objects, "two")
+    again.catch_up()
+    assert again.claims == {"one": CLAIM}
+
+
+def test_whoever_comes_later_claims_nothing_and_knows_what_stands() -> None:
+    objects = MemoryObjects()
+    log(objects, "one").begin(CLAIM)
+    log(objects, "one").append([settled(0)])
+    late = log(objects, "late")
+
+    assert not late.begin(((0, 9),))
+
+    assert (late.segments, late.settled, late.claims) == (2, {0}, {"one": CLAIM})
+
+
+def test_ones_own_claim_is_known_after_a_lost_reply() -> None:
+    objects = LostReplies()
+    one = log(objects, "one")
+
+    assert one.begin(CLAIM)
+    one.append([settled(0)])
+
+    assert (one.segments, one.settled) == (2, {0})
+    assert len(list(objects.keys(""))) == 2
+
+
+def test_a_claim_that_was_overtaken_before_its_lost_reply_came_is_still_ones_own() -> None:
+    class Overtaken(MemoryObjects):
+        def create(self, key: str, content: bytes) -> None:
+            super().create(key, content)
+            if b'"writer":"one"' in content and key == FIRST:
+                two = log(self, "two")
+                two.catch_up()
+                two.append([settled(0)], claim=CLAIM)
+                super().create(key, content)
+
+    one = log(Overtaken(), "one")
+
+    assert not one.begin(CLAIM)
+
+    assert (one.segments, one.settled, one.overtaken) == (2, {0}, True)
+    assert one.unended == [CLAIM]
+
+
+def finished(objects: MemoryObjects) -> None:
+    """A worker settles all that there is and leaves."""
+    one = log(objects, "one")
+    one.begin(CLAIM)
+    one.append([settled(0)], calls=1)
+    one.append([settled(1)], calls=1, left=True)
+
+
+def test_a_log_is_read_no_further_than_all_is_settled_and_all_have_left() -> None:
+    objects = Counting()
+    finished(objects)
+
+    reader = log(objects, "reader")
+    read_until = [*reader.read(until=range(2))]
+
+    assert [entry.counted.index for entry in read_until] == [0, 1]
+    assert objects.reads == 3
+    assert reader.tally.calls == 2
+
+
+def test_what_a_writer_called_that_has_not_left_is_counted_after_all_is_settled() -> None:
+    objects = MemoryObjects()
+    log(objects, "dead").begin(CLAIM)
+    heir = log(objects, "heir")
+    heir.catch_up()
+    heir.append([settled(0), settled(1)], calls=2, claim=CLAIM)
+    heir.append([], left=True)
+    zombie = log(objects, "dead")
+    zombie.append([settled(0, "late")], calls=1)
+
+    reader = log(objects, "reader")
+    assert [entry.counted.index for entry in reader.read(until=range(2))] == [0, 1]
+
+    assert reader.tally.calls == 3
+
+
+def test_a_log_that_lacks_an_outcome_is_read_to_its_end() -> None:
+    objects = MemoryObjects()
+    finished(objects)
+    log(objects, "two").append([settled(2)], calls=1)
+
+    reader = log(objects, "reader")
+    assert len([*reader.read(until=range(3))]) == 3
+
+    assert reader.tally.calls == 3

@@ -1,5 +1,7 @@
 """How many workers are started: as many as a limit keeps busy, and no more than the stack has."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from batchwright.contract import contract_from_json
 from batchwright.crew import crew
 from batchwright.limits import Limits
 from batchwright.planning import Total
+from batchwright.quotas import Quota
 from tests.fakes import MODEL, GrantedAccount
 from tests.laptop import Laptop, chat_file
 
@@ -57,6 +60,40 @@ def test_every_model_needs_its_own_and_one_that_is_unknown_all() -> None:
 
     known.granted[OTHER] = None
     assert workers(known) == 100
+
+
+def test_a_limit_that_only_a_judge_tells_starts_no_idle_workers() -> None:
+    judge = {"model": OTHER, "criteria": "It is polite.", "tpm": 1000}
+    told = contract_from_json(
+        {
+            "name": "judged",
+            "routes": [{"engine": "bedrock", "model": MODEL, "tpm": 1000}],
+            "models": {"*": MODEL},
+            "filters": {"output": [{"judge": judge}]},
+        }
+    )
+    laptop = Laptop(models=(MODEL, OTHER))
+    laptop.put_contract("judged", json.dumps(told.to_json()))
+    job_id = laptop.drop(chat_file(40), "inbox/judged/file.jsonl")
+
+    assert laptop.plan(job_id)["max_concurrency"] < 4
+    assert laptop.account.asked == []
+
+
+def test_a_route_and_a_judge_of_one_model_have_the_limit_that_the_route_tells() -> None:
+    contract = contract_from_json(
+        {
+            "name": "judged",
+            "routes": [{"engine": "bedrock", "model": MODEL, "tpm": 4_000_000}],
+            "filters": {
+                "output": [
+                    {"judge": {"model": MODEL, "criteria": "It is polite.", "tpm": 1, "rpm": 9}}
+                ]
+            },
+        }
+    )
+
+    assert Limits().of(MODEL, contract) == Quota(rpm=9, tpm=4_000_000)
 
 
 @pytest.mark.parametrize(("rpm", "expected"), [(60, 1), (6000, 8)])

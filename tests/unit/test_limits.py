@@ -4,7 +4,8 @@ from batchwright.completion import Completion
 from batchwright.contractfile import read_contract
 from batchwright.errors import RecordInvalid
 from batchwright.job import Job
-from batchwright.limits import Limits, plan_limits, read_limits, told_by
+from batchwright.limits import Limits, plan_limits, read_limits, read_planned, told_by
+from batchwright.places import job_key, planned_key
 from batchwright.planning import Total
 from batchwright.quotas import Quota
 from batchwright.request import Request
@@ -66,9 +67,31 @@ def test_a_plan_that_has_no_time_left_asks_nobody() -> None:
 
 def test_a_file_that_another_version_wrote_is_none() -> None:
     objects = MemoryObjects()
-    objects.write("jobs/j/limits.json", b'{"granted": [1]}')
+    objects.write("jobs/j/planned.json", b'{"granted": [1]}')
 
     assert read_limits("j", objects) == Limits()
+
+
+def test_a_worker_reads_its_job_and_the_limits_at_once() -> None:
+    laptop = Laptop(account=GrantedAccount(granted={MODEL: 4_000_000}))
+    job_id, _ = laptop.planned(chat_file(3))
+    admitted = Job.model_validate_json(laptop.objects.read(job_key(job_id)))
+    laptop.objects.delete(job_key(job_id))
+
+    planned, limits = read_planned(job_id, laptop.objects)
+
+    assert planned == admitted
+    assert limits.granted == {MODEL: 4_000_000}
+
+
+def test_a_worker_finds_its_job_where_the_plan_left_nothing_that_it_can_read() -> None:
+    laptop = Laptop()
+    job_id, _ = laptop.planned(chat_file(3))
+    laptop.objects.write(planned_key(job_id), b"{}")
+
+    planned, limits = read_planned(job_id, laptop.objects)
+
+    assert (planned.job_id, limits) == (job_id, Limits())
 
 
 def test_a_job_has_its_limits_from_its_plan_on_and_a_redrive_asks_again() -> None:

@@ -3,7 +3,7 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from tests.bench.plot import ANSWERED, REFUSED, ROW, main
+from tests.bench.plot import ANSWERED, LEFT, PERMITTED, REFUSED, ROW, TOP, WIDTH, main
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -59,6 +59,21 @@ def test_every_client_is_named_with_its_counts(tmp_path: Path) -> None:
 
     said = [text.text for text in ET.fromstring(drawn.read_text()).iter(f"{SVG}text")]  # noqa: S314 - we wrote it
     assert {"boto3 adaptive", "batchwright", "2 throttled", "0 answered"} <= set(said)
+
+
+def test_the_permits_of_a_client_that_takes_some_are_a_line(tmp_path: Path) -> None:
+    drawn = tmp_path / "a.svg"
+    ours, theirs = kept(tmp_path, "ours", [(0.1, 200)] * 50), kept(tmp_path, "theirs", [(0.1, 200)])
+    with ours.open("a") as file:
+        file.write('{"at": 0.1, "permits": 20}\n{"at": 0.9, "permits": 30}\n')
+
+    main(drawn, [ours, theirs])
+
+    tree = ET.fromstring(drawn.read_text())  # noqa: S314 - we wrote it
+    (line,) = [path for path in tree.iter(f"{SVG}path") if path.attrib["stroke"] == PERMITTED]
+    base, limit = TOP + ROW, ROW / 3
+    assert line.attrib["d"] == f"M{LEFT:.1f} {base - limit:.1f}H{LEFT + WIDTH:.1f}"
+    assert ">50 permits<" in drawn.read_text()
 
 
 def test_the_same_records_make_the_same_picture(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """One worker's turns, looked at from near; whole fleets are in test_governor_simulation.py."""
 
+import pytest
+
 from batchwright.demand import Ticket
 from batchwright.quotas import Quota
-from batchwright.schedule import SECOND
+from batchwright.schedule import MINUTE, SECOND
 from batchwright.turnstile import Turnstile
 from tests.fakes import MODEL, MemorySchedules
 
@@ -299,3 +301,36 @@ def test_another_jobs_answers_tell_nothing() -> None:
     second.run(1)
 
     assert second.gate.lengths.limit(2048) == 2048
+
+
+def works_for(seconds: float, workers: list[Worker]) -> list[tuple[int, Ticket, Worker]]:
+    """Let workers use the limit whole, with answers that come at once; return the calls, when, and whose they were."""
+    calls = []
+    for _ in range(round(seconds * 10)):
+        for worker in workers:
+            worker.queue(50 - len(worker.gate.waiting))
+            for call in worker.run(0.1):
+                worker.gate.settle(call, call.tokens, worker.now)
+                calls.append((worker.now, call, worker))
+    return calls
+
+
+@pytest.mark.parametrize("count", [1, 3, 8])
+@pytest.mark.parametrize("seconds", [90.0, 92.5, 95.1, 98.3])
+def test_a_window_that_refuses_is_as_large_as_what_went_through_in_its_minute(
+    count: int, seconds: float
+) -> None:
+    """Turns are given away seconds ahead, and what they will use is counted then: it did not go through yet."""
+    table = MemorySchedules()
+    before = NOW - 10 * MINUTE
+    table.items[MODEL] = {"windows": 1, "lowered": before, "top": 600_000, "base": 600_000}
+    workers = [Worker(caps=Quota(tpm=600_000), table=table) for _ in range(count)]
+    calls = works_for(seconds, workers)
+    at, refused, who = calls.pop()
+
+    who.gate.throttle(refused, at, None)
+    change = who.gate.change(at)
+
+    assert change is not None
+    went_through = sum(call.tokens for then, call, _ in calls if then > at - MINUTE)
+    assert change.put["top"] / 0.99 == pytest.approx(went_through, rel=0.03)

@@ -45,10 +45,20 @@ class Found(NamedTuple):
 
 
 def assemble(
-    job: Job, row: JobRow, objects: Objects, clock: Clock, enough_time: Callable[[], bool]
+    job: Job,
+    row: JobRow,
+    objects: Objects,
+    clock: Clock,
+    enough_time: Callable[[], bool],
+    *,
+    begun: bool = True,
 ) -> "Assembly":
-    """Go on with a job's files until they are finished, or the time does not suffice."""
-    assembly = Assembly(job, row, objects, clock, _kept(objects, row))
+    """Go on with a job's files until they are finished, or the time does not suffice.
+
+    ``begun`` says whether another run may have left a checkpoint.
+    """
+    kept = _kept(objects, row) if begun else None
+    assembly = Assembly(job, row, objects, clock, kept)
     try:
         assembly.run(enough_time)
     except UploadGone:
@@ -82,6 +92,8 @@ class Assembly:
         self._resumed = kept is not None
         kept = kept or {"place": 0, "tally": Tally().to_json(), "late": Tally().to_json()}
         self._place: int = kept["place"]
+        self.dialect: str | None = kept.get("dialect")
+        """That of the job's first chunk."""
         self.tally = Tally.from_json(kept["tally"])
         """All records."""
         self.late = Tally.from_json(kept["late"])
@@ -141,6 +153,7 @@ class Assembly:
     def _pause(self) -> None:
         checkpoint = {
             "place": self._place,
+            "dialect": self.dialect,
             "tally": self.tally.to_json(),
             "late": self.late.to_json(),
             **{name: writer.pause() for name, writer in self._writers.items()},
@@ -166,7 +179,7 @@ class Assembly:
         standing = standing_before(self._objects, chunk, redrive)
         open_ = standing.open_to(self._row.redrive)
         log = log_of(self._objects, chunk, redrive)
-        standing.add(log)
+        standing.add(log, open_)
         return Found(listed, open_, log, standing)
 
     def _copy(self, found: Found) -> None:
@@ -190,6 +203,7 @@ class Assembly:
             self._tree.add(_leaves(entries, chunk))
         self.tally.add_all(standing.tally())
         self.late.add_all(log.own)
+        self.dialect = self.dialect or chunk.dialect
         self._place = end
 
 

@@ -78,12 +78,20 @@ def suspicious(item: Item) -> bool:
 
 
 def lowered(
-    item: Item, limit: float, refused: int, now: int, *, under: int, guessed: bool = False
+    item: Item,
+    limit: float,
+    refused: int,
+    now: int,
+    *,
+    under: int,
+    guessed: bool = False,
+    heard: int | None = None,
 ) -> Change | None:
     """Return what a refusal changes, if anything: a call that began at ``refused`` was one too many at ``limit``.
 
     ``under`` is when the limit had been lowered under which the call got its turn: those that got theirs before the
-    last time say nothing new. ``guessed`` means that ``limit`` is a first guess.
+    last time say nothing new. ``guessed`` means that ``limit`` is a first guess. ``heard`` is when the item stood so;
+    nothing said is now.
     """
     last = item.get(LOWERED, 0)
     seen: Span = (last, last) if last else (None, 0)
@@ -91,7 +99,7 @@ def lowered(
         return _exhausted(item, seen, refused, now)
     if under < last:
         return None
-    minute = _went_through(item, limit, now)
+    minute = _went_through(item, limit, now, now if heard is None else heard)
     times = item.get(TIMES, 0) + 1 if last and now - last < SOON else 0
     if item.get(WINDOWS):
         top = base = max(0.99 * min(limit, minute), limit / 8)
@@ -111,11 +119,15 @@ def _levels(limit: float, minute: float, fall: tuple[float, float]) -> tuple[flo
     return max(base, fall[0] * limit), base
 
 
-def _went_through(item: Item, limit: float, now: int) -> float:
-    """Return what went through in the last minute: what is given away for later is counted already."""
-    counted = used(item, now)
-    later = max(0, item.get(GIVEN, now) - now) / MINUTE
-    return counted - later * min(limit, counted)
+def _went_through(item: Item, limit: float, now: int, heard: int) -> float:
+    """Return what went through in the last minute.
+
+    Calls are counted when their turns are given away. So what was given away for later is counted already; and what
+    went through at the minute's begin was counted before it, by as much as was given away when the item was heard.
+    """
+    given = item.get(GIVEN, 0)
+    later = max(0, given - now) / MINUTE * min(limit, used(item, now))
+    return max(0.0, used(item, now, span=MINUTE + max(0, given - heard)) - later)
 
 
 def _exhausted(item: Item, seen: Span, refused: int, now: int) -> Change | None:

@@ -5,7 +5,7 @@ taken reads what stands there, drops what it settles, and tries the next: a comp
 table. A late worker can waste a call; it cannot change or double an outcome.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from batchwright.errors import AlreadyExists, LogBroken, Missing
 from batchwright.outcome import Counted, Outcome, Tally
@@ -57,9 +57,18 @@ class ChunkLog:
         """Whether another writer has begun after this one: whoever called it takes this one for dead."""
         return self._writer in self._began[:-1]
 
-    def read(self) -> Iterator[Entry]:
-        """Read every segment that was not seen yet; yield its entries, each once."""
-        while True:
+    @property
+    def unended(self) -> list[Claim]:
+        """What the other writers claimed that never said that they left."""
+        return [claim for writer, claim in self.claims.items() if writer != self._writer]
+
+    def read(self, until: Collection[int] | None = None) -> Iterator[Entry]:
+        """Read every segment that was not seen yet; yield its entries, each once.
+
+        Where it is known which records the log is to settle, ``until`` all of them are and every writer that claimed
+        has left: what comes after that settles nothing and counts no call, since nobody works without a claim.
+        """
+        while not until or self.claims or not self.settled.issuperset(until):
             try:
                 content = self._objects.read(self._key(self.segments))
             except Missing:
@@ -70,6 +79,20 @@ class ChunkLog:
         """Read every segment that was not seen yet, and remember what is settled."""
         for _ in self.read():
             pass
+
+    def begin(self, claim: Claim) -> bool:
+        """Claim what is to be settled, where nobody wrote anything yet; else read what stands.
+
+        Returns whether this writer is the first. That is the usual case, and asking first would be a request more.
+        """
+        content = self._segment([], Note(claim=claim))
+        try:
+            self._objects.create(self._key(0), content)
+        except AlreadyExists:
+            self.catch_up()
+            return self._began == [self._writer]  # our own, whose reply was lost
+        self._count([], Note(claim=claim), self._writer)
+        return True
 
     def append(
         self,
@@ -96,8 +119,7 @@ class ChunkLog:
         )
         fresh = self._fresh(settled)
         while fresh or not note.empty:
-            place = (self._job_id, self._chunk, self.segments)
-            content = write_segment(fresh, place=place, writer=self._writer, note=note)
+            content = self._segment(fresh, note)
             try:
                 self._objects.create(self._key(self.segments), content)
             except AlreadyExists:
@@ -110,6 +132,10 @@ class ChunkLog:
                 self._count([outcome for outcome, _ in fresh], note, self._writer)
                 return fresh
         return fresh
+
+    def _segment(self, settled: list[Settled], note: Note) -> bytes:
+        place = (self._job_id, self._chunk, self.segments)
+        return write_segment(settled, place=place, writer=self._writer, note=note)
 
     def _fresh(self, settled: list[Settled]) -> list[Settled]:
         return [each for each in settled if each[0].index not in self.settled]

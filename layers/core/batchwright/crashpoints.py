@@ -60,11 +60,13 @@ class Point(IntEnum):
     """An entry is appended to the ledger."""
     SEAL = 17
     """A signed checkpoint or a job's seal is written."""
-    STAND = 18
+    DUE = 18
+    """What is to be deleted of a job is noted, or was."""
+    STAND = 19
     """It is noted how a submission stands, or how far it is staged."""
-    PLACE = 19
+    PLACE = 20
     """A place in a lane is taken or given back."""
-    WAKE = 20
+    WAKE = 21
     """A task that waits is told something."""
 
 
@@ -80,6 +82,8 @@ BY_METHOD = {
     "settle": Point.MONEY,
     "exchange": Point.TURN,
     "append": Point.LEDGER,
+    "add_due": Point.DUE,
+    "settle_due": Point.DUE,
     "job_changed": Point.PUBLISH,
     "job_stalled": Point.PUBLISH,
     "started": Point.STAND,
@@ -96,8 +100,8 @@ APPEARS = {"create", "write", "finish"}
 BY_KEY = {
     r"/job\.json$": Point.JOB_FILE,
     r"/input\.jsonl$|/unfolded$|/rounds/\d+\.jsonl$": Point.RECORDS,
-    r"plan\.jsonl$|/problems\.jsonl$|/limits\.json$|/work/plan\.json$|/work/ids/": Point.PLAN,
-    r"/submissions\.jsonl$|/lane\.json$": Point.PLAN,
+    r"plan\.jsonl$|/problems\.jsonl$|/planned\.json$|/lane\.json$|/work/plan\.json$|/work/ids/": Point.PLAN,
+    r"/submissions\.jsonl$": Point.PLAN,
     r"/work/submit-": Point.STAND,
     r"/chunks/": Point.SEGMENT,
     r"/receipt\.json$|/manifest\.json\.out$": Point.RECEIPT,

@@ -10,6 +10,8 @@ from batchwright.places import job_key, plan_key
 from batchwright.ports import Objects
 
 LONGEST_PLAN_LINE = 4096
+# Bytes of a plan: some thousand chunks.
+SHORT = 1024 * 1024
 # A guess: an outcome's facts, and a short answer.
 EXPECTED_OUTCOME = 1_500
 
@@ -23,9 +25,19 @@ class Listed(NamedTuple):
 
 def listed_chunks(objects: Objects, job_id: str, *, place: int = 0) -> Iterator[Listed]:
     """Yield the chunks of a job's plan, those of all its rounds, from the line on that begins at ``place``."""
-    for line in lines(objects.blocks(objects.pin(plan_key(job_id)))):
+    for line in lines(_plan(job_id, objects)):
         if line.start >= place:
             yield Listed(Chunk.model_validate_json(line.content or b""), line.end)
+
+
+def _plan(job_id: str, objects: Objects) -> Iterator[bytes]:
+    """Yield the plan's bytes: a short one is read in one request, without asking first how long it is."""
+    key = plan_key(job_id)
+    head = objects.read(key, span=(0, SHORT))
+    if len(head) < SHORT:
+        yield head
+    else:
+        yield from objects.blocks(objects.pin(key))
 
 
 def first_chunk(job_id: str, objects: Objects) -> Chunk:
@@ -40,7 +52,12 @@ def is_joined(job_id: str, objects: Objects) -> bool:
     several = chunk.records > 1 or objects.pin(plan_key(job_id)).size > len(line) + 1
     if chunk.dialect != "document" or not several:
         return False
-    document = Job.model_validate_json(objects.read(job_key(job_id))).terms.document
+    return joins(Job.model_validate_json(objects.read(job_key(job_id))))
+
+
+def joins(job: Job) -> bool:
+    """Return whether a job's contract joins the answers to several pieces of a document."""
+    document = job.terms.document
     return bool(document and document.join)
 
 

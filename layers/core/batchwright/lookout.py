@@ -8,8 +8,8 @@ from batchwright.job import Job, Reason
 from batchwright.ports import Clock, Jobs
 
 # Segments may fill up faster than anybody wants to be told, and a stop within some seconds is soon enough.
-BETWEEN_LOOKS = 4.0
-BETWEEN_REPORTS = 15.0
+BETWEEN_LOOKS = 5.0
+BETWEEN_REPORTS = 20.0
 
 
 class Lookout:
@@ -45,13 +45,16 @@ class Lookout:
             message = f"the job's deadline of {self._deadline} has passed"
             self.stop(Reason(code="deadline", message=message))
 
-    def look_again(self) -> None:
-        """Look, and report, if the last time is long enough ago."""
-        now = self._seconds()
-        if now - self._looked_at >= BETWEEN_LOOKS:
+    def look_again(self, *, to_come: int) -> None:
+        """Look, and report, if the last time is long enough ago.
+
+        Where no call is ``to_come``, a stop saves little, and the worker reports soon for the last time.
+        """
+        now, patience = self._seconds(), 1 if to_come else 2
+        if now - self._looked_at >= BETWEEN_LOOKS * patience:
             self.look()
             self._looked_at = now
-        if now - self._reported_at >= BETWEEN_REPORTS:
+        if now - self._reported_at >= BETWEEN_REPORTS * patience:
             self.report()
 
     def report(self) -> None:

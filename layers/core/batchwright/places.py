@@ -60,9 +60,9 @@ def lane_key(job_id: str, redrive: int = 0) -> str:
     return f"{_work(job_id, redrive)}lane.json"
 
 
-def limits_key(job_id: str) -> str:
-    """Where it lies what the job's models may be asked in a minute."""
-    return f"{JOBS}{job_id}/limits.json"
+def planned_key(job_id: str) -> str:
+    """Where a job lies as it was planned, with what its models may be asked in a minute."""
+    return f"{JOBS}{job_id}/planned.json"
 
 
 def problems_key(job_id: str) -> str:

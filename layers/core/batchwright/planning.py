@@ -8,7 +8,7 @@ The same code plans a job and estimates a file on somebody's laptop.
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import orjson
@@ -137,6 +137,8 @@ class Planner:
         self._suspects = frozenset(progress.suspects or ())
         self._routes: dict[object, tuple[Total, int]] = {}
         self._late = False
+        self._head = b""
+        self._rest: Iterator[bytes] = iter(())
 
     def run(self, late: Callable[[], bool]) -> bool:
         """Read on, to the end or until it is late; return whether the end was reached.
@@ -199,7 +201,10 @@ class Planner:
 
     def _opened(self) -> tuple[Dialect, Line | None]:
         refusal: Refused | None = None
-        found = (line for line in lines(self._objects.blocks(self._source.pin)) if not line.blank)
+        self._rest = self._objects.blocks(self._source.pin)
+        self._head = next(self._rest, b"")
+        blocks = chain([self._head], self._further(len(self._head)))
+        found = (line for line in lines(blocks) if not line.blank)
         for line in islice(found, LINES_TRIED):
             try:
                 dialect = detect(line, self._contract, self._source.dialect)
@@ -222,10 +227,21 @@ class Planner:
 
     def _lines(self, late: Callable[[], bool]) -> Iterator[Line]:
         progress = self.progress
-        blocks = self._objects.blocks(self._source.pin, start=progress.start)
         return self._dialect.framing(
-            self._watched(blocks, late), number=progress.line, start=progress.start
+            self._watched(self._blocks(progress.start), late),
+            number=progress.line,
+            start=progress.start,
         )
+
+    def _blocks(self, start: int) -> Iterator[bytes]:
+        """Yield the input from ``start`` on; its first block was read to find out what it is."""
+        if start:
+            return self._further(start)
+        head, self._head = self._head, b""  # it is large, and the reading goes on
+        return chain([head], self._rest)
+
+    def _further(self, start: int) -> Iterator[bytes]:
+        yield from self._objects.blocks(self._source.pin, start=start)
 
     def _watched(self, blocks: Iterable[bytes], late: Callable[[], bool]) -> Iterator[bytes]:
         """Look at the time once a block; a run reads one at least, so that every run comes further."""

@@ -46,14 +46,14 @@ def slot(now: int) -> str:
     return f"{USED}{now // SLOT}"
 
 
-def used(item: Item, now: int) -> float:
-    """Return the tokens that went through in the last minute; the oldest slot counts by the part that lies in it.
+def used(item: Item, now: int, *, span: int = MINUTE) -> float:
+    """Return the tokens that were counted in the last minute; the oldest slot counts by the part that lies in it.
 
     >>> used({"used#9": 60, "used#8": 60, "used#3": 100, "used#2": 7}, 95_000)
     170.0
     """
     return sum(
-        max(0, tokens) * _part(int(name.removeprefix(USED)), now - MINUTE)
+        max(0, tokens) * _part(int(name.removeprefix(USED)), now - span)
         for name, tokens in item.items()
         if name.startswith(USED)
     )
@@ -78,8 +78,11 @@ def share(item: Item, job: str, priority: int, now: int) -> float:
 
 
 def stale(item: Item, now: int) -> frozenset[str]:
-    """Return the names of what need not be kept: slots of earlier minutes, jobs that take nothing any more."""
-    oldest = (now - MINUTE) // SLOT
+    """Return the names of what need not be kept: slots of earlier minutes, jobs that take nothing any more.
+
+    A slot more than a minute has is kept, for what is counted before it goes through.
+    """
+    oldest = (now - MINUTE) // SLOT - 1
     slots = {
         name for name in item if name.startswith(USED) and int(name.removeprefix(USED)) < oldest
     }

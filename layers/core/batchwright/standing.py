@@ -52,9 +52,12 @@ class Standing:
         self.size = 0
         """Bytes of the logs that were read."""
 
-    def add(self, log: ChunkLog) -> None:
-        """Read the next run's log, of :func:`log_of`; its outcomes take the place of earlier ones."""
-        self.entries |= {entry.counted.index: entry for entry in log.read()}
+    def add(self, log: ChunkLog, until: frozenset[int] | None = None) -> None:
+        """Read the next run's log, of :func:`log_of`; its outcomes take the place of earlier ones.
+
+        ``until`` is what it was to settle, where that is known: see :meth:`ChunkLog.read`.
+        """
+        self.entries |= {entry.counted.index: entry for entry in log.read(until)}
         self.never_asked = (self.never_asked - log.settled) | log.own_indexes
         self._spent.add_all(log.tally)
         self.size += log.size

@@ -12,27 +12,15 @@ leave.
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from batchwright.believed import BEGAN, LOWERED, PASSED, REFUSED, SINCE, USUAL, lowered, suspicious
+from batchwright.believed import LOWERED, SINCE, USUAL, suspicious
 from batchwright.demand import Demand, Ticket, endless
 from batchwright.lengths import Lengths
+from batchwright.news import News
 from batchwright.quotas import Quota
 from batchwright.reckoning import Reckoning
-from batchwright.schedule import (
-    ANSWERS,
-    EXPIRATION,
-    FORGET,
-    GIVEN,
-    LONGEST,
-    MINUTE,
-    RATIO,
-    SECOND,
-    Change,
-    Item,
-    slot,
-    stale,
-)
+from batchwright.schedule import ANSWERS, GIVEN, LONGEST, MINUTE, SECOND, Change, Item
 from batchwright.stretch import ADMITTED, Stretch
 from batchwright.tenancy import Tenancy
 
@@ -51,20 +39,6 @@ SLOWEST = 10 * SECOND
 NEXT_LOOK = 5 * SECOND
 # A worker that never heard anything is the slowest, and looks again sooner.
 FIRST_LOOK = SECOND
-
-
-@dataclass(slots=True, kw_only=True)
-class Untold:
-    """What a worker has to tell the others."""
-
-    tokens: int = 0
-    """What its calls used, more than it told before."""
-    credit: float = 0.0
-    """Milliseconds of the schedule that it got and did not need; less than nothing where it took more."""
-    refused: int | None = None
-    """When the last call began that was refused."""
-    under: int = 0
-    """When the limit had been lowered under which it got its turn."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,30 +61,21 @@ class Turnstile:
     """For how long its calls wait without a turn; where that is less than usual, a turn that is refused is none."""
     waiting: deque[Ticket] = field(default_factory=deque)
     running: dict[Ticket, None] = field(default_factory=dict)
-    item: Item = field(default_factory=dict)
     asking: bool = False
     """Whether a change is under way."""
     deaf: bool = False
     """Whether the table failed the last time."""
     _heard: bool = False
-    _heard_at: int = 0
     _now: int = 0
     _pause_until: int = 0
     _waits_since: int = 0
     _busy_since: int = 0
     _next_alone: int = 0
     _stretches: deque[Stretch] = field(default_factory=deque)
-    _asked: float = 0.0
-    _whole: bool = False
-    """Whether it asked for as much as it may."""
-    _assumed: int = 0
-    _untold: Untold = field(default_factory=Untold)
-    _being_told: Untold = field(default_factory=Untold)
-    _sharing: int = 0
-    _passed: int = 0
     _demand: Demand = field(init=False)
     _reckoning: Reckoning = field(init=False)
     _tenancy: Tenancy = field(init=False)
+    _news: News = field(init=False)
 
     def __post_init__(self) -> None:
         """Nothing is known yet."""
@@ -119,6 +84,18 @@ class Turnstile:
         self._tenancy = Tenancy(
             job=self.job, priority=self.priority, chance=self.chance, told=self.caps != Quota()
         )
+        self._news = News(
+            job=self.job,
+            guesses=self.caps == Quota(),
+            reckoning=self._reckoning,
+            tenancy=self._tenancy,
+            lengths=self.lengths,
+        )
+
+    @property
+    def item(self) -> Item:
+        """What all know of the model, as the worker heard it last."""
+        return self._news.item
 
     # ---- calls -----------------------------------------------------------------------------------------------------
 
@@ -162,24 +139,22 @@ class Turnstile:
     def settle(self, ticket: Ticket, used: int, now: int) -> None:
         """Note what an answered call used, in tokens as the quota counts them."""
         self._at(now)
-        self._passed = max(self._passed, ticket.began)
+        self._news.passed(ticket.began)
         self._reckoning.learn(ticket.tokens, used, now - ticket.began)
         self._end(ticket, used=used, calls=1)
 
     def fail(self, ticket: Ticket) -> None:
         """Note a call that was admitted and got no answer: what it used is not known."""
-        self._passed = max(self._passed, ticket.began)
+        self._news.passed(ticket.began)
         self.running.pop(ticket, None)
 
     def throttle(self, ticket: Ticket, now: int, retry_after: float | None) -> None:
         """Note a call that was refused for the limit: the worker goes on when the others know."""
         self._at(now)
         self.running.pop(ticket, None)
-        self._untold.refused = max(self._untold.refused or 0, ticket.began)
-        self._untold.under = max(self._untold.under, ticket.under)
-        self._untold.tokens -= ticket.expected
         # What is left of this stretch passes unused; the others' begin behind it.
-        self._untold.credit += sum(each.length for each in list(self._stretches)[1:])
+        unused = sum(each.length for each in list(self._stretches)[1:])
+        self._news.refused(ticket, ahead=self._ahead(), unused=unused)
         self._stretches.clear()
         if retry_after:
             self._pause_until = max(self._pause_until, now + int(retry_after * SECOND))
@@ -205,7 +180,7 @@ class Turnstile:
         # Where the limit was lowered, everybody waits: that is no sign of too many workers. It may have been lowered
         # again since this worker looked.
         last = self.item.get(LOWERED, 0)
-        looks_soon = self._heard_at + AHEAD < now and self._pause_until < now + self.patience
+        looks_soon = self._news.heard_at + AHEAD < now and self._pause_until < now + self.patience
         return None if looks_soon and now - last < MINUTE else max(self._waits_since, last)
 
     def _at(self, now: int) -> None:
@@ -215,10 +190,7 @@ class Turnstile:
     def _end(self, ticket: Ticket, *, used: int, calls: int) -> None:
         if ticket in self.running:
             del self.running[ticket]
-            self._untold.tokens += used - ticket.expected
-            self._untold.credit += self._reckoning.cost(1, ticket.expected) - self._reckoning.cost(
-                calls, used
-            )
+            self._news.ended(ticket, used=used, calls=calls)
 
     # ---- turns -----------------------------------------------------------------------------------------------------
 
@@ -253,15 +225,15 @@ class Turnstile:
         self._demand.take()
         ticket.began, ticket.expected = self._now, self._reckoning.expected(ticket.tokens)
         self.running[ticket] = None
-        self._untold.tokens += ticket.expected
         self._reckoning.count(ticket.expected)
         if self._stretches:
             stretch = self._stretches[0]
             stretch.take(ticket.expected, self._now)
             ticket.under = stretch.under
             # The last call may take more than is left of the stretch: that is owed.
-            self._untold.credit += min(0.0, self._left(stretch))
+            self._news.taken(ticket, owed=max(0.0, -self._left(stretch)))
         else:
+            self._news.taken(ticket)
             ticket.under = self.item.get(LOWERED, 0)
             self._next_alone = self._now + self._alone(ticket.expected)
         return ticket
@@ -285,6 +257,17 @@ class Turnstile:
             return None
         return self._telling(wanted)
 
+    def _has_news(self) -> bool:
+        self._see_passing()
+        return self._news.urgent
+
+    def _telling(self, wanted: float) -> Change:
+        self._see_passing()
+        self.asking = True
+        if not wanted:
+            return self._news.give_back(self._now)
+        return self._news.ask(wanted, self.waiting[0] if self.waiting else None, self._now)
+
     def closing(self, now: int) -> Change | None:
         """Return what gives back what is not needed any more, if anything; :meth:`heard` must follow, and another look.
 
@@ -295,20 +278,22 @@ class Turnstile:
         last = self._stretches[-1] if self._stretches else None
         self._stretches.clear()
         if last and (left := self._left(last)) >= WORTH_A_WRITE:
-            return self._telling(0.0, left, round(last.given))
-        told = self._untold.tokens or self._untold.credit or self._untold.refused is not None
-        return self._telling(0.0) if told and self._heard else None
+            self.asking = True
+            return self._news.give_back(self._now, left, round(last.given))
+        return self._telling(0.0) if self._news.anything and self._heard else None
 
     def heard(self, applied: bool, item: Item, now: int) -> None:
         """Take in how the item stands: after the change where it was done, else as the change found it."""
-        self.item = item
+        self._news.item, self._news.heard_at = item, now
         self._at(now)
         self.asking = self.deaf = False
-        self._heard, self._heard_at = True, now
+        self._heard = True
         self._tenancy.hear(item, now)
         self.lengths.hear(item.get(ANSWERS + self.job, 0), item.get(LONGEST + self.job, 0))
         if applied:
-            self._told()
+            self._news.told()
+            if self._news.asked:
+                self._lease()
             return
         pause = self._tenancy.refused()
         if pause is not None:
@@ -324,16 +309,6 @@ class Turnstile:
         look = NEXT_LOOK if self._heard else FIRST_LOOK
         self._pause_until = now + int(look * (0.5 + self.chance()))
 
-    def _told(self) -> None:
-        told = self._being_told
-        self._untold.tokens -= told.tokens + self._assumed
-        self._untold.credit -= told.credit
-        if self._untold.refused == told.refused:
-            self._untold.refused, self._untold.under = None, 0
-        if self._asked:
-            self.lengths.unshared -= self._sharing
-            self._lease()
-
     def _wants_turns(self) -> bool:
         if not self.waiting or self._now < self._pause_until:
             return False
@@ -342,98 +317,37 @@ class Turnstile:
         last = self._stretches[0]
         return self._left(last) * last.slowness <= min(AHEAD, last.length / 2)
 
-    def _has_news(self) -> bool:
-        return self._untold.refused is not None or self._saw_passing()
-
-    def _saw_passing(self) -> bool:
-        """Whether the worker knows better than the others, who believe that nothing goes through."""
-        if not suspicious(self.item):
-            return False
-        self._see_passing()
-        return self._passed > self.item.get(REFUSED, 0)
-
     def _see_passing(self) -> None:
         for ticket in reversed(self.running):
             if ticket.began <= self._now - ADMITTED:
-                self._passed = max(self._passed, ticket.began)
+                self._news.passed(ticket.began)
                 break
 
     def _stretch_wanted(self) -> float:
         """Return how much of the schedule to ask for."""
-        if suspicious(self.item) and not self._saw_passing():
-            return BETWEEN_PROBES
+        if suspicious(self.item):
+            self._see_passing()
+            if not self._news.knows_better:
+                return BETWEEN_PROBES
         left = sum(max(0.0, self._left(each)) for each in self._stretches)
         return self._demand.wanted(
             self.waiting, len(self.running), left=left, length=self._tenancy.length
         )
 
-    def _telling(self, length: float, end: float = 0.0, given: int | None = None) -> Change:
-        now, untold = self._now, self._untold
-        self.asking, self._asked, self._assumed = True, length, self._assume(length)
-        self._whole = length >= self._tenancy.length
-        self._being_told = replace(untold)
-        change = Change(
-            add={slot(now): untold.tokens + self._assumed},
-            put={EXPIRATION: (now + FORGET) // SECOND},
-        )
-        self._tell_what_was_refused(change)
-        if length:
-            self._tenancy.ask(change, length, length - untold.credit, now)
-            self._tell_of_calls(change)
-        else:
-            self._tenancy.give_back(change, untold.credit + end, given)
-        remove = stale(self.item, now) - change.add.keys() - change.put.keys()
-        return replace(change, remove=remove)
-
-    def _tell_what_was_refused(self, change: Change) -> None:
-        self._see_passing()
-        if suspicious(self.item) and self._passed > self.item.get(PASSED, 0):
-            change.put[PASSED] = self._passed
-        refused = self._untold.refused
-        if refused is None:
-            return
-        change.put[REFUSED] = refused
-        if not suspicious(self.item):
-            change.put[SINCE] = self._now
-        known = {**self.item, PASSED: max(self._passed, self.item.get(PASSED, 0))}
-        known[slot(self._now)] = known.get(slot(self._now), 0) + self._untold.tokens
-        guessed = self.caps == Quota()
-        pace, under = self._reckoning.pace(), self._untold.under
-        step = lowered(known, pace, refused, self._now, under=under, guessed=guessed)
-        if step is not None:
-            change.put.update(step.put)
-            change.within.update(step.within)
-
-    def _assume(self, length: float) -> int:
-        """Return what a stretch is likely to use: told at once, since the next word may come late."""
-        if not length or not self.waiting:
-            return 0
-        one = self._reckoning.expected(self.waiting[0].tokens)
-        if suspicious(self.item):
-            return one
-        return max(one, round(length * self._reckoning.pace() / MINUTE))
-
-    def _tell_of_calls(self, change: Change) -> None:
-        if self._reckoning.ratio is not None:
-            change.put[RATIO + self.job] = round(1000 * self._reckoning.ratio)
-        self._sharing = self.lengths.unshared
-        if self._sharing:
-            change.add[ANSWERS + self.job] = self._sharing
-            change.put[LONGEST + self.job] = self.lengths.longest
-        if BEGAN not in self.item:
-            change.put[BEGAN] = self._now
-            change.within[BEGAN] = (None, 0)
+    def _ahead(self) -> float:
+        """Return how much of the schedule that is to come is the worker's."""
+        return sum(min(each.length, max(0.0, each.given - self._now)) for each in self._stretches)
 
     def _lease(self) -> None:
         end, doubtful = self.item[GIVEN], suspicious(self.item)
-        begin = end - self._asked
+        begin = end - self._news.asked
         self._demand.leased(self._now, begin)
         self._stretches.append(
             Stretch(
                 begin=begin,
-                length=self._asked,
+                length=self._news.asked,
                 probe=doubtful,
                 under=self.item.get(LOWERED, 0),
             )
         )
-        self._tenancy.leased(whole=self._whole and not doubtful)
+        self._tenancy.leased(whole=self._news.whole and not doubtful)

@@ -6,6 +6,8 @@ of its prompts, and says how many were answered.
 
 import json
 import sys
+import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -19,6 +21,28 @@ TOKENS = 64
 
 
 type Report = dict[str, float]
+
+
+# What a report calls the permits that were taken at a time of day, in seconds since 1970.
+PERMITS_AT = "permits@"
+
+
+class Permits:
+    """When permits to make a call were given, by clients whose calls wait for one."""
+
+    def __init__(self) -> None:
+        self._times: list[float] = []
+
+    def take(self) -> None:
+        """Note one; threads may do so at the same time."""
+        self._times.append(time.time())
+
+    def report(self) -> Report:
+        """Return how many there were, by tenths of a second."""
+        return {f"{PERMITS_AT}{at}": float(n) for at, n in self._counted().items()}
+
+    def _counted(self) -> Counter[float]:
+        return Counter(round(at, 1) for at in self._times)
 
 
 @dataclass(frozen=True, kw_only=True)

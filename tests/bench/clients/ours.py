@@ -4,16 +4,19 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from batchwright.aws.worlds.invoke import world
 from batchwright.chunk import Chunk
+from batchwright.completion import Completion
 from batchwright.outcome import Ending
+from batchwright.ports import Engine
+from batchwright.request import Request
 from batchwright.steps.invoke import World, invoke
-from tests.bench.clients.errand import STATE_TABLE, Errand, Report, carry_out
+from tests.bench.clients.errand import STATE_TABLE, Errand, Permits, Report, carry_out
 from tests.bench.clients.wire import Wire
 from tests.fakes import StoppedClock
 from tests.laptop import Laptop, converse_line, jsonl
@@ -21,8 +24,22 @@ from tests.laptop import Laptop, converse_line, jsonl
 LAMBDA_SECONDS = 900
 
 
+@dataclass(frozen=True)
+class Permitted:
+    """An engine that is asked as soon as the governor has given its permit."""
+
+    engine: Engine
+    permits: Permits
+
+    async def ask(
+        self, request: Request, *, model: str, timeout: float, metadata: Mapping[str, str]
+    ) -> Completion:
+        self.permits.take()
+        return await self.engine.ask(request, model=model, timeout=timeout, metadata=metadata)
+
+
 def prepare(errand: Errand) -> Callable[[], Report]:
-    wire = Wire()
+    wire, permits = Wire(), Permits()
     laptop = Laptop(
         models=(errand.model,),
         chunk_records=errand.count,
@@ -35,13 +52,19 @@ def prepare(errand: Errand) -> Callable[[], Report]:
     warm(errand)
 
     def around(real: World) -> World:
-        return replace(real, objects=laptop.objects, jobs=laptop.jobs, budgets=laptop.budgets)
+        return replace(
+            real,
+            engine=Permitted(real.engine, permits),
+            objects=laptop.objects,
+            jobs=laptop.jobs,
+            budgets=laptop.budgets,
+        )
 
     def ask_all() -> Report:
         wire.step = "invoke"
         asyncio.run(settle(chunk, around, in_flight=errand.in_flight))
         answered = laptop.jobs.progress(job_id).counts[Ending.SUCCEEDED]
-        return {"answered": answered, "writes": wire.writes("dynamodb")}
+        return {"answered": answered, "writes": wire.writes("dynamodb"), **permits.report()}
 
     return ask_all
 

@@ -10,12 +10,20 @@ from collections.abc import Callable
 from zae_limiter import Limit, RateLimitExceeded, SyncRateLimiter, SyncRepository
 
 from tests.bench.clients.boto3_threads import Unanswered, opened
-from tests.bench.clients.errand import REGION, TOKENS, Errand, Report, asked_by_threads, carry_out
+from tests.bench.clients.errand import (
+    REGION,
+    TOKENS,
+    Errand,
+    Permits,
+    Report,
+    asked_by_threads,
+    carry_out,
+)
 from tests.bench.clients.wire import Wire
 
 
 def prepare(errand: Errand) -> Callable[[], Report]:
-    wire = Wire()
+    wire, permits = Wire(), Permits()
     repository = SyncRepository("limits", REGION, _skip_deprecation_warning=True)
     repository.create_table()
     limiter = SyncRateLimiter(repository=repository)
@@ -31,6 +39,7 @@ def prepare(errand: Errand) -> Callable[[], Report]:
         while True:
             try:
                 with limiter.acquire("workers", "model", {kind: reserved}, limits=limits) as lease:
+                    permits.take()
                     used = ask(text)
                     if kind == "tpm":
                         lease.adjust(tpm=used - reserved)
@@ -43,7 +52,7 @@ def prepare(errand: Errand) -> Callable[[], Report]:
     def ask_all() -> Report:
         wire.step = "ask"
         total = asked_by_threads(errand, answered)
-        return {"answered": total, "writes": wire.writes("dynamodb")}
+        return {"answered": total, "writes": wire.writes("dynamodb"), **permits.report()}
 
     return ask_all
 

@@ -141,7 +141,8 @@ def _problems(objects: LocalObjects, job_id: str, count: int) -> Problems:
     """Count the problems by their codes; why a file is refused stands after them, and is none of them."""
     by_code: Counter[str] = Counter()
     first: list[dict[str, Any]] = []
-    for line in islice(_lines(objects, problems_key(job_id)), count):
+    found = _lines(objects, problems_key(job_id)) if count else iter(())
+    for line in islice(found, count):
         problem: dict[str, Any] = orjson.loads(line)
         by_code[problem["code"]] += 1
         if len(first) < MOST_PROBLEMS:

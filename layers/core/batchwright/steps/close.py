@@ -11,7 +11,6 @@ from batchwright.assembly import assemble
 from batchwright.errors import AlreadyExists, Missing
 from batchwright.job import Job, JobRow, Reason, Status, timestamp
 from batchwright.ledger import Entry, closed
-from batchwright.listing import first_chunk
 from batchwright.outcome import Ending, Tally
 from batchwright.places import job_key, problems_key, result_key
 from batchwright.ports import (
@@ -84,8 +83,9 @@ def close(
     if not row.status.final:
         reserve = min(RESERVE[0] * time_left(), RESERVE[1])
         job = Job.model_validate_json(world.objects.read(job_key(job_id)))
+        begun = row.status is Status.CLOSING
         row = _closing(job, row, failure, world)
-        closed = _closed(job, row, world, lambda: time_left() > reserve)
+        closed = _closed(job, row, world, lambda: time_left() > reserve, begun=begun)
         if closed is None:
             return {"state": "more"}, Tally()
         row, late = closed
@@ -113,15 +113,15 @@ def _closing(job: Job, row: JobRow, failure: dict[str, Any] | None, world: World
 
 
 def _closed(
-    job: Job, row: JobRow, world: World, enough_time: Callable[[], bool]
+    job: Job, row: JobRow, world: World, enough_time: Callable[[], bool], *, begun: bool
 ) -> tuple[JobRow, Tally | None] | None:
-    files, tree, tally, late = {}, None, Tally(), Tally()
+    files, tree, tally, late, dialect = {}, None, Tally(), Tally(), None
     if row.chunks:
-        assembly = assemble(job, row, world.objects, world.clock, enough_time)
+        assembly = assemble(job, row, world.objects, world.clock, enough_time, begun=begun)
         if assembly.files is None:
             return None
         files, tree = assembly.files, assembly.tree
-        tally, late = assembly.tally, assembly.late
+        tally, late, dialect = assembly.tally, assembly.late, assembly.dialect
     row = replace(
         row,
         tally=tally,
@@ -129,7 +129,7 @@ def _closed(
         updated_at=timestamp(world.clock.now()),
         results=_places(row, files, tree),
     )
-    if row.chunks and first_chunk(job.job_id, world.objects).dialect in BEDROCK:
+    if dialect in BEDROCK:
         manifest = result_key(job.job_id, MANIFEST, row.redrives)
         world.objects.write(manifest, orjson.dumps(manifest_of(row)))
         row = replace(row, results={**(row.results or {}), "manifest": manifest})
@@ -137,6 +137,10 @@ def _closed(
     _seal(closed(job, row, tree, receipt), row, world)
     if job.salt:
         world.objects.write(result_key(row.job_id, SALT, row.redrives), job.salt.encode() + b"\n")
+    if job.contract and job.terms.retention:
+        # Before the job has ended: no end is without them, and those of an end that was none count for nothing.
+        for due in job.terms.retention.dues(row.job_id, row.redrives, row.updated_at):
+            world.jobs.add_due(due)
     if not world.jobs.change(row):
         return _ended(row, world) or row, None
     return row, late

@@ -33,14 +33,14 @@ from batchwright.filters import Means
 from batchwright.finding import Notes, Stage, Verdict
 from batchwright.gates import Gates
 from batchwright.handing import Hand
-from batchwright.job import Job, Reason
+from batchwright.job import Reason
 from batchwright.judging import Judges
-from batchwright.limits import Limits, read_limits
+from batchwright.limits import read_planned
 from batchwright.logwriter import LogWriter
 from batchwright.lookout import Lookout
 from batchwright.outcome import Ending, Tally
 from batchwright.pace import SHORTEST_REST, LeftForLater, LeftOpen, Pace
-from batchwright.places import held_key, job_key
+from batchwright.places import held_key
 from batchwright.ports import Budgets, Clock, Engine, Jobs, Objects, Schedules
 from batchwright.purse import Payer, Purse, Unlimited
 from batchwright.reader import ChunkReader, Item
@@ -52,7 +52,7 @@ from batchwright.screens import Screens
 from batchwright.segment import Settled
 from batchwright.settling import Asked, Settler
 from batchwright.standing import open_in
-from batchwright.suspicion import CONDEMNED, Group, groups_of
+from batchwright.suspicion import CONDEMNED, Group, claim_of, groups_of
 
 # A worker takes no new record in the last quarter of its time, at most 90 s, and gives up what is in flight in the
 # last tenth, at most 10 s: that is for the last segment.
@@ -164,6 +164,7 @@ class Worker:
         self._attachments = Attachments(world.objects, self._pace)
         self._asking: dict[int, Asked] = {}
         self._to_come = 0
+        self._claimed = False
         self._limit: asyncio.Timeout | None = None
 
     async def run(self) -> dict[str, Any]:
@@ -202,19 +203,16 @@ class Worker:
 
     def _open(self) -> None:
         world, chunk = self._world, self._chunk
-        self._job = Job.model_validate_json(world.objects.read(job_key(chunk.job_id)))
+        self._job, self._limits = read_planned(chunk.job_id, world.objects)
         self._reader = ChunkReader(world.objects, self._job, chunk)
         self._contract = self._reader.contract
-        told = all(route.tpm for route in self._contract.routes)
-        self._limits = Limits() if told else read_limits(chunk.job_id, world.objects)
         self._settler = Settler(self._job, self._reader.dialect)
         self._wanted = self._whole = open_in(world.objects, chunk)
-        self._log.catch_up()
-        self._dead = [*self._log.claims.values()]
         self._lookout = Lookout(
             world.jobs, self._job, chunk, self._log, clock=world.clock, seconds=world.seconds
         )
         self._lookout.look()
+        self._open_log()
         if self._hand is not None:
             self._left_open |= self._hand.indexes
         if self._collected is not None and self._lookout.reason is not None:
@@ -222,6 +220,19 @@ class Worker:
             self._wanted &= self._collected.indexes
         rest = self._contract.lifetime.total_seconds() / MOST_RESTS
         self._pace.shortest_rest = max(SHORTEST_REST, rest)
+
+    def _open_log(self) -> None:
+        """Claim the whole chunk if nobody has begun it, else read what stands."""
+        alone = self._hand is None and self._collected is None
+        if alone and self._lookout.reason is None and self._wanted and self._working_time > 0:
+            self._claimed = self._log.begin(claim_of(self._wanted))
+        else:
+            self._log.catch_up()
+        self._dead = self._log.unended
+
+    @property
+    def _working_time(self) -> float:
+        return self._time_left() - self._drain
 
     def _purse(self) -> Payer:
         budget, world = self._contract.budget, self._world
@@ -243,8 +254,8 @@ class Worker:
         return self._collected is not None and self._collected.only
 
     async def _work_in_groups(self) -> None:
-        working = self._time_left() - self._drain
-        if working <= 0:
+        working = self._working_time
+        if working <= 0 and not self._claimed:
             return
         drained = asyncio.get_running_loop().call_later(working, self._pace.stop)
         self._writer.to_come = len(self._open_records)
@@ -253,7 +264,8 @@ class Worker:
         try:
             for group in groups_of(self._open_records, self._dead):
                 if not self._pace.stopping.is_set():
-                    await self._writer.write(claim=group.claim)
+                    if not self._claimed:
+                        await self._writer.write(claim=group.claim)
                     await self._work_on(group)
         finally:
             drained.cancel()
@@ -300,7 +312,7 @@ class Worker:
     async def _flushed(self) -> None:
         await self._payer.book()
         with suppress(Unavailable):  # the log is what counts; the table is looked at again soon
-            await asyncio.to_thread(self._lookout.look_again)
+            await asyncio.to_thread(self._lookout.look_again, to_come=self._to_come)
         if self._lookout.reason is not None and not self._only_collects:
             self._halt(self._lookout.reason)
         if self._log.overtaken:  # side by side with its successor it would pay for everything twice

@@ -20,7 +20,7 @@ from batchwright.lane import ASYNCHRONOUS, BEDROCK_BATCH
 from batchwright.lanefile import asked_again, keep_lane, plan_lane
 from batchwright.lanes import check_wish, chunk_records_of
 from batchwright.limits import Limits, plan_limits, read_limits
-from batchwright.listing import is_joined
+from batchwright.listing import is_joined, joins
 from batchwright.obstacles import Asked, Why
 from batchwright.outcome import add_costs
 from batchwright.places import (
@@ -56,6 +56,10 @@ class World:
     events: Events
     clock: Clock
     account: Account
+
+
+type Planned = tuple[dict[str, Any] | None, Limits | None]
+"""The answer where a run does not come to a plan, and what is known of the limits where it does."""
 
 
 class Checkpoint(Struct, kw_only=True):
@@ -99,18 +103,21 @@ def plan(  # noqa: PLR0913 - each is a parameter of the template
     job = Job.model_validate_json(world.objects.read(job_key(job_id)))
     reserve = min(RESERVE[0] * time_left(), RESERVE[1])
     late = partial(_late, time_left, reserve)
+    limits = None
     if row.status is not Status.RUNNING:
+        begun = row.status is not Status.RECEIVED
         # At every run, so that the sweeper sees that planning gets on.
         row = replace(row, status=Status.VALIDATING, updated_at=timestamp(world.clock.now()))
         world.jobs.change(row)
-        whole = _redriven if redrive else partial(_first, chunk_records=chunk_records)
-        answer = whole(job, row, world, late)
+        first = partial(_first, chunk_records=chunk_records, begun=begun)
+        answer, limits = (_redriven if redrive else first)(job, row, world, late)
         if answer is not None:
             return answer
     if world.jobs.stop_reason(job_id, redrive=redrive) is not None:
         return {"state": "stopped"}
-    pin = world.objects.pin(plan_key(job_id, redrive))
-    if not pin.size:
+    key = plan_key(job_id, redrive)
+    # A job has a chunk at least; a redrive may find nothing to ask again.
+    if redrive and not world.objects.pin(key).size:
         return {"state": "settled"}
     running = world.jobs.get(job_id)
     if running is not None and running.lane in ASYNCHRONOUS:
@@ -118,13 +125,14 @@ def plan(  # noqa: PLR0913 - each is a parameter of the template
         if running.lane == BEDROCK_BATCH:
             workers = max(workers, batch_jobs)
     else:
-        limits = read_limits(job_id, world.objects)
-        key, workers = pin.key, crew(limits, job.terms, in_flight=in_flight, most=max_concurrency)
+        limits = limits or read_limits(job_id, world.objects)
+        workers = crew(limits, job.terms, in_flight=in_flight, most=max_concurrency)
+    joined = not redrive and joins(job) and is_joined(job_id, world.objects)
     return {
         "state": "done",
-        "plan": {"bucket": pin.bucket, "key": key},
+        "plan": {"bucket": world.objects.bucket, "key": key},
         "max_concurrency": workers,
-        "join": 0 if redrive else int(is_joined(job_id, world.objects)),
+        "join": int(joined),
     }
 
 
@@ -133,17 +141,23 @@ def _late(time_left: Callable[[], float], reserve: float) -> bool:
 
 
 def _first(
-    job: Job, row: JobRow, world: World, late: Callable[[], bool], *, chunk_records: int
-) -> dict[str, Any] | None:
-    """Plan a job; return the answer where that does not come to a plan."""
-    run = Run(job, world.objects, chunk_records, late=late)
+    job: Job,
+    row: JobRow,
+    world: World,
+    late: Callable[[], bool],
+    *,
+    chunk_records: int,
+    begun: bool,
+) -> Planned:
+    """Plan a job; ``begun`` says whether another run may have left a checkpoint."""
+    run = Run(job, world.objects, chunk_records, late=late, begun=begun)
     if not run.go_on():
-        return {"state": "more"}
+        return {"state": "more"}, None
     progress = run.progress
     row = replace(row, updated_at=timestamp(world.clock.now()), problems=progress.found)
     if run.refusal is not None:
         world.jobs.change(replace(row, status=Status.CLOSING, reason=run.refusal))
-        return {"state": "refused", "reason": run.refusal.code}
+        return {"state": "refused", "reason": run.refusal.code}, None
     totals = with_judges(progress.totals, job.terms.filters)
     limits = plan_limits(job, totals, world.objects, None if late() else world.account)
     asked = Asked(totals=progress.totals, needs=progress.needs)
@@ -154,17 +168,15 @@ def _first(
         chunks=progress.cut.chunks,
         estimate=estimate_of(progress.totals, job.terms),
     )
-    return _begun(running, world)
+    return _begun(running, world), limits
 
 
-def _redriven(
-    job: Job, row: JobRow, world: World, late: Callable[[], bool]
-) -> dict[str, Any] | None:
-    """List the chunks in which a redrive asks; return the answer where the time does not suffice."""
+def _redriven(job: Job, row: JobRow, world: World, late: Callable[[], bool]) -> Planned:
+    """List the chunks in which a redrive asks."""
     assert row.redrive is not None  # noqa: S101 - the row's number is that of a redrive
     redriving = Redriving(row.job_id, row.redrive, world.objects)
     if not redriving.go_on(lambda: not late()):
-        return {"state": "more"}
+        return {"state": "more"}, None
     # They may be others than when the job was planned.
     totals = read_limits(row.job_id, world.objects).totals
     limits = plan_limits(job, totals, world.objects, None if late() else world.account)
@@ -172,7 +184,7 @@ def _redriven(
     row = _laned(job, row, asked, limits, world)
     now = timestamp(world.clock.now())
     running = replace(row, status=Status.RUNNING, updated_at=now, tally=redriving.tally)
-    return _begun(running, world)
+    return _begun(running, world), limits
 
 
 def _laned(job: Job, row: JobRow, asked: Asked, limits: Limits, world: World) -> JobRow:
@@ -223,9 +235,15 @@ class Run:
     """One run of planning: from the checkpoint to the end, or to the next checkpoint."""
 
     def __init__(
-        self, job: Job, objects: Objects, chunk_records: int, *, late: Callable[[], bool]
+        self,
+        job: Job,
+        objects: Objects,
+        chunk_records: int,
+        *,
+        late: Callable[[], bool],
+        begun: bool = True,
     ) -> None:
-        """``late`` says whether the run should stop."""
+        """``late`` says whether the run should stop, ``begun`` whether there may be a checkpoint."""
         self.refusal: Reason | None = None
         self.progress = Progress()
         self._job = job
@@ -234,7 +252,7 @@ class Run:
         self._late = late
         self._sinks: Sinks | None = None
         self._dialect = job.dialect
-        self._checkpoint = self._found()
+        self._checkpoint = self._found() if begun else Checkpoint()
 
     def go_on(self) -> bool:
         """Plan on; return whether planning has come to its end, good or bad."""
@@ -308,7 +326,10 @@ class Run:
             progress = self.progress
             check_wish(self._job.terms, Asked(totals=progress.totals, needs=progress.needs))
             planner.sinks.chunks.finish()
-            planner.sinks.problems.finish()
+            if self.progress.found:
+                planner.sinks.problems.finish()
+            else:
+                planner.sinks.problems.abort()
             return True
 
     def _planner(self, source: Source) -> Planner:
