@@ -1,5 +1,6 @@
 """A job through Bedrock's batch inference, from the file to the receipt, in memory."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchwright.batchjob import BatchStatus
+from batchwright.handover import chunks_of
 from batchwright.job import Status
 from tests.fakes import ScriptedEngine
 from tests.lanelaptop import BATCH, LaneLaptop
@@ -91,11 +93,29 @@ def test_a_large_file_is_divided_so_that_no_batch_is_too_small() -> None:
     job_id, submissions = laptop.batch(chat_file(51_050))
 
     assert [submission.records for submission in submissions] == [26_000, 25_050]
+    listed = [chunks_of(submission, laptop.objects) for submission in submissions]
+    numbers = [chunk.chunk for chunks in listed for chunk, _ in chunks]
+    assert numbers == [*range(52)], "each chunk is in one of them"
     planned = laptop.plan(job_id)
     assert planned["plan"]["key"].endswith("submissions.jsonl")
     assert planned["max_concurrency"] == 20, (
         "as many as may run at once, and not as there are workers"
     )
+
+
+def test_an_execution_that_takes_over_finds_the_batch_of_the_one_that_died() -> None:
+    laptop = laptop_with()
+    job_id, (submission,) = laptop.batch(chat_file(100))
+    asyncio.run(laptop.submit(submission))
+    laptop.pass_time(30)
+
+    planned = laptop.plan(job_id)
+    row = laptop.to_the_end(job_id)
+
+    assert planned["plan"]["key"].endswith("submissions.jsonl")
+    assert row.counts()["succeeded"] == 100
+    assert len(laptop.batches.runs) == 1
+    assert asked(laptop) == []
 
 
 def test_a_lost_event_is_made_up_for_by_looking() -> None:
