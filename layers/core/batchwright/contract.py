@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from batchwright.container import ENDPOINT, OPENAI, Container
 from batchwright.digest import digest_of_envelope
 from batchwright.document import Document
 from batchwright.embedding import NEUTRAL, native_body
@@ -64,6 +65,10 @@ FALLBACKS: dict[str, tuple[type[BatchwrightError], ...]] = {
     "denied": (AccessDenied, ModelUnknown),
 }
 
+# What only routes to endpoints say.
+OF_ENDPOINTS = ("endpoint", "body", "payload", "in_flight")
+LONGEST_INVOCATION = 3600
+
 _STRICT = ConfigDict(
     frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
 )
@@ -94,9 +99,19 @@ class Route(BaseModel):
 
     model_config = _STRICT
 
-    engine: Literal["bedrock"] = "bedrock"
+    engine: Literal["bedrock", "sagemaker"] = "bedrock"
+    """Who answers: Bedrock, or an asynchronous endpoint of SageMaker."""
     model: Annotated[str, Field(min_length=1, max_length=2048)]
-    """A model id, inference profile or ARN that one of the stack's ModelArns allows."""
+    """A model id, inference profile or ARN that one of the stack's ModelArns allows; of an endpoint, what its container
+    calls the model, if it wants to be told."""
+    endpoint: Annotated[str, Field(pattern=ENDPOINT)] | None = None
+    """The name of the endpoint."""
+    body: Container | None = None
+    """What the endpoint's container reads and answers: openai where nothing is said."""
+    payload: Literal["record", "jsonl"] | None = None
+    """Whether a call carries one record, or in the lane sagemaker_async a chunk's, a line each."""
+    in_flight: PositiveInt | None = None
+    """Records that may wait at the endpoint at once, of all jobs, in the lane sagemaker_async."""
     max_tokens: PositiveInt | None = None
     reserve_at_least: PositiveInt = 1
     """The fewest tokens that are reserved for an answer where its request allows as many."""
@@ -113,10 +128,27 @@ class Route(BaseModel):
     tpm: PositiveInt | None = None
     """Tokens a minute that they may take of its quota."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _call_an_endpoints_model_by_its_name(cls, written: Any) -> Any:
+        if isinstance(written, dict) and written.get("engine") == "sagemaker":
+            return {"model": written.get("endpoint", "endpoint"), **written}
+        return written
+
     @property
     def asks(self) -> tuple[str, str, str | None]:
         """What is asked by it: routes that differ in this have nothing to do with each other's failures."""
-        return self.engine, self.model, self.tier
+        return self.engine, self.endpoint or self.model, self.tier
+
+    @property
+    def container(self) -> Container:
+        """What the endpoint's container reads and answers."""
+        return self.body or OPENAI
+
+    @property
+    def told_model(self) -> str | None:
+        """What the endpoint's container is told of its model, if it is."""
+        return self.model if self.model != self.endpoint else None
 
 
 class Prompt(BaseModel):
@@ -254,6 +286,13 @@ class Contract(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _check_engines(self) -> Self:
+        for number, route in enumerate(self.routes):
+            if found := _foreign(route):
+                raise ValueError(f"routes.{number}.{found[0]}: {found[1]}")
+        return self
+
+    @model_validator(mode="after")
     def _check_guardrails(self) -> Self:
         bare = [number for number, route in enumerate(self.routes) if route.guardrail is None]
         if bare and len(bare) < len(self.routes):
@@ -360,6 +399,38 @@ class Contract(BaseModel):
     def output_config(self) -> dict[str, Any] | None:
         """Converse's ``outputConfig`` that asks for the answers' schema, if the contract has one."""
         return self.response.output_config if self.response is not None else None
+
+
+def _foreign(route: Route) -> tuple[str, str] | None:
+    """Return a field that does not fit a route's engine, and what to do about it."""
+    if route.engine == "sagemaker":
+        return _misplaced_at_an_endpoint(route)
+    for name in OF_ENDPOINTS:
+        if getattr(route, name) is not None:
+            return (
+                name,
+                f"it is for engine: sagemaker, and this route's is {route.engine}: take one away",
+            )
+    return None
+
+
+def _misplaced_at_an_endpoint(route: Route) -> tuple[str, str] | None:
+    for name in ("tier", "guardrail"):
+        if getattr(route, name) is not None:
+            return name, "it is Bedrock's own, and an endpoint has none: take it away"
+    if route.endpoint is None:
+        return "endpoint", "engine: sagemaker needs the endpoint's name: add it"
+    if price_of(route.model) is not None:
+        return (
+            "model",
+            "this is a model of Bedrock: name what the container calls its own, or leave it out",
+        )
+    if route.timeout > LONGEST_INVOCATION:
+        return (
+            "timeout",
+            f"{LONGEST_INVOCATION:,} or less is wanted: an endpoint works on a call no longer",
+        )
+    return None
 
 
 def _span(written: str) -> timedelta:
