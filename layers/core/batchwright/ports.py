@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from batchwright.checkpoint import PublicKey
 from batchwright.completion import Completion
+from batchwright.contract import Route
 from batchwright.job import JobRow, Pin, Reason, Status
 from batchwright.ledger import Appended, Entry, Head
 from batchwright.money import Money
@@ -243,10 +244,10 @@ class Signer(Protocol):
 
 
 class Engine(Protocol):
-    """A service that answers requests."""
+    """A service that answers requests; the route says which of its models, and where."""
 
     async def ask(
-        self, request: Request, *, model: str, timeout: float, metadata: Mapping[str, str]
+        self, request: Request, *, route: Route, timeout: float, metadata: Mapping[str, str]
     ) -> Completion:
         """Make exactly one call, and wait ``timeout`` seconds at most.
 
