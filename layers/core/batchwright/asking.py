@@ -230,7 +230,7 @@ class Asker:
                 self._pace.calls["made"] += 1
                 completion = await self._engine.ask(
                     request,
-                    model=route.model,
+                    route=route,
                     timeout=min(route.timeout, self._time_left()),
                     metadata=metadata,
                 )

@@ -3,13 +3,16 @@
 Adapters are in ``aws/``; the tests bring their own, held to the same contract.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
+from batchwright.batchjob import BatchJob, BatchState
 from batchwright.checkpoint import PublicKey
 from batchwright.completion import Completion
+from batchwright.contract import Route
+from batchwright.endpointcall import EndpointCall, Placed
 from batchwright.job import JobRow, Pin, Reason, Status
 from batchwright.ledger import Appended, Entry, Head
 from batchwright.money import Money
@@ -17,6 +20,7 @@ from batchwright.outcome import Tally
 from batchwright.request import Request
 from batchwright.run import Run, RunState
 from batchwright.schedule import Change, Item
+from batchwright.submission import Standing
 
 
 class Upload(Protocol):
@@ -243,16 +247,111 @@ class Signer(Protocol):
 
 
 class Engine(Protocol):
-    """A service that answers requests."""
+    """A service that answers requests; the route says which of its models, and where."""
 
     async def ask(
-        self, request: Request, *, model: str, timeout: float, metadata: Mapping[str, str]
+        self, request: Request, *, route: Route, timeout: float, metadata: Mapping[str, str]
     ) -> Completion:
         """Make exactly one call, and wait ``timeout`` seconds at most.
 
         Raises :class:`AskAgain`, :class:`RecordEnds` or :class:`JobStops`. ``metadata`` goes with the call where the
         service keeps such a thing; it must hold no personal data.
         """
+        ...
+
+
+class BatchInference(Protocol):
+    """Bedrock's batch inference."""
+
+    def start(self, wish: BatchJob) -> str:
+        """Start a job and return its ARN; a repeat of the token starts nothing more.
+
+        Raises :class:`Throttled` where too many jobs run already or the call came too fast, :class:`AccessDenied`,
+        :class:`ModelUnknown`, :class:`RecordInvalid` where the wish itself is refused, or :class:`Unavailable`.
+        """
+        ...
+
+    def state(self, arn: str) -> BatchState:
+        """Return how a job stands; raises :class:`Missing` or :class:`Unavailable`."""
+        ...
+
+    def find(self, name: str) -> str | None:
+        """Return the ARN of the job of a name, whose reply may have been lost; raises :class:`Unavailable`."""
+        ...
+
+    def stop(self, arn: str) -> None:
+        """Stop a job; one that has ended, or is stopping, is left alone. Raises :class:`Unavailable`."""
+        ...
+
+
+class Endpoints(Protocol):
+    """SageMaker's asynchronous endpoints."""
+
+    def send(self, call: EndpointCall) -> Placed:
+        """Queue one call and return where its answer will lie; a repeat is a call of its own.
+
+        Raises :class:`Throttled`, :class:`Unavailable`, :class:`AccessDenied`, :class:`ModelUnknown` where there is no
+        such endpoint, or :class:`RecordInvalid`.
+        """
+        ...
+
+
+class Tasks(Protocol):
+    """Executions that wait for a word."""
+
+    def succeed(self, token: str, answer: Mapping[str, Any]) -> bool:
+        """Give a waiting task its answer; ``False`` where it waits no longer. Raises :class:`Unavailable`."""
+        ...
+
+
+class Submissions(Protocol):
+    """How submissions stand; rows that expire some time after their last change."""
+
+    def begin(self, row: Standing) -> Standing:
+        """Write the row of what is about to be handed over, and return it; one that stands is left and returned."""
+        ...
+
+    def get(self, name: str) -> Standing | None:
+        """Return a row as it stands."""
+        ...
+
+    def started(self, name: str, place: str) -> None:
+        """Note what the service calls it."""
+        ...
+
+    def register(self, name: str, token: str) -> Standing:
+        """Note which task waits, in place of an earlier one; return the row as it is then.
+
+        What :meth:`arrived` and :meth:`ended` note before, the row returned tells; what they note later, they find the
+        token for. Raises :class:`Missing`.
+        """
+        ...
+
+    def arrived(self, name: str, indexes: Iterable[int]) -> Standing | None:
+        """Note records whose answers were announced; return the row as it is then, ``None`` where there is none."""
+        ...
+
+    def ended(self, name: str) -> Standing | None:
+        """Note that the service says it is over; return the row as it is then, ``None`` where there is none."""
+        ...
+
+    def book(self, name: str, at: datetime) -> datetime:
+        """Note when its money is booked, and return the time that was noted first; raises :class:`Missing`."""
+        ...
+
+
+class Slots(Protocol):
+    """Places of which there are only so many; each is held for a time, and free again when that is over."""
+
+    def take(self, resource: str, holder: str, *, limit: int, until: float) -> bool:
+        """Take one of ``limit`` places until a time in seconds since 1970; ``False`` where all are held by others.
+
+        Taken again by the same holder, it is the same place, for longer. Raises :class:`Unavailable`.
+        """
+        ...
+
+    def give(self, resource: str, holder: str) -> None:
+        """Give the place back; who holds none changes nothing. Raises :class:`Unavailable`."""
         ...
 
 

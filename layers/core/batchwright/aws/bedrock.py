@@ -19,6 +19,7 @@ from yarl import URL
 from batchwright.aws.refusals import fault_of
 from batchwright.aws.signing import Signer
 from batchwright.completion import Completion
+from batchwright.contract import Route
 from batchwright.errors import MalformedCompletion, TimedOut, Unavailable
 from batchwright.natives import Told
 from batchwright.natives import completion_of as native_completion_of
@@ -65,9 +66,10 @@ class BedrockEngine:
             await self._session.close()
 
     async def ask(
-        self, request: Request, *, model: str, timeout: float, metadata: Mapping[str, str]
+        self, request: Request, *, route: Route, timeout: float, metadata: Mapping[str, str]
     ) -> Completion:
         """Make one call: of Converse, or for a native body of InvokeModel."""
+        model = route.model
         url, headers, body = self._signed(request, model, metadata)
         began = time.monotonic()
         try:

@@ -16,6 +16,7 @@ from batchwright.aws.filterfunctions import LambdaFunctions
 from batchwright.aws.guardrails import BedrockGuardrails
 from batchwright.aws.threads import once
 from batchwright.aws.wiring import armed, budgets, client, jobs, objects, schedules, settings
+from batchwright.engines import Engines
 from batchwright.filters import Means
 from batchwright.steps.invoke import World
 
@@ -26,13 +27,13 @@ FILTER_SECONDS = 21.0
 @asynccontextmanager
 async def world() -> AsyncIterator[World]:
     """Give the world around a worker; its connections live as long as one event loop."""
-    async with _bedrock() as engine, _means() as means:
+    async with _bedrock() as bedrock, _means() as means:
         yield armed(World)(
             objects=objects(),
             jobs=jobs(),
             budgets=budgets(),
             schedules=schedules(),
-            engine=engine,
+            engine=Engines({"bedrock": bedrock}),
             clock=SystemClock(),
             seconds=time.monotonic,
             time=time.time,

@@ -1,0 +1,81 @@
+"""A submission: a run of chunks that an asynchronous lane takes at once, one line of ``submissions.jsonl``."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
+
+from batchwright.chunk import ByteRange
+from batchwright.job import Redrive
+
+# While it waits, a submission is looked at so often, in seconds: longer than a function lives, so that nobody looks
+# while it is still being handed over.
+POLL = 960
+# Every look makes a dozen events in its execution's history, which ends at 25,000
+# (docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
+MOST_POLLS = 1_500
+
+
+class Submission(BaseModel):
+    """Everything that a worker needs to hand over some chunks, or to collect them; pointers only."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job_id: str
+    submission: NonNegativeInt
+    """Its place among those of its run."""
+    lane: str
+    model: str
+    """What most of its records ask."""
+    chunks: PositiveInt
+    plan: ByteRange
+    """The lines of the run's ``plan.jsonl`` that are its chunks."""
+    records: PositiveInt
+    poll: PositiveInt = POLL
+    """Seconds after which it is looked at whether anybody says so or not."""
+    redrive: Redrive | None = None
+
+    @property
+    def redrives(self) -> int:
+        """The number of the redrive, 0 in a job's first run."""
+        return self.redrive.number if self.redrive else 0
+
+    @property
+    def name(self) -> str:
+        """What it is called towards services, and in the table.
+
+        >>> span = ByteRange(start=0, end=9)
+        >>> Submission(job_id="ab", submission=3, lane="x", model="m", chunks=1, plan=span, records=9).name
+        'bw-ab-00-000003'
+        """
+        return f"{NAME}{self.job_id}-{self.redrives:02d}-{self.submission:06d}"
+
+    def to_line(self) -> bytes:
+        """Return it as its line of ``submissions.jsonl``."""
+        return orjson.dumps(self.model_dump(exclude_none=True)) + b"\n"
+
+
+# What every name begins with: notifications of what others run in the account are not looked up.
+NAME = "bw-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a submission stands: its row."""
+
+    name: str
+    records: int
+    """How many were handed over."""
+    reserved: int = 0
+    """What was set aside for them, in billionths of a dollar."""
+    place: str | None = None
+    """What the service calls it, once it has said so."""
+    token: str | None = None
+    """The task that waits for it."""
+    ended: bool = False
+    """Whether the service has said that it is over."""
+    arrived: frozenset[int] = frozenset()
+    """The records whose answers were announced, in lanes that announce each."""
+    booked_at: datetime | None = None
+    """When what was spent began to be booked."""
