@@ -131,7 +131,9 @@ class Asker:
     ) -> None:
         delays = 0
         enlarged = again = False
-        lengths = self._gates.lengths(route) if self._tight and request.trimmable else None
+        # An endpoint reserves nothing for an answer, so that none need be trimmed there.
+        tight = self._tight and request.trimmable and route.engine != "sagemaker"
+        lengths = self._gates.lengths(route) if tight else None
         room = Room(lengths, route.reserve_at_least)
         replaceable = Throttled in falls_back_on
         self._retries.earn()

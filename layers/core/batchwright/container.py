@@ -16,6 +16,20 @@ ENDPOINT = r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$"
 # RFC 6901
 POINTER = r"^(/([^~/]|~0|~1)*)+$"
 LONGEST_TEMPLATE = 20_000
+# What a template of a body may name.
+KNOWN = frozenset(
+    (
+        "messages",
+        "prompt",
+        "system",
+        "max_tokens",
+        "temperature",
+        "top_p",
+        "stop",
+        "schema",
+        "model",
+    )
+)
 
 
 class Container(BaseModel):

@@ -54,7 +54,7 @@ def route_for(contract: Contract, record: Record, served: tuple[str, ...]) -> Ro
 
 
 def _elsewhere(route: Route, record: Record) -> Route:
-    """Return a route that leads elsewhere than to Bedrock, where no family's own words are known and no vectors made."""
+    """Return a route that leads elsewhere than to Bedrock, where no family's own words are known."""
     if record.family or record.embeds:
         raise mismatch(route.model, record)
     return route
