@@ -16,11 +16,12 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
-from batchwright.aws.bedrock import BedrockEngine, completion_of, told_of
+from batchwright.aws.bedrock import BedrockEngine, told_of
 from batchwright.aws.refusals import fault_of
 from batchwright.completion import Completion
 from batchwright.completion import fault_of as fault_of_completion
 from batchwright.contract import Route
+from batchwright.conversed import completion_of
 from batchwright.errors import (
     AccessDenied,
     BatchwrightError,
@@ -227,7 +228,7 @@ def test_an_answer_with_an_odd_tier_is_an_answer(told: object) -> None:
         "serviceTier": told,
     }
 
-    read = completion_of(json.dumps(answer).encode(), {})
+    read = completion_of(json.dumps(answer).encode())
 
     assert (read.text, read.tier) == ("hello", None)
 
@@ -449,4 +450,4 @@ def test_the_services_wish_to_wait_is_kept(headers: dict[str, str], seconds: flo
 )
 def test_nothing_half_is_an_answer(content: bytes) -> None:
     with pytest.raises(MalformedCompletion):
-        completion_of(content, {})
+        completion_of(content)

@@ -119,9 +119,10 @@ class Cloud:
         tmp.mkdir(parents=True)
         python = str(stack.ROOT / ".venv/bin/python")
         command = [python, "-m", "tests.emulator.host", "--port", "0", "--engine", self.engine]
-        self._launch("host", command, surroundings.of_a_server(tmp))
-        self._await("host", lambda: self._announced("host"))
         port = free_port()
+        ministack = f"http://127.0.0.1:{port}"
+        self._launch("host", command, surroundings.of_host(tmp, ministack=ministack))
+        self._await("host", lambda: self._announced("host"))
         python = str(stack.LOCAL / "ministack/bin/python")
         settings = surroundings.of_ministack(
             tmp, port=port, host=self.url("host"), wait_scale=self.wait_scale

@@ -19,6 +19,7 @@ def of_a_client(*, ministack: str, host: str) -> dict[str, str]:
     """Return what leads a program of ours to the laptop cloud instead of AWS."""
     return {
         "AWS_ENDPOINT_URL": ministack,
+        "AWS_ENDPOINT_URL_BEDROCK": host,
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": host,
         "AWS_ENDPOINT_URL_COMPREHEND": host,
         "AWS_ENDPOINT_URL_SERVICE_QUOTAS": host,  # knows none, and says so at once; ministack does not answer
@@ -38,12 +39,18 @@ def of_a_server(tmp: Path) -> dict[str, str]:
     }
 
 
+def of_host(tmp: Path, *, ministack: str) -> dict[str, str]:
+    """Return the model host's settings: where the files of batch jobs lie."""
+    return {**of_a_server(tmp), "AWS_ENDPOINT_URL": ministack}
+
+
 def of_ministack(tmp: Path, *, port: int, host: str, wait_scale: float) -> dict[str, str]:
     """Return ministack's settings and, because its Lambda workers inherit them, theirs."""
     return {
         **of_a_server(tmp),
         **CREDENTIALS,
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ENDPOINT_URL_BEDROCK": host,
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": host,
         "AWS_ENDPOINT_URL_COMPREHEND": host,
         "AWS_ENDPOINT_URL_SERVICE_QUOTAS": host,  # knows none, and says so at once; ministack does not answer

@@ -3,7 +3,13 @@ from typing import Any
 
 import pytest
 
-from batchwright.contract import DEFAULT_MAX_TOKENS, Contract, Route, default_contract
+from batchwright.contract import (
+    DEFAULT_MAX_TOKENS,
+    Contract,
+    Route,
+    contract_from_json,
+    default_contract,
+)
 from batchwright.contractfile import read_contract
 from batchwright.errors import ContractInvalid, RecordInvalid
 from batchwright.record import Record
@@ -21,6 +27,7 @@ models: {{gpt-4o-mini: {LITE}, cheap: amazon.nova-micro-v1:0}}
 """
 SONNET = "us.anthropic.claude-sonnet-4-20250514-v1:0"
 TWO = f"name: triage\nroutes:\n  - {{model: '{LITE}'}}\n  - {{model: '{SONNET}'}}\n"
+GUARDED = TRIAGE.replace("300", '300, guardrail: {id: abc, version: "1"}')
 ASKS = "prompt: {user: 'Read {{ text }}'}\n"
 
 
@@ -155,6 +162,31 @@ def test_a_changed_prompt_changes_the_digest() -> None:
             "routes.1: nothing leads to it",
         ),
         (TRIAGE + "max_attempts: 21", "max_attempts: 20 or less is wanted"),
+        (TRIAGE + "lane: bedrock-batch", "did you mean bedrock_batch? (line 6)"),
+        (TRIAGE + "lane: batch", "lane: 'on_demand', 'flex', 'bedrock_batch', 'sagemaker_async'"),
+        (
+            TRIAGE + "lane: sagemaker_async",
+            "lane: sagemaker_async asks engine: sagemaker, and routes.0 has bedrock: give it that",
+        ),
+        (TRIAGE + "lane: auto\nmissing: drop", "missing: 'on_demand' or 'fail' is wanted (line 7)"),
+        (
+            TRIAGE + "missing: fail",
+            "missing: nothing is left without an answer with lane: on_demand",
+        ),
+        (TRIAGE + "lane: flex\nmissing: on_demand", "with lane: flex: take it out, or say"),
+        (
+            GUARDED + "lane: bedrock_batch",
+            "routes.0.guardrail: a batch is asked without one: make it a filter",
+        ),
+        (
+            TRIAGE.replace("300", "300, tier: flex") + "lane: bedrock_batch",
+            "routes.0.tier: a batch has no tiers: take it out, or say lane: on_demand (line 4)",
+        ),
+        (
+            TWO.replace(f"'{SONNET}'", f"'{LITE}', tier: flex")
+            + "lane: flex\nfallback: [throttled]",
+            "routes: one stands there twice",
+        ),
     ],
 )
 def test_a_fault_is_told_with_its_path(text: str, told: str) -> None:
@@ -504,6 +536,38 @@ def test_the_same_model_in_another_tier_is_another_route() -> None:
     asked = [contract.prepared(route, record(), request()) for route in found]
     assert [each.tier for each in asked] == ["flex", "default"]
     assert asked[0].body == asked[1].body
+
+
+def test_a_contract_asks_on_demand_where_it_says_no_lane() -> None:
+    assert (triage().lane, triage().missing) == ("on_demand", "on_demand")
+    assert default_contract(SERVED).lane == "on_demand"
+
+
+@pytest.mark.parametrize("lane", ["on_demand", "flex", "bedrock_batch", "auto"])
+def test_a_lane_is_part_of_what_the_author_wrote(lane: str) -> None:
+    said = triage(f"lane: {lane}\n")
+
+    assert said.lane == said.to_json()["lane"] == lane
+    assert "lane" not in triage().to_json()
+    assert contract_from_json(said.to_json()) == said
+    assert said.digest() != triage().digest()
+
+
+def test_the_lane_flex_is_the_tier_of_every_route_that_says_none() -> None:
+    text = TWO.replace(f"'{SONNET}'", f"'{LITE}', tier: default")
+    contract = read_contract(f"{text}lane: flex\nfallback: [throttled]".encode(), name="triage")
+    named = triage("lane: flex")
+
+    found = routes_for(contract, record(), SERVED)
+    without_a_route = route_for(named, record("cheap"), SERVED)
+
+    assert [contract.prepared(each, record(), request()).tier for each in found] == [
+        "flex",
+        "default",
+    ]
+    assert named.place_of(without_a_route) is None
+    assert named.prepared(without_a_route, record(), request()).tier == "flex"
+    assert "tier" not in contract.to_json()["routes"][0]
 
 
 @pytest.mark.parametrize(

@@ -371,6 +371,17 @@ def test_the_tier_that_was_served_is_recorded_and_costs_what_the_table_states(
     assert (row.estimate["max_cost_usd"] is None) is (wanted == "priority")
 
 
+def test_in_the_lane_flex_that_tier_is_asked_for_and_its_price_is_not_known() -> None:
+    engine = ModelsEngine({MODEL: serves(None)})
+    routes = [{"model": MODEL}]
+    said = json.dumps({"name": "triage", "routes": routes, "models": {"*": MODEL}, "lane": "flex"})
+
+    _, outcomes = run(laptop_with(engine, said))
+
+    assert {request.tier for request in engine.asked(MODEL)} == {"flex"}
+    assert [outcome["cost_usd"] for outcome in outcomes] == [None] * 3
+
+
 def test_a_tier_that_is_at_its_limit_gives_way_to_the_same_model_in_another() -> None:
     def flex_is_full(request: Request) -> Completion:
         if request.tier == "flex":

@@ -253,7 +253,7 @@ class Asker:
         self, request: Request, route: Route, asked: Asked, completion: Completion
     ) -> None:
         usage = completion.usage
-        cost = tier_cost_usd(completion.tier or route.tier, route.model, usage)
+        cost = tier_cost_usd(completion.tier or request.tier, route.model, usage)
         if usage.cached_tokens and cost is not None:
             if usage.cache_write_tokens and lasts_an_hour(request):
                 cost = None  # nobody tells which part is kept for so long

@@ -30,6 +30,7 @@ from batchwright.errors import (
 from batchwright.families import EMBEDDING, family_of
 from batchwright.filters import Filters
 from batchwright.filters.schema import check_schema
+from batchwright.lane import BEDROCK_BATCH, ENGINE, FLEX, LaneWish, Missing, lane_fault
 from batchwright.money import BILLIONTHS
 from batchwright.natives import native
 from batchwright.prices import price_of
@@ -248,6 +249,10 @@ class Contract(BaseModel):
     prompt: Prompt | None = None
     document: Document | None = None
     response: ResponseFormat | None = None
+    lane: LaneWish = "on_demand"
+    """The way to ask: `auto` chooses by count, deadline, price, and what the model and the requests allow."""
+    missing: Missing = "on_demand"
+    """What becomes of a record that a batch or an endpoint left without an answer: asked on demand, or failed."""
     strict: bool = False
     """Whether one bad line refuses the whole file."""
     deadline: Annotated[str, Field(pattern=SPAN)] = "24h"
@@ -302,8 +307,31 @@ class Contract(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _check_lane(self) -> Self:
+        engines = [route.engine for route in self.routes]
+        if fault := lane_fault(self.lane, engines, says_missing="missing" in self.model_fields_set):
+            raise ValueError(fault)
+        if self.lane == BEDROCK_BATCH:
+            self._check_batch()
+        return self
+
+    def _check_batch(self) -> None:
+        """Refuse what a batch could not do for any record."""
+        for number, route in enumerate(self.routes):
+            if route.guardrail is not None:
+                raise ValueError(
+                    f"routes.{number}.guardrail: a batch is asked without one: make it a filter, as"
+                    " filters: {output: [{guardrail: …}]}, or say lane: on_demand"
+                )
+            if route.tier in {"flex", "priority"}:
+                raise ValueError(
+                    f"routes.{number}.tier: a batch has no tiers: take it out, or say lane: on_demand"
+                )
+
+    @model_validator(mode="after")
     def _check_routes(self) -> Self:
-        if len({route.asks for route in self.routes}) < len(self.routes):
+        asked = {(*route.asks[:2], self.tier_of(route)) for route in self.routes}
+        if len(asked) < len(self.routes):
             raise ValueError("routes: one stands there twice")
         if self.budget is not None and any(route.tier == "priority" for route in self.routes):
             raise ValueError("budget: it needs a price, and that of tier: priority is not known")
@@ -369,6 +397,11 @@ class Contract(BaseModel):
         """Return where a route stands, ``None`` where only a name in the file led to its model."""
         return next((place for place, own in enumerate(self.routes) if own is route), None)
 
+    def tier_of(self, route: Route) -> str | None:
+        """Return the service tier that a route is asked for: in the lane `flex` that, where the route says none."""
+        flexible = self.lane == FLEX and route.engine == ENGINE[FLEX]
+        return route.tier or (FLEX if flexible else None)
+
     def default_limit(self, record: Record, route: Route) -> int:
         """Return the most tokens that an answer may have where the record does not say."""
         if record.embeds:
@@ -379,11 +412,12 @@ class Contract(BaseModel):
 
     def prepared(self, route: Route, record: Record, request: Request) -> Request:
         """Return a request as a route is asked it: with what the contract adds where the record is silent."""
+        tier = self.tier_of(route)
         if request.family == NEUTRAL:
             family, body = native_body(request.body, route.model)
-            return Request(body, family, route.tier)
+            return Request(body, family, tier)
         if request.family is not None:
-            request = replace(request, tier=route.tier)
+            request = replace(request, tier=tier)
             if record.embeds or request.max_tokens is not None:
                 return request
             return request.with_max_tokens(self.default_limit(record, route))
@@ -393,7 +427,7 @@ class Contract(BaseModel):
             body["guardrailConfig"] = route.guardrail.config
         if self.output_config is not None and "outputConfig" not in body:
             body["outputConfig"] = self.output_config
-        return Request(body, tier=route.tier)
+        return Request(body, tier=tier)
 
     @property
     def output_config(self) -> dict[str, Any] | None:

@@ -13,6 +13,10 @@ from batchwright.usage import Usage
 # (docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html).
 GEOGRAPHY = re.compile(r"^(us|us-gov|eu|apac|au|ca|jp|global)\.")
 
+# What answered in a batch has the tier that Bedrock's price list calls so.
+BATCH = "batch"
+LANES: dict[str | None, str] = {None: "on_demand", "default": "on_demand", BATCH: "bedrock_batch"}
+
 
 @cache
 def _table() -> dict[str, Any]:
@@ -105,8 +109,17 @@ def tier_cost_usd(tier: str | None, model: str, usage: Usage) -> float | None:
     >>> tier_cost_usd("priority", "amazon.nova-lite-v1:0", million) is None
     True
     """
-    lane = "on_demand" if tier in {None, "default"} else tier
+    lane = LANES.get(tier) or str(tier)
     return lane_cost_usd(lane, model, usage) if lane in lane_table() else None
+
+
+def lane_factor(lane: str, model: str) -> float | None:
+    """Return what part of its price a model costs in a lane, or ``None`` where that is not known.
+
+    >>> lane_factor("bedrock_batch", "us.amazon.nova-lite-v1:0")
+    0.5
+    """
+    return _factor(lane_table()[lane], base_id(model))
 
 
 def _factor(offered: dict[str, Any], model: str) -> float | None:

@@ -14,6 +14,7 @@ from tests.emulator.amends import (  # noqa: F401 - to amend
     keys,
     objects,
     roles,
+    services,
     throttles,
     tls,
     workers,

@@ -3,11 +3,13 @@
 import argparse
 import asyncio
 import json
+import os
 import resource
 import signal
 import sys
 from pathlib import Path
 
+from tests.emulator.host.account import Account
 from tests.emulator.host.behaviour import Behaviour
 from tests.emulator.host.http1 import listen
 from tests.emulator.host.server import Host
@@ -31,7 +33,7 @@ async def serve(port: int, behaviour: Behaviour, *, port_file: Path | None) -> N
     ended = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, ended.set)
-    host = Host(behaviour)
+    host = Host(behaviour, _account())
     server = await listen(host.answer, LOOPBACK, port)
     try:
         _announce(server.sockets[0].getsockname()[1], port_file)
@@ -40,6 +42,12 @@ async def serve(port: int, behaviour: Behaviour, *, port_file: Path | None) -> N
         server.close()
         server.close_clients()
         await host.close()
+
+
+def _account() -> Account | None:
+    """Return the account that the environment names; never, by default, one on AWS."""
+    url = os.environ.get("AWS_ENDPOINT_URL")
+    return None if url is None else Account(url)
 
 
 def _announce(port: int, port_file: Path | None) -> None:

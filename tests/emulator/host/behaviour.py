@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator
 
+from tests.emulator.host.batch.behaviour import BatchBehaviour
 from tests.emulator.host.looks import EMAIL, Look
 
 type EngineName = Literal["echo", "llama"]
@@ -61,8 +62,12 @@ class Behaviour(BaseModel):
     faults: list[Fault] = []
     looks: list[Look] = [EMAIL]
     """What the services find that filters ask."""
+    batch: BatchBehaviour = BatchBehaviour()
     seed: int = 0
 
     def changed_by(self, given: dict[str, Any]) -> Self:
         """Return this behaviour with what is given put over it; what is not given stays."""
-        return type(self).model_validate(self.model_dump() | given)
+        whole = self.model_dump() | given
+        if isinstance(batch := given.get("batch"), dict):
+            whole["batch"] = self.batch.model_dump() | batch
+        return type(self).model_validate(whole)

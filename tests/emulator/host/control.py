@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from tests.emulator.host import answers
+from tests.emulator.host.batch.jobs import Jobs
 from tests.emulator.host.desk import Desk
 from tests.emulator.host.http1 import Answer, Request
 from tests.emulator.host.refusals import Refusal
@@ -16,8 +17,9 @@ _GIVEN: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 class Control:
     """What one says to the host about itself."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, jobs: Jobs) -> None:
         self._desk = desk
+        self._jobs = jobs
 
     async def health(self, _: Request) -> Answer:
         """Say that the host is up."""
@@ -45,6 +47,7 @@ class Control:
         return answers.lines(self._desk.ledger.lines())
 
     async def reset(self, request: Request) -> Answer:
-        """Forget the calls, and begin again as at the start."""
+        """Forget the calls and the batch jobs, and begin again as at the start."""
+        await self._jobs.forget()
         self._desk.reset()
         return await self.told(request)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from math import log
 from typing import Any
 
+from tests.emulator.host.batch.faults import BatchFaults
 from tests.emulator.host.behaviour import Behaviour, Doing, EngineName
 from tests.emulator.host.engines.echo import Echo
 from tests.emulator.host.engines.embedder import Embedder
@@ -53,6 +54,8 @@ class Desk:
         if given.keys() & {"faults", "seed"}:
             self._faults = Faults(told.faults, seed=told.seed)
             self._dice = random.Random(told.seed)
+        if given.keys() & {"batch", "seed"}:
+            self.batch_faults = BatchFaults(told.batch.faults, seed=told.seed)
 
     @property
     def engine(self) -> Engine:
@@ -112,6 +115,24 @@ class Desk:
             # What was read from a cache is not counted in the end.
             reservation.settle(used[0] + call.cache_write_tokens, used[1], now=time.monotonic())
             call.input_tokens, call.output_tokens = used
+            ledger.append(call)
+        return completion
+
+    async def pay_in_batch(self, call: Call, ask: Ask) -> Completion:
+        """Have the engine answer a record of a batch job, and write it down.
+
+        Such a record has no quota, no latency and no prompt cache of its own.
+        """
+        ledger = self.ledger
+        try:
+            completion = await self.engine_for(ask).complete(ask)
+            call.status = 200
+            call.input_tokens = completion.input_tokens
+            call.output_tokens = completion.output_tokens
+        except Refusal as refusal:
+            call.status = refusal.status
+            raise
+        finally:
             ledger.append(call)
         return completion
 

@@ -8,6 +8,9 @@ from typing import Any, Protocol
 from urllib.parse import unquote
 
 from tests.emulator.host import answers, looking
+from tests.emulator.host.account import Account
+from tests.emulator.host.batch.jobs import Jobs
+from tests.emulator.host.batch.operations import Operations
 from tests.emulator.host.behaviour import Behaviour
 from tests.emulator.host.control import Control
 from tests.emulator.host.desk import Desk
@@ -40,9 +43,11 @@ type Handler = Callable[..., Awaitable[Answer]]
 class Host:
     """The desk behind its routes; a later service adds its own routes to the list."""
 
-    def __init__(self, behaviour: Behaviour) -> None:
+    def __init__(self, behaviour: Behaviour, account: Account | None = None) -> None:
+        """``account`` is where batch jobs read and write."""
         self._desk = desk = Desk(behaviour)
-        control = Control(desk)
+        self._jobs = jobs = Jobs(desk, account)
+        control = Control(desk, jobs)
         self._routes: list[tuple[str, re.Pattern[str], Handler]] = [
             (method, re.compile(path), handler)
             for method, path, handler in (
@@ -52,6 +57,7 @@ class Host:
                 ("POST", "/guardrail/([^/]+)/version/([^/]+)/apply", looking.guardrail(desk)),
                 ("POST", "/guardrail-checks/invoke", looking.guardrail_checks(desk)),
                 ("POST", "/", looking.comprehend(desk)),
+                *Operations(desk, jobs).routes,
                 ("GET", "/_host/health", control.health),
                 ("GET", "/_host/behaviour", control.told),
                 ("PUT", "/_host/behaviour", control.tell),
@@ -68,7 +74,8 @@ class Host:
         return answers.refused(unknown_operation())
 
     async def close(self) -> None:
-        """Let go of the engines."""
+        """Let go of the jobs and the engines."""
+        await self._jobs.forget()
         await self._desk.close()
 
 

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import quote
 
 import aiohttp
@@ -20,11 +20,11 @@ from batchwright.aws.refusals import fault_of
 from batchwright.aws.signing import Signer
 from batchwright.completion import Completion
 from batchwright.contract import Route
-from batchwright.errors import MalformedCompletion, TimedOut, Unavailable
+from batchwright.conversed import completion_of
+from batchwright.errors import TimedOut, Unavailable
 from batchwright.natives import Told
 from batchwright.natives import completion_of as native_completion_of
 from batchwright.request import Request
-from batchwright.usage import Usage
 
 OK = 200
 CONNECT_SECONDS = 10
@@ -86,7 +86,7 @@ class BedrockEngine:
         if status != OK:
             raise fault_of(status, told, content, model)
         if request.family is None:
-            return completion_of(content, told)
+            return completion_of(content, told.get("x-amzn-RequestId"))
         waited_ms = round((time.monotonic() - began) * 1000)
         return native_completion_of(request.family, content, told_of(told, waited_ms))
 
@@ -119,42 +119,6 @@ class BedrockEngine:
         assert self._session is not None, "use it in `async with`"  # noqa: S101
         async with self._session.post(url, data=body, headers=headers) as response:
             return response.status, response.headers, await response.read()
-
-
-def completion_of(content: bytes, headers: Mapping[str, str]) -> Completion:
-    """Read a Converse answer; botocore would let ``{}`` pass, this raises :class:`MalformedCompletion`."""
-    try:
-        fields = orjson.loads(content)
-        usage = fields["usage"]
-        return Completion(
-            content=[_block(block) for block in fields["output"]["message"]["content"]],
-            stop_reason=str(fields["stopReason"]),
-            usage=Usage(
-                input_tokens=int(usage["inputTokens"]),
-                output_tokens=int(usage["outputTokens"]),
-                cache_read_tokens=int(usage.get("cacheReadInputTokens") or 0),
-                cache_write_tokens=int(usage.get("cacheWriteInputTokens") or 0),
-            ),
-            latency_ms=int(fields["metrics"]["latencyMs"]),
-            request_id=headers.get("x-amzn-RequestId"),
-            tier=_tier(fields.get("serviceTier")),
-        )
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
-        raise MalformedCompletion(
-            "Bedrock said 200 and sent no answer with output, stopReason, usage and metrics"
-        ) from None
-
-
-def _tier(told: Any) -> str | None:
-    """Read the tier that answered; an answer without one, or with an odd one, is an answer all the same."""
-    tier = told.get("type") if isinstance(told, dict) else None
-    return tier if isinstance(tier, str) else None
-
-
-def _block(block: Any) -> dict[str, Any]:
-    if not isinstance(block, dict) or not isinstance(block.get("text", ""), str):
-        raise TypeError("content is a list of blocks, and a text is a string")
-    return block
 
 
 def told_of(headers: Mapping[str, str], waited_ms: int) -> Told:
