@@ -290,8 +290,9 @@ class Endpoints(Protocol):
     def send(self, call: EndpointCall) -> Placed:
         """Queue one call and return where its answer will lie; a repeat is a call of its own.
 
-        Raises :class:`Throttled`, :class:`Unavailable`, :class:`AccessDenied`, :class:`ModelUnknown` where there is no
-        such endpoint, or :class:`RecordInvalid`.
+        Raises :class:`Throttled`, :class:`Unavailable`, :class:`TimedOut` where nobody knows whether it waits there,
+        :class:`AccessDenied`, also where the endpoint writes into another bucket, :class:`ModelUnknown` where there is
+        no such endpoint, or :class:`RecordInvalid`.
         """
         ...
 

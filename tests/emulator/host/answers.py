@@ -33,6 +33,14 @@ async def paid(
     return Answer(body=written, headers=headers, cut=doing == "cut")
 
 
+async def queued(body: dict[str, Any], headers: dict[str, str], *, doing: Doing | None) -> Answer:
+    """Answer a call that will be worked on later, unless a fault spoils the answer."""
+    if doing == "hang":
+        await asyncio.Event().wait()
+    written = orjson.dumps(body)
+    return Answer(body=written, status=202, headers=_headers() | headers, cut=doing == "cut")
+
+
 def plain(body: dict[str, Any]) -> Answer:
     """Answer a call that costs nothing."""
     return Answer(body=orjson.dumps(body), headers=_headers())

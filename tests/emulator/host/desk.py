@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.emulator.host.batch.faults import BatchFaults
 from tests.emulator.host.behaviour import Behaviour, Doing, EngineName
+from tests.emulator.host.endpoints.faults import EndpointFaults
 from tests.emulator.host.engines.echo import Echo
 from tests.emulator.host.engines.embedder import Embedder
 from tests.emulator.host.engines.llama import Llama
@@ -56,6 +57,8 @@ class Desk:
             self._dice = random.Random(told.seed)
         if given.keys() & {"batch", "seed"}:
             self.batch_faults = BatchFaults(told.batch.faults, seed=told.seed)
+        if given.keys() & {"endpoints", "seed"}:
+            self.endpoint_faults = EndpointFaults(told.endpoints.faults, seed=told.seed)
 
     @property
     def engine(self) -> Engine:

@@ -1,11 +1,14 @@
 """A model host started for a test or a demo, and the few things one says to it."""
 
+import asyncio
 import json
+import os
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -15,6 +18,11 @@ from urllib.parse import quote
 
 import boto3
 from botocore.config import Config
+
+from tests.emulator.host.account import Account
+from tests.emulator.host.behaviour import Behaviour
+from tests.emulator.host.http1 import listen
+from tests.emulator.host.server import Host
 
 ROOT = Path(__file__).parents[3]
 
@@ -83,6 +91,30 @@ class RunningHost:
         except urllib.error.HTTPError as error:
             with error:
                 raise ValueError(json.loads(error.read())["message"]) from None
+
+
+@contextmanager
+def hosting(account: Account) -> Iterator[RunningHost]:
+    """Run an echoing host in a thread of this process until the block ends, so that moto is its AWS, too."""
+    ready: Future[int] = Future()
+    ended = asyncio.Event()
+
+    async def serve() -> None:
+        host = Host(Behaviour(engine="echo"), account)
+        server = await listen(host.answer, "127.0.0.1", 0)
+        ready.set_result(server.sockets[0].getsockname()[1])
+        await ended.wait()
+        server.close()
+        server.close_clients()
+        await host.close()
+
+    with ThreadPoolExecutor(1) as threads, asyncio.Runner() as runner:
+        served = threads.submit(runner.run, serve())
+        try:
+            yield RunningHost(port=ready.result(timeout=20), pid=os.getpid())
+        finally:
+            runner.get_loop().call_soon_threadsafe(ended.set)
+            served.result(timeout=20)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from tests.emulator.host.batch.operations import Operations
 from tests.emulator.host.behaviour import Behaviour
 from tests.emulator.host.control import Control
 from tests.emulator.host.desk import Desk
+from tests.emulator.host.endpoints.operations import Endpoints
 from tests.emulator.host.engines.port import Ask, Completion
 from tests.emulator.host.http1 import Answer, Request
 from tests.emulator.host.ledger import Call
@@ -44,10 +45,11 @@ class Host:
     """The desk behind its routes; a later service adds its own routes to the list."""
 
     def __init__(self, behaviour: Behaviour, account: Account | None = None) -> None:
-        """``account`` is where batch jobs read and write."""
+        """``account`` is where batch jobs and endpoints read and write."""
         self._desk = desk = Desk(behaviour)
         self._jobs = jobs = Jobs(desk, account)
-        control = Control(desk, jobs)
+        self._endpoints = endpoints = Endpoints(desk, account)
+        control = Control(desk, jobs, endpoints)
         self._routes: list[tuple[str, re.Pattern[str], Handler]] = [
             (method, re.compile(path), handler)
             for method, path, handler in (
@@ -58,6 +60,7 @@ class Host:
                 ("POST", "/guardrail-checks/invoke", looking.guardrail_checks(desk)),
                 ("POST", "/", looking.comprehend(desk)),
                 *Operations(desk, jobs).routes,
+                ("POST", "/endpoints/([^/]+)/async-invocations", endpoints.invoke),
                 ("GET", "/_host/health", control.health),
                 ("GET", "/_host/behaviour", control.told),
                 ("PUT", "/_host/behaviour", control.tell),
@@ -74,8 +77,9 @@ class Host:
         return answers.refused(unknown_operation())
 
     async def close(self) -> None:
-        """Let go of the jobs and the engines."""
+        """Let go of the jobs, the endpoints and the engines."""
         await self._jobs.forget()
+        await self._endpoints.forget()
         await self._desk.close()
 
 

@@ -14,6 +14,7 @@ from botocore.config import Config
 
 from batchwright.aws.budgets import DynamoDBBudgets
 from batchwright.aws.dynamodb import DynamoDBJobs
+from batchwright.aws.endpoints import ONCE, SageMakerEndpoints
 from batchwright.aws.ledger import DynamoDBLedger
 from batchwright.aws.s3 import S3Objects
 from batchwright.aws.schedules import QUICK, DynamoDBSchedules
@@ -84,6 +85,15 @@ def ledger() -> DynamoDBLedger:
 def signer() -> KmsSigner:
     """Return the ledger's key."""
     return KmsSigner(client("kms"), settings().ledger_key, settings().ledger_name)
+
+
+@cache
+def endpoints() -> SageMakerEndpoints:
+    """Return the account's asynchronous endpoints."""
+    # With a session of its own: the client is made in a thread, where boto3's common one is not safe.
+    return SageMakerEndpoints(
+        lambda: boto3.Session().client("sagemaker-runtime", config=ONCE), settings().bucket
+    )
 
 
 @cache

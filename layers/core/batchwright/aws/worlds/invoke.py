@@ -15,7 +15,17 @@ from batchwright.aws.comprehend import AmazonComprehend
 from batchwright.aws.filterfunctions import LambdaFunctions
 from batchwright.aws.guardrails import BedrockGuardrails
 from batchwright.aws.threads import once
-from batchwright.aws.wiring import armed, budgets, client, jobs, objects, schedules, settings
+from batchwright.aws.wiring import (
+    armed,
+    budgets,
+    client,
+    endpoints,
+    jobs,
+    objects,
+    schedules,
+    settings,
+)
+from batchwright.endpointengine import EndpointEngine
 from batchwright.engines import Engines
 from batchwright.filters import Means
 from batchwright.steps.invoke import World
@@ -27,13 +37,13 @@ FILTER_SECONDS = 21.0
 @asynccontextmanager
 async def world() -> AsyncIterator[World]:
     """Give the world around a worker; its connections live as long as one event loop."""
-    async with _bedrock() as bedrock, _means() as means:
+    async with _bedrock() as bedrock, _sagemaker() as sagemaker, _means() as means:
         yield armed(World)(
             objects=objects(),
             jobs=jobs(),
             budgets=budgets(),
             schedules=schedules(),
-            engine=Engines({"bedrock": bedrock}),
+            engine=Engines({"bedrock": bedrock, "sagemaker": sagemaker}),
             clock=SystemClock(),
             seconds=time.monotonic,
             time=time.time,
@@ -41,6 +51,16 @@ async def world() -> AsyncIterator[World]:
             new_id=lambda: uuid.uuid4().hex,
             means=means,
         )
+
+
+@asynccontextmanager
+async def _sagemaker() -> AsyncIterator[EndpointEngine]:
+    """Give the engine of endpoints; its client is made when it is first needed."""
+    engine = EndpointEngine(endpoints(), objects(), new_id=lambda: uuid.uuid4().hex)
+    try:
+        yield engine
+    finally:
+        engine.close()
 
 
 @asynccontextmanager
