@@ -35,6 +35,7 @@ OWN = {
     "jinja": '{"q": {{ prompt | tojson }}, "n": {{ max_tokens }}}',
     "answer": "/outputs/0/text",
 }
+ATTEMPTS = itertools.count()
 SCHEMA = '{"additionalProperties":false,"properties":{"a":{"type":"string"}},"type":"object"}'
 
 
@@ -67,8 +68,7 @@ def ask(
     asked: Route | None = None,
     timeout: float = 10,
 ) -> Completion:
-    count = itertools.count()
-    engine = EndpointEngine(endpoints, objects, new_id=lambda: f"attempt-{next(count)}")
+    engine = EndpointEngine(endpoints, objects, new_id=lambda: f"attempt-{next(ATTEMPTS)}")
 
     async def asking() -> Completion:
         return await engine.ask(request, route=asked or route(), timeout=timeout, metadata=METADATA)
@@ -124,7 +124,8 @@ def test_what_is_too_large_to_be_sent_along_goes_by_the_bucket(hosted: OnTheHost
     found = ask_host(hosted, say(text, inferenceConfig={"maxTokens": 40_000}))
 
     assert found.text == text
-    assert [*hosted.objects.keys("endpoints/input/")] == ["endpoints/input/job-1/attempt-0.json"]
+    (key,) = hosted.objects.keys("endpoints/input/")
+    assert key.startswith("endpoints/input/job-1/attempt-")
 
 
 @pytest.mark.parametrize(
@@ -197,7 +198,7 @@ def test_two_attempts_do_not_meet_each_others_answers_or_failures() -> None:
 
 def test_a_bucket_that_may_not_be_read_stops_the_job() -> None:
     class Shut(MemoryObjects):
-        def read(self, key: str, *, span: tuple[int, int] | None = None) -> bytes:
+        def read(self, key: str, *, span: tuple[int, int] | None = None) -> bytes:  # noqa: ARG002
             raise AccessDenied(f"read {key}")
 
     objects = Shut()
