@@ -11,10 +11,12 @@ from pydantic import (
     ConfigDict,
     Field,
     PositiveInt,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
+from batchwright.baseurl import check_base_url
 from batchwright.digest import digest_of_envelope
 from batchwright.document import Document
 from batchwright.embedding import NEUTRAL, native_body
@@ -31,7 +33,7 @@ from batchwright.filters import Filters
 from batchwright.filters.schema import check_schema
 from batchwright.money import BILLIONTHS
 from batchwright.natives import native
-from batchwright.prices import price_of
+from batchwright.prices import Price, price_of
 from batchwright.record import Record
 from batchwright.request import Request
 from batchwright.schema import Schema, structured_output
@@ -44,6 +46,8 @@ GUARDRAIL = (
     r"^([a-z0-9]{1,64}|arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/[a-z0-9]+)$"
 )
 VERSION = r"^[1-9][0-9]{0,7}$"
+# docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
+KEPT_KEY = r"^arn:aws(-[a-z-]+)?:secretsmanager:[a-z0-9-]{1,20}:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,519}$"
 SPAN = r"^[1-9][0-9]{0,5}[mhd]$"
 # Bedrock reserves max_tokens of the minute's quota before it answers, and the model's own maximum where nothing is
 # said: the largest cause of throttling. Every text model that Bedrock serves takes this many.
@@ -62,6 +66,15 @@ FALLBACKS: dict[str, tuple[type[BatchwrightError], ...]] = {
     "unavailable": (Unavailable,),
     "throttled": (Throttled,),
     "denied": (AccessDenied, ModelUnknown),
+}
+
+# What only one engine's routes have.
+BELONGS_TO = {
+    "tier": "bedrock",
+    "guardrail": "bedrock",
+    "base_url": "openai",
+    "secret": "openai",
+    "price": "openai",
 }
 
 _STRICT = ConfigDict(
@@ -94,9 +107,16 @@ class Route(BaseModel):
 
     model_config = _STRICT
 
-    engine: Literal["bedrock"] = "bedrock"
+    engine: Literal["bedrock", "openai"] = "bedrock"
+    """Who answers: Bedrock, or an endpoint of yours that speaks OpenAI's chat completions."""
     model: Annotated[str, Field(min_length=1, max_length=2048)]
-    """A model id, inference profile or ARN that one of the stack's ModelArns allows."""
+    """A model id, inference profile or ARN that one of the stack's ModelArns allows; or what the endpoint calls it."""
+    base_url: Annotated[str, Field(max_length=512)] | None = None
+    """Where the endpoint is, up to its version: one of the stack's EndpointUrls, such as `https://llm.example.com/v1`."""
+    secret: Annotated[str, Field(pattern=KEPT_KEY)] | None = None
+    """The ARN of the endpoint's API key in Secrets Manager, if it wants one."""
+    price: Price | None = None
+    """What a million tokens cost there; without it costs are told as null, and there can be no budget."""
     max_tokens: PositiveInt | None = None
     reserve_at_least: PositiveInt = 1
     """The fewest tokens that are reserved for an answer where its request allows as many."""
@@ -113,10 +133,42 @@ class Route(BaseModel):
     tpm: PositiveInt | None = None
     """Tokens a minute that they may take of its quota."""
 
+    @field_validator(*BELONGS_TO)
+    @classmethod
+    def _check_owner(cls, value: Any, told: ValidationInfo) -> Any:
+        owner = BELONGS_TO[str(told.field_name)]
+        if value is not None and told.data.get("engine", owner) != owner:
+            raise ValueError(f"only routes of engine: {owner} have it: leave it out")
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _check_base_url(cls, base_url: str | None) -> str | None:
+        return base_url if base_url is None else check_base_url(base_url)
+
+    @model_validator(mode="after")
+    def _check_endpoint(self) -> Self:
+        if self.engine == "openai" and self.base_url is None:
+            raise ValueError("engine: openai needs base_url, as https://llm.example.com/v1: add it")
+        return self
+
     @property
-    def asks(self) -> tuple[str, str, str | None]:
+    def asks(self) -> tuple[str | None, ...]:
         """What is asked by it: routes that differ in this have nothing to do with each other's failures."""
-        return self.engine, self.model, self.tier
+        return self.engine, self.model, self.tier, self.base_url
+
+    @property
+    def listed(self) -> str:
+        """The name by which the tables of prices, quotas and families know the model.
+
+        They are Bedrock's: elsewhere the same name may be anybody's, and nothing is known of it.
+        """
+        return self.model if self.engine == "bedrock" else ""
+
+    @property
+    def priced(self) -> bool:
+        """Whether what it costs is known."""
+        return self.price is not None or price_of(self.listed) is not None
 
 
 class Prompt(BaseModel):
@@ -258,7 +310,8 @@ class Contract(BaseModel):
         bare = [number for number, route in enumerate(self.routes) if route.guardrail is None]
         if bare and len(bare) < len(self.routes):
             raise ValueError(
-                f"routes.{bare[0]}: another route has a guardrail, and this one would go round it: give it one, too"
+                f"routes.{bare[0]}: another route has a guardrail, and this one would go round it: give it one, too,"
+                " or take it out"
             )
         return self
 
@@ -268,6 +321,12 @@ class Contract(BaseModel):
             raise ValueError("routes: one stands there twice")
         if self.budget is not None and any(route.tier == "priority" for route in self.routes):
             raise ValueError("budget: it needs a price, and that of tier: priority is not known")
+        for number, route in enumerate(self.routes):
+            if self.budget is not None and route.engine != "bedrock" and not route.priced:
+                raise ValueError(
+                    f"routes.{number}: the budget needs its price: add price: {{input: …, output: …}}, in USD a"
+                    " million tokens"
+                )
         unpriced = [model for model in self.filters.models if price_of(model) is None]
         if self.budget is not None and unpriced:
             raise ValueError(
@@ -288,7 +347,7 @@ class Contract(BaseModel):
     def _check_fallbacks(self) -> None:
         if len(self.routes) == 1:
             raise ValueError("fallback: it needs a second route")
-        unpriced = [route.model for route in self.routes[1:] if price_of(route.model) is None]
+        unpriced = [route.model for route in self.routes[1:] if not route.priced]
         if self.budget is not None and unpriced:
             raise ValueError(
                 f"budget: the price of {unpriced[0][:LONGEST_NAME_SHOWN]!r} is not known, so it cannot be a fallback"
@@ -325,6 +384,10 @@ class Contract(BaseModel):
     def named(self, model: str) -> Route | None:
         """Return the first route to a model."""
         return next((route for route in self.routes if route.model == model), None)
+
+    def route_to(self, model: str) -> Route:
+        """Return the route to a model, a bare one where only a name in a file or a filter leads to it."""
+        return self.named(model) or Route(model=model)
 
     def place_of(self, route: Route) -> int | None:
         """Return where a route stands, ``None`` where only a name in the file led to its model."""

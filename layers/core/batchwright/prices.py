@@ -4,7 +4,9 @@ import json
 import re
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from batchwright.caches import prompt_cache_of
 from batchwright.usage import Usage
@@ -12,6 +14,22 @@ from batchwright.usage import Usage
 # Cross-Region inference profiles are named by a geography before the model's own id
 # (docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html).
 GEOGRAPHY = re.compile(r"^(us|us-gov|eu|apac|au|ca|jp|global)\.")
+
+
+type Usd = Annotated[float, Field(ge=0, le=10_000)]
+
+
+class Price(BaseModel):
+    """What somebody's own model costs, in USD a million tokens."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
+    )
+
+    input: Usd
+    """What is read; a server's own cache of prompts makes it no cheaper."""
+    output: Usd
+    """What is written."""
 
 
 @cache

@@ -29,7 +29,8 @@ def route_for(contract: Contract, record: Record, served: tuple[str, ...]) -> Ro
     ``invalid_request`` where the model offers less than the line asks, or the contract asks more than it can.
     """
     target = _target(contract, record, served)
-    if not any(fnmatchcase(target, pattern) for pattern in served):
+    route = contract.route_to(target)
+    if not _may_ask(route, served):
         raise RecordInvalid(
             "model_not_found",
             f"this stack may not ask {target[:LONGEST_NAME_SHOWN]!r}: add its ARN to the parameter"
@@ -37,7 +38,7 @@ def route_for(contract: Contract, record: Record, served: tuple[str, ...]) -> Ro
             param="model",
             record_id=record.record_id,
         )
-    if not suits(target, record):
+    if not _reads(route, record):
         raise mismatch(target, record)
     if record.embeds:
         check_offered(record, target)
@@ -48,6 +49,18 @@ def route_for(contract: Contract, record: Record, served: tuple[str, ...]) -> Ro
     if guardrail is not None and (record.native or record.embeds):
         raise without_guardrail(contract.name, record)
     return contract.named(target) or Route(model=target, guardrail=guardrail)
+
+
+def _may_ask(route: Route, served: tuple[str, ...]) -> bool:
+    """Whether the stack may ask it, as far as ModelArns decides: who may ask an endpoint, its engine knows."""
+    return not route.listed or any(fnmatchcase(route.model, pattern) for pattern in served)
+
+
+def _reads(route: Route, record: Record) -> bool:
+    """Whether a route's model reads such a line: an endpoint of chats gives no vectors, and takes no native bodies."""
+    if not route.listed:
+        return record.family is None and not record.embeds
+    return suits(route.model, record)
 
 
 def routes_for(contract: Contract, record: Record, served: tuple[str, ...]) -> tuple[Route, ...]:
@@ -62,13 +75,14 @@ def routes_for(contract: Contract, record: Record, served: tuple[str, ...]) -> t
     later = contract.routes[place + 1 :]
     return (
         first,
-        *(
-            route
-            for route in later
-            if any(fnmatchcase(route.model, pattern) for pattern in served)
-            and stands_in(route.model, first.model, record)
-        ),
+        *(route for route in later if _may_ask(route, served) and _stands_in(route, first, record)),
     )
+
+
+def _stands_in(route: Route, first: Route, record: Record) -> bool:
+    if not route.listed:
+        return _reads(route, record)
+    return stands_in(route.model, first.model, record)
 
 
 def _target(contract: Contract, record: Record, served: tuple[str, ...]) -> str:
