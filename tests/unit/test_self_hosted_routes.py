@@ -172,7 +172,8 @@ def test_bedrocks_prices_and_quotas_are_not_those_of_a_namesake() -> None:
     namesake = Route(engine="openai", model=MODEL, base_url=URL)
     granted = GrantedAccount(granted={MODEL: 4_000_000})
     laptop = Laptop(account=granted, engine=ScriptedEngine())
-    laptop.put_contract("own", written(OWN.replace("qwen", f"'{MODEL}'") + "}").decode())
+    own = OWN.replace("qwen", f"'{MODEL}'") + "}"
+    laptop.put_contract("own", written(own, f"models: {{'*': '{MODEL}'}}").decode())
 
     job_id = laptop.run(chat_file(1), "inbox/own/file.jsonl").job_id
 

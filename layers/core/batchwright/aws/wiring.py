@@ -14,6 +14,7 @@ from botocore.config import Config
 
 from batchwright.aws.budgets import DynamoDBBudgets
 from batchwright.aws.dynamodb import DynamoDBJobs
+from batchwright.aws.keys import SecretsManagerKeys
 from batchwright.aws.ledger import DynamoDBLedger
 from batchwright.aws.s3 import S3Objects
 from batchwright.aws.schedules import QUICK, DynamoDBSchedules
@@ -90,6 +91,12 @@ def signer() -> KmsSigner:
 def account() -> ServiceQuotas:
     """Return what AWS grants the account."""
     return ServiceQuotas(lambda: boto3.client("service-quotas", config=BRIEF))
+
+
+@cache
+def keys() -> SecretsManagerKeys:
+    """Return the keys of endpoints."""
+    return SecretsManagerKeys(lambda: boto3.Session().client("secretsmanager", config=PLUMBING))
 
 
 def _life() -> timedelta:
