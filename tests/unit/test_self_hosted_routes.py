@@ -57,22 +57,22 @@ def test_a_route_of_ones_own_is_read_with_all_that_it_has() -> None:
     ("route", "told"),
     [
         ("{engine: openai, model: qwen}", "routes.0: engine: openai needs base_url, as https://"),
-        (OWN + ", tier: flex}", "routes.0.tier: only routes of engine: bedrock have it"),
+        (OWN + ", tier: flex}", "routes.0.tier: it is Bedrock's own"),
         (
             OWN + ", guardrail: {id: abc, version: '1'}}",
-            "routes.0.guardrail: only routes of engine: bedrock have it",
+            "routes.0.guardrail: it is Bedrock's own",
         ),
         (
             f"{{model: '{MODEL}', base_url: '{URL}'}}",
-            "routes.0.base_url: only routes of engine: openai have it",
+            "routes.0.base_url: it is for engine: openai, and this route's is bedrock",
         ),
         (
             f"{{engine: bedrock, model: '{MODEL}', secret: '{KEY}'}}",
-            "routes.0.secret: only routes of engine: openai have it",
+            "routes.0.secret: it is for engine: openai",
         ),
         (
             f"{{model: '{MODEL}', price: {{input: 1, output: 1}}}}",
-            "routes.0.price: only routes of engine: openai have it",
+            "routes.0.price: it is for engine: openai",
         ),
         (OWN + f", secret: {CANARY}}}", "routes.0.secret: the ARN of a secret in Secrets Manager"),
         (OWN + ", price: {input: -1, output: 2}}", "routes.0.price.input: 0 or more is wanted"),

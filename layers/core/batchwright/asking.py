@@ -75,7 +75,7 @@ class Asker:
         self._warming = Warming(pace, contract.keeps_prompts)
         self._time_left = time_left
         self._retries = Retries()
-        self._breakers: dict[tuple[str | None, ...], Breaker] = {}
+        self._breakers: dict[tuple[str, str, str | None], Breaker] = {}
 
     def unresting(self) -> "Asker":
         """Return who asks on behalf of records that were answered already, and goes on where the worker stops."""
@@ -132,7 +132,8 @@ class Asker:
     ) -> None:
         delays = 0
         enlarged = again = False
-        lengths = self._gates.lengths(route) if self._tight and request.trimmable else None
+        tight = self._tight and route.reserves and request.trimmable
+        lengths = self._gates.lengths(route) if tight else None
         room = Room(lengths, route.reserve_at_least)
         replaceable = Throttled in falls_back_on
         self._retries.earn()

@@ -26,7 +26,7 @@ from batchwright.errors import (
     TimedOut,
     Unavailable,
 )
-from batchwright.natives.bodies import text_of, tool_use
+from batchwright.natives.bodies import Said, text_of, tool_use
 from batchwright.natives.chat import ENDINGS, Call, Usage, given
 from batchwright.usage import Usage as Counted
 
@@ -61,7 +61,7 @@ LIMITS = ("requests", "tokens")
 SPAN = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 
 
-class Said(Struct, frozen=True, gc=False):
+class Wrote(Struct, frozen=True, gc=False):
     """The message of the choice; a model of OpenAI's that declines says so in a field of its own."""
 
     content: str | None = None
@@ -72,7 +72,7 @@ class Said(Struct, frozen=True, gc=False):
 class Choice(Struct, frozen=True, gc=False):
     """The one answer. vLLM's ``stop_reason`` beside it is a token or a text, and no reason."""
 
-    message: Said
+    message: Wrote
     finish_reason: str
 
 
@@ -91,23 +91,34 @@ def completion_of(content: bytes, headers: Mapping[str, str], waited_ms: int) ->
     """Read an answer; raises :class:`MalformedCompletion` where it is none."""
     try:
         answer = DECODER.decode(content)
-        (choice,), usage = answer.choices, answer.usage
-        said = choice.message
-        calls = [
-            tool_use(call.id, call.function.name, given(call.function.arguments))
-            for call in said.tool_calls or ()
-        ]
+        said = said_in(answer)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         raise MalformedCompletion(
             "the endpoint said 200 and sent no chat completion with one choice and its usage"
         ) from None
     return Completion(
-        content=[*text_of(said.content or said.refusal or ""), *calls],
-        stop_reason=_stop_reason(choice.finish_reason, called=bool(calls)),
-        # What a server's own cache held is read all the same: nobody says what less it costs.
-        usage=Counted(input_tokens=usage.prompt_tokens, output_tokens=usage.completion_tokens),
+        content=said.content,
+        stop_reason=said.stop_reason,
+        usage=Counted(input_tokens=said.input_tokens or 0, output_tokens=said.output_tokens or 0),
         latency_ms=waited_ms,
         request_id=headers.get("x-request-id") or answer.id,
+    )
+
+
+def said_in(answer: Answer) -> Said:
+    """Return the choice in Converse's words."""
+    (choice,), usage = answer.choices, answer.usage
+    wrote = choice.message
+    calls = [
+        tool_use(call.id, call.function.name, given(call.function.arguments))
+        for call in wrote.tool_calls or ()
+    ]
+    return Said(
+        content=[*text_of(wrote.content or wrote.refusal or ""), *calls],
+        stop_reason=_stop_reason(choice.finish_reason, called=bool(calls)),
+        # What a server's own cache held was read all the same: nobody says what less it costs.
+        input_tokens=usage.prompt_tokens,
+        output_tokens=usage.completion_tokens,
     )
 
 

@@ -39,8 +39,11 @@ IMAGE_TYPES = {kind: media for media, kind in IMAGES.items() if media != "image/
 DOCUMENT_TYPES = {kind: media for media, kind in DOCUMENTS.items()}
 
 
-def chat_body(request: Request, model: str) -> dict[str, Any]:
-    """Return the body of a chat completion; raises :class:`RecordInvalid` where the request cannot be put so."""
+def chat_body(request: Request, model: str | None) -> dict[str, Any]:
+    """Return the body of a chat completion; raises :class:`RecordInvalid` where the request cannot be put so.
+
+    ``model`` is what the server calls it, where it wants to be told.
+    """
     asked = request.body
     if request.family is not None:
         raise _refused("modelInput", "a native body of another maker cannot be asked here")
@@ -53,7 +56,7 @@ def chat_body(request: Request, model: str) -> dict[str, Any]:
     settings = {SETTINGS[name]: value for name, value in said.items() if value not in (None, [])}
     return {
         **more,
-        "model": model,
+        **({"model": model} if model else {}),
         "messages": [*_system(asked.get("system", ())), *_turns(asked["messages"])],
         **settings,
         **_tools(asked.get("toolConfig") or {}),
@@ -98,8 +101,10 @@ def _turns(messages: Iterable[Message]) -> Iterator[Message]:
 
 
 def _plain(parts: list[dict[str, Any]]) -> Any:
-    """Return one text as a text: there are servers that know no parts."""
-    return parts[0]["text"] if len(parts) == 1 and "text" in parts[0] else parts
+    """Return texts as one text: there are servers that know no parts."""
+    if all(part["type"] == "text" for part in parts):
+        return "\n".join(part["text"] for part in parts)
+    return parts
 
 
 def _assistant(blocks: list[Block]) -> Message:

@@ -68,14 +68,9 @@ FALLBACKS: dict[str, tuple[type[BatchwrightError], ...]] = {
     "denied": (AccessDenied, ModelUnknown),
 }
 
-# What only one engine's routes have.
-BELONGS_TO = {
-    "tier": "bedrock",
-    "guardrail": "bedrock",
-    "base_url": "openai",
-    "secret": "openai",
-    "price": "openai",
-}
+# What only routes to endpoints of OpenAI's API say, and what those never say.
+OF_OPENAI = ("base_url", "secret", "price")
+NOT_OF_OPENAI = ("tier", "guardrail")
 
 _STRICT = ConfigDict(
     frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
@@ -133,12 +128,21 @@ class Route(BaseModel):
     tpm: PositiveInt | None = None
     """Tokens a minute that they may take of its quota."""
 
-    @field_validator(*BELONGS_TO)
+    @field_validator(*OF_OPENAI)
     @classmethod
-    def _check_owner(cls, value: Any, told: ValidationInfo) -> Any:
-        owner = BELONGS_TO[str(told.field_name)]
-        if value is not None and told.data.get("engine", owner) != owner:
-            raise ValueError(f"only routes of engine: {owner} have it: leave it out")
+    def _check_whose_it_is(cls, value: Any, told: ValidationInfo) -> Any:
+        engine = told.data.get("engine", "openai")
+        if value is not None and engine != "openai":
+            raise ValueError(
+                f"it is for engine: openai, and this route's is {engine}: take one away"
+            )
+        return value
+
+    @field_validator(*NOT_OF_OPENAI)
+    @classmethod
+    def _check_whose_it_is_not(cls, value: Any, told: ValidationInfo) -> Any:
+        if value is not None and told.data.get("engine") == "openai":
+            raise ValueError("it is Bedrock's own, and this endpoint has none: take it away")
         return value
 
     @field_validator("base_url")
@@ -153,9 +157,10 @@ class Route(BaseModel):
         return self
 
     @property
-    def asks(self) -> tuple[str | None, ...]:
+    def asks(self) -> tuple[str, str, str | None]:
         """What is asked by it: routes that differ in this have nothing to do with each other's failures."""
-        return self.engine, self.model, self.tier, self.base_url
+        place = self.model if self.base_url is None else f"{self.base_url}#{self.model}"
+        return self.engine, place, self.tier
 
     @property
     def listed(self) -> str:
@@ -164,6 +169,11 @@ class Route(BaseModel):
         They are Bedrock's: elsewhere the same name may be anybody's, and nothing is known of it.
         """
         return self.model if self.engine == "bedrock" else ""
+
+    @property
+    def reserves(self) -> bool:
+        """Whether an answer's limit is taken from a quota beforehand: one's own server has none but what is told."""
+        return self.engine == "bedrock" or self.tpm is not None
 
     @property
     def priced(self) -> bool:

@@ -47,7 +47,7 @@ def schedule_of(route: Route) -> str:
     'bedrock#us.amazon.nova-lite-v1:0'
     """
     if route.base_url is not None:
-        return f"{route.engine}#{route.base_url}#{route.model}"
+        return "#".join(route.asks[:2])
     return f"{route.engine}#{model_id(route.model)}"
 
 

@@ -29,8 +29,10 @@ def route_for(contract: Contract, record: Record, served: tuple[str, ...]) -> Ro
     ``invalid_request`` where the model offers less than the line asks, or the contract asks more than it can.
     """
     target = _target(contract, record, served)
-    route = contract.route_to(target)
-    if not _may_ask(route, served):
+    named = contract.named(target)
+    if named is not None and named.engine != "bedrock":
+        return _elsewhere(named, record)
+    if not any(fnmatchcase(target, pattern) for pattern in served):
         raise RecordInvalid(
             "model_not_found",
             f"this stack may not ask {target[:LONGEST_NAME_SHOWN]!r}: add its ARN to the parameter"
@@ -38,7 +40,7 @@ def route_for(contract: Contract, record: Record, served: tuple[str, ...]) -> Ro
             param="model",
             record_id=record.record_id,
         )
-    if not _reads(route, record):
+    if not suits(target, record):
         raise mismatch(target, record)
     if record.embeds:
         check_offered(record, target)
@@ -48,19 +50,14 @@ def route_for(contract: Contract, record: Record, served: tuple[str, ...]) -> Ro
     guardrail = contract.routes[0].guardrail
     if guardrail is not None and (record.native or record.embeds):
         raise without_guardrail(contract.name, record)
-    return contract.named(target) or Route(model=target, guardrail=guardrail)
+    return named or Route(model=target, guardrail=guardrail)
 
 
-def _may_ask(route: Route, served: tuple[str, ...]) -> bool:
-    """Whether the stack may ask it, as far as ModelArns decides: who may ask an endpoint, its engine knows."""
-    return not route.listed or any(fnmatchcase(route.model, pattern) for pattern in served)
-
-
-def _reads(route: Route, record: Record) -> bool:
-    """Whether a route's model reads such a line: an endpoint of chats gives no vectors, and takes no native bodies."""
-    if not route.listed:
-        return record.family is None and not record.embeds
-    return suits(route.model, record)
+def _elsewhere(route: Route, record: Record) -> Route:
+    """Return a route that leads elsewhere than to Bedrock, where no family's own words are known."""
+    if record.family or record.embeds:
+        raise mismatch(route.model, record)
+    return route
 
 
 def routes_for(contract: Contract, record: Record, served: tuple[str, ...]) -> tuple[Route, ...]:
@@ -75,14 +72,16 @@ def routes_for(contract: Contract, record: Record, served: tuple[str, ...]) -> t
     later = contract.routes[place + 1 :]
     return (
         first,
-        *(route for route in later if _may_ask(route, served) and _stands_in(route, first, record)),
+        *(route for route in later if _stands_in(route, first, record, served)),
     )
 
 
-def _stands_in(route: Route, first: Route, record: Record) -> bool:
-    if not route.listed:
-        return _reads(route, record)
-    return stands_in(route.model, first.model, record)
+def _stands_in(route: Route, first: Route, record: Record, served: tuple[str, ...]) -> bool:
+    if route.engine != "bedrock":
+        return not (record.family or record.embeds)
+    return any(fnmatchcase(route.model, pattern) for pattern in served) and stands_in(
+        route.model, first.model, record
+    )
 
 
 def _target(contract: Contract, record: Record, served: tuple[str, ...]) -> str:

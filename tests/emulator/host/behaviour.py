@@ -61,6 +61,10 @@ class Behaviour(BaseModel):
     faults: list[Fault] = []
     looks: list[Look] = [EMAIL]
     """What the services find that filters ask."""
+    served: list[str] = ["smollm2"]
+    """The models of the host as somebody's own server."""
+    api_key: str | None = None
+    """What a caller of that server must have, if anything."""
     seed: int = 0
 
     def changed_by(self, given: dict[str, Any]) -> Self:
