@@ -138,31 +138,6 @@ def test_a_container_that_was_named_no_model_is_told_none() -> None:
     assert "model" not in written(shape("openai"), ask())
 
 
-@pytest.mark.parametrize(
-    ("choice", "told"),
-    [
-        ({"auto": {}}, "auto"),
-        ({"any": {}}, "required"),
-        ({"tool": {"name": "f"}}, {"type": "function", "function": {"name": "f"}}),
-    ],
-)
-def test_the_choice_of_a_tool_is_told_in_openais_words(choice: Any, told: Any) -> None:
-    tool = {"toolSpec": {"name": "f", "inputSchema": {"json": {"type": "object"}}}}
-
-    body = written(shape("openai"), ask(toolConfig={"tools": [tool], "toolChoice": choice}))
-
-    assert body["tool_choice"] == told
-
-
-def test_settings_of_the_model_go_along_and_cannot_change_what_is_asked() -> None:
-    more = {"top_k": 5, "messages": []}
-
-    body = written(shape("openai"), ask(additionalModelRequestFields=more))
-
-    assert body["top_k"] == 5
-    assert body["messages"] == [{"role": "user", "content": "hello"}]
-
-
 def test_marks_for_caches_are_left_out_and_guarded_texts_are_texts() -> None:
     blocks = [
         {"guardContent": {"text": {"text": "one"}}},
@@ -211,6 +186,15 @@ def test_openais_answer_is_read_as_bedrocks_of_the_same_words_is() -> None:
     assert found.stop_reason == "tool_use"
     assert found.usage == Usage(input_tokens=3, output_tokens=4)
     assert (found.estimated, found.latency_ms, found.request_id) == (False, 7, "call-1")
+
+
+def test_tokens_that_a_container_of_openais_shape_does_not_count_are_estimated() -> None:
+    choice = {"message": {"content": "eight by"}, "finish_reason": "stop"}
+
+    found = read(shape("openai"), {"choices": [choice]}, ask("four"))
+
+    assert found.usage == Usage(input_tokens=1, output_tokens=2)
+    assert found.estimated
 
 
 GENERATED = {
@@ -321,7 +305,7 @@ TOOLS = {"tools": [{"toolSpec": {"name": "f", "inputSchema": {"json": {}}}}]}
     ("container", "body", "param"),
     [
         (
-            shape("openai"),
+            shape("tgi"),
             {"messages": [{"role": "user", "content": PAPER}]},
             "messages[0].content",
         ),
@@ -331,7 +315,7 @@ TOOLS = {"tools": [{"toolSpec": {"name": "f", "inputSchema": {"json": {}}}}]}
         (shape("djl"), ask(outputConfig=structured_output(SCHEMA, "a")).body, "outputConfig"),
         (shape("tgi"), ask(toolConfig=TOOLS).body, "toolConfig"),
         (shape("openai"), ask(guardrailConfig={}).body, "guardrailConfig"),
-        (shape("openai"), ask(outputConfig={"textFormat": {}}).body, "outputConfig"),
+        (shape("tgi"), ask(outputConfig={"textFormat": {}}).body, "outputConfig"),
         (
             Container(jinja="{{ prompt }}", answer="/a"),
             ask(CANARY).body,

@@ -57,8 +57,11 @@ def test_a_job_reads_its_contract_back_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("route", "told"),
     [
-        ("max_tokens: 5", "routes.0.endpoint: engine: sagemaker needs the endpoint's name: add it"),
-        ("model: a", "routes.0.endpoint: engine: sagemaker needs the endpoint's name: add it"),
+        (
+            "max_tokens: 5",
+            "routes.0: engine: sagemaker needs endpoint, the endpoint's name: add it",
+        ),
+        ("model: a", "routes.0: engine: sagemaker needs endpoint, the endpoint's name: add it"),
         ("endpoint: under_score", "routes.0.endpoint: an endpoint's name is wanted"),
         ("endpoint: e, tier: flex", "routes.0.tier: it is Bedrock's own"),
         ("endpoint: e, timeout: 3601", "routes.0.timeout: 3,600 or less is wanted"),
@@ -70,7 +73,10 @@ def test_a_job_reads_its_contract_back_as_it_was() -> None:
         ("endpoint: e, body: {jinja: '{}', answer: a}", "routes.0.body.answer: a JSON Pointer"),
         ("endpoint: e, payload: csv", "routes.0.payload: 'record' or 'jsonl' is wanted"),
         ("endpoint: e, in_flight: 0", "routes.0.in_flight: more than 0 is wanted"),
-        (f"endpoint: e, model: '{MODEL}'", "routes.0.model: this is a model of Bedrock"),
+        (
+            "endpoint: e, base_url: https://a.example/v1",
+            "routes.0.base_url: it is for engine: openai",
+        ),
         (
             "endpoint: e, guardrail: {id: abc, version: '1'}",
             "routes.0.guardrail: it is Bedrock's own",
@@ -120,6 +126,11 @@ def test_an_endpoint_stands_in_for_a_model_of_bedrock_and_the_other_way_round() 
         both = Contract(name="own", routes=routes, fallback=("unavailable",))
 
         assert routes_for(both, record(), SERVED) == routes
+
+
+def test_a_model_that_is_called_as_one_of_bedrocks_has_no_price_of_bedrocks() -> None:
+    assert not contract(f"endpoint: e, model: '{MODEL}'").routes[0].priced
+    assert contract("endpoint: e, price: {input: 1, output: 2}").routes[0].priced
 
 
 def test_two_routes_may_lead_to_one_model_on_two_endpoints() -> None:

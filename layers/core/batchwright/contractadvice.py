@@ -8,7 +8,6 @@ from batchwright.contractfaults import Fault, told_at
 from batchwright.contractyaml import composed
 from batchwright.families import EMBEDDING, family_of
 from batchwright.finding import Stage, Verdict
-from batchwright.prices import price_of
 from batchwright.suiting import LONGEST_NAME_SHOWN
 
 type Advice = tuple[tuple[Any, ...], str]
@@ -23,9 +22,9 @@ def advice_on(text: bytes, contract: Contract) -> list[Fault]:
 
 def _advice(contract: Contract) -> Iterator[Advice]:
     for number, route in enumerate(contract.routes):
-        if price_of(route.model) is None:
+        if not route.priced:
             yield ("routes", number, "model"), _unpriced(route.model, contract)
-        if route.max_tokens is None and family_of(route.model) not in EMBEDDING:
+        if route.max_tokens is None and family_of(route.listed) not in EMBEDDING:
             yield (
                 ("routes", number),
                 f"without max_tokens {DEFAULT_MAX_TOKENS:,} are sent and reserved where the request says nothing",

@@ -42,7 +42,9 @@ def plan_limits(
     """Ask for the limits that the contract does not tell, where there is time, and keep them for the job's workers."""
     models = dict.fromkeys([*totals, *(route.model for route in job.terms.routes)])
     granted = {
-        model: account.tokens_a_minute(model) if account else None
+        model: account.tokens_a_minute(model)
+        if account and job.terms.route_to(model).listed
+        else None
         for model in models
         if told_by(job.terms, model).tpm is None
     }

@@ -45,7 +45,14 @@ class Settings(BaseModel):
     """The ledger's origin: in checkpoints it says whose they are."""
     copy_checkpoints_to: str = ""
     """Buckets besides the stack's own, joined by commas."""
+    endpoint_urls: str = ""
+    """The endpoints that may be asked besides Bedrock, joined by commas."""
     aws_region: str = ""
+
+    @property
+    def endpoints(self) -> list[str]:
+        """The base URLs that routes may have."""
+        return [url.strip() for url in self.endpoint_urls.split(",") if url.strip()]
 
     @property
     def checkpoint_buckets(self) -> list[str]:

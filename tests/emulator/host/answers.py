@@ -23,6 +23,8 @@ async def paid(
         await asyncio.Event().wait()  # until the client goes away, which cancels this
     call.status = 200
     headers = _headers()
+    if call.api == "chat.completions":
+        headers = {"Content-Type": "application/json", "X-Request-Id": headers["x-amzn-RequestId"]}
     if call.api == "InvokeModel":
         headers["X-Amzn-Bedrock-Input-Token-Count"] = str(call.input_tokens)
         headers["X-Amzn-Bedrock-Output-Token-Count"] = str(call.output_tokens)

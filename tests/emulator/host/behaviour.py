@@ -65,6 +65,10 @@ class Behaviour(BaseModel):
     """What the services find that filters ask."""
     batch: BatchBehaviour = BatchBehaviour()
     endpoints: EndpointsBehaviour = EndpointsBehaviour()
+    served: list[str] = ["smollm2"]
+    """The models of the host as somebody's own server."""
+    api_key: str | None = None
+    """What a caller of that server must have, if anything."""
     seed: int = 0
 
     def changed_by(self, given: dict[str, Any]) -> Self:

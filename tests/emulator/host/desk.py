@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections.abc import Coroutine
 from dataclasses import replace
 from math import log
 from typing import Any
@@ -150,6 +151,12 @@ class Desk:
         if median == 0 or sigma == 0:
             return median
         return self._dice.lognormvariate(log(median), sigma)
+
+
+async def sheltered[T](work: Coroutine[Any, Any, T]) -> T:
+    """Do the work, and go on with it even if nobody waits any longer."""
+    task = asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
+    return task.result() if task.done() else await asyncio.shield(task)
 
 
 def altered(completion: Completion, doing: Doing | None) -> Completion:

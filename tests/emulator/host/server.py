@@ -1,19 +1,18 @@
 """The host as a whole: its routes, and how a call goes from the wire to the desk and back."""
 
-import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-from tests.emulator.host import answers, looking
+from tests.emulator.host import answers, looking, self_hosted
 from tests.emulator.host.account import Account
 from tests.emulator.host.batch.jobs import Jobs
 from tests.emulator.host.batch.operations import Operations
 from tests.emulator.host.behaviour import Behaviour
 from tests.emulator.host.control import Control
-from tests.emulator.host.desk import Desk
+from tests.emulator.host.desk import Desk, sheltered
 from tests.emulator.host.endpoints.operations import Endpoints
 from tests.emulator.host.engines.port import Ask, Completion
 from tests.emulator.host.http1 import Answer, Request
@@ -61,6 +60,8 @@ class Host:
                 ("POST", "/", looking.comprehend(desk)),
                 *Operations(desk, jobs).routes,
                 ("POST", "/endpoints/([^/]+)/async-invocations", endpoints.invoke),
+                ("POST", "/v1/chat/completions", self_hosted.chat(desk)),
+                ("GET", "/v1/models", self_hosted.models(desk)),
                 ("GET", "/_host/health", control.health),
                 ("GET", "/_host/behaviour", control.told),
                 ("PUT", "/_host/behaviour", control.tell),
@@ -98,7 +99,7 @@ def model_call(desk: Desk, api: str, read: Reader) -> Handler:
             return answers.refused(refusal)
         try:
             # A client that goes away stops waiting, not the model: it is paid for all the same.
-            completion = await _sheltered(desk.pay(call, wanted.ask, doing, reservation))
+            completion = await sheltered(desk.pay(call, wanted.ask, doing, reservation))
         except Refusal as refusal:
             return answers.refused(refusal)
         latency_ms = round((time.time() - call.at) * 1000)
@@ -131,12 +132,6 @@ def _check(request: Request, model: str) -> None:
     if "authorization" not in request.headers:
         raise unsigned()
     known(model)
-
-
-async def _sheltered[T](work: Coroutine[Any, Any, T]) -> T:
-    """Do the work, and go on with it even if nobody waits any longer."""
-    task = asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
-    return task.result() if task.done() else await asyncio.shield(task)
 
 
 def _converse(request: Request, model: str) -> Asked:

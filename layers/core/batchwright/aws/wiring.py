@@ -15,6 +15,7 @@ from botocore.config import Config
 from batchwright.aws.budgets import DynamoDBBudgets
 from batchwright.aws.dynamodb import DynamoDBJobs
 from batchwright.aws.endpoints import ONCE, SageMakerEndpoints
+from batchwright.aws.keys import SecretsManagerKeys
 from batchwright.aws.ledger import DynamoDBLedger
 from batchwright.aws.s3 import S3Objects
 from batchwright.aws.schedules import QUICK, DynamoDBSchedules
@@ -100,6 +101,12 @@ def endpoints() -> SageMakerEndpoints:
 def account() -> ServiceQuotas:
     """Return what AWS grants the account."""
     return ServiceQuotas(lambda: boto3.client("service-quotas", config=BRIEF))
+
+
+@cache
+def keys() -> SecretsManagerKeys:
+    """Return the keys of endpoints."""
+    return SecretsManagerKeys(lambda: boto3.Session().client("secretsmanager", config=PLUMBING))
 
 
 def _life() -> timedelta:

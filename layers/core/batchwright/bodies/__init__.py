@@ -29,7 +29,7 @@ class Body(Protocol):
         ...
 
     def said(self, answer: Any) -> Said:
-        """Read what it answered; raises :class:`LookupError`, :class:`TypeError` or :class:`ValueError`."""
+        """Read what it answered; where that is no answer, it raises whatever reading it so raises."""
         ...
 
 
@@ -53,7 +53,14 @@ def completion_of(
     """
     try:
         said = body.said(orjson.loads(content))
-    except (LookupError, TypeError, ValueError, RecursionError, msgspec.MsgspecError):
+    except (
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        RecursionError,
+        msgspec.MsgspecError,
+    ):
         raise MalformedCompletion(
             "the endpoint's container answered, and not in the shape that the contract's body says"
         ) from None

@@ -12,7 +12,7 @@ from tests.emulator.host.endpoints.behaviour import ContainerName, EndpointBehav
 from tests.emulator.host.engines.port import Ask, Completion
 from tests.emulator.host.ledger import Call
 from tests.emulator.host.refusals import Refusal
-from tests.emulator.host.wire.chat import OpenAI
+from tests.emulator.host.wire.chat_completions import ChatCompletions
 from tests.emulator.host.wire.generate import Djl, Plain, Tgi
 
 UNNAMED = "unnamed"
@@ -27,8 +27,30 @@ class Asked(Protocol):
         """Return what the container says."""
 
 
+class Vllm:
+    """vLLM, as the one model of an endpoint: a request need not name it."""
+
+    def __init__(self, body: bytes, model: str) -> None:
+        self._read = ChatCompletions(_named(body, model))
+        self.ask = self._read.ask
+        if self._read.model != model:
+            raise Refusal(404, "NotFoundError", f"The model `{self._read.model}` does not exist.")
+
+    def answer(self, completion: Completion) -> Any:
+        """Return a chat completion."""
+        return self._read.answer(completion)
+
+
+def _named(body: bytes, model: str) -> bytes:
+    try:
+        fields = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body
+    return orjson.dumps({"model": model, **fields}) if isinstance(fields, dict) else body
+
+
 CONTAINERS: dict[ContainerName, Callable[[bytes, str], Asked]] = {
-    "openai": OpenAI,
+    "openai": Vllm,
     "tgi": Tgi,
     "djl": Djl,
     "plain": Plain,

@@ -22,13 +22,8 @@ TIMED_OUT = "The invocation timed out: the container took longer than its Invoca
 log = logging.getLogger(__name__)
 
 
-class Failed(Exception):
-    """A call that ends without an answer; ``written`` says whether a failure object tells of it."""
-
-    def __init__(self, reason: str, *, written: bool = True) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.written = written
+class Expired(Exception):
+    """A fault lets a call's time in the queue run out."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,6 +53,10 @@ class Endpoint:
         self._faults = desk.endpoint_faults
 
     @property
+    def _haste(self) -> float:
+        return self._desk.behaviour.endpoints.haste
+
+    @property
     def arn(self) -> str:
         """Its ARN."""
         return f"arn:aws:sagemaker:{self._account.region}:{ACCOUNT_ID}:endpoint/{self.name}"
@@ -79,44 +78,49 @@ class Endpoint:
     async def live(self, queued: Queued) -> None:
         """Have a call waited for, answered and told of; whatever comes, it ends."""
         try:
+            came = await self._turn(queued)
             clients = await asyncio.to_thread(self._clients)
-            reason = await self._reason(queued, clients("s3"))
+            reason: str | None = EXPIRED
+            if came:
+                try:
+                    reason = await self._worked(queued, clients("s3"))
+                finally:
+                    self._room.release()
             await self._notify(queued, clients("sns"), reason)
         except ACCOUNT_FAULTS:
             log.exception("an endpoint may not do what it has to")
         except Exception:
             log.exception("a call broke the host")
 
-    async def _reason(self, queued: Queued, files: Any) -> str | None:
-        """Work on a call, and return why it failed, where it did."""
+    async def _turn(self, queued: Queued) -> bool:
+        """Wait for a call's turn; say whether it came in time."""
         try:
-            content = await self._answered(queued, files)
-        except Failed as failed:
-            if failed.written and queued.failure:
-                await asyncio.to_thread(_put, files, queued.failure, failed.reason.encode())
-            return failed.reason
+            async with asyncio.timeout(queued.call.ttl / self._haste):
+                await self._warmed()
+                await self._room.acquire()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _worked(self, queued: Queued, files: Any) -> str | None:
+        """Work on a call and write what comes of it; return why it failed, where it did."""
+        try:
+            async with asyncio.timeout(queued.call.timeout / self._haste):
+                content = await self._served(queued, files)
+        except Expired:
+            return EXPIRED
+        except Refusal as refusal:
+            return await self._failed(queued, files, words_of(refusal))
+        except TimeoutError:
+            return await self._failed(queued, files, TIMED_OUT)
         if queued.doing != "lose_output":
             await asyncio.to_thread(_put, files, queued.output, content)
         return None
 
-    async def _answered(self, queued: Queued, files: Any) -> bytes:
-        """Wait for a call's turn, and return what the container answers."""
-        call, haste = queued.call, self._desk.behaviour.endpoints.haste
-        try:
-            async with asyncio.timeout(call.ttl / haste):
-                await self._warmed()
-                await self._room.acquire()
-        except TimeoutError:
-            raise Failed(EXPIRED, written=False) from None
-        try:
-            async with asyncio.timeout(call.timeout / haste):
-                return await self._served(queued, files)
-        except Refusal as refusal:
-            raise Failed(words_of(refusal)) from None
-        except TimeoutError:
-            raise Failed(TIMED_OUT) from None
-        finally:
-            self._room.release()
+    async def _failed(self, queued: Queued, files: Any, reason: str) -> str:
+        if queued.failure:
+            await asyncio.to_thread(_put, files, queued.failure, reason.encode())
+        return reason
 
     async def _served(self, queued: Queued, files: Any) -> bytes:
         call = queued.call
@@ -134,7 +138,7 @@ class Endpoint:
         if fault.do == "fail":
             raise broken(fault.code)
         if fault.do == "expire":
-            raise Failed(EXPIRED, written=False)
+            raise Expired
         await asyncio.Event().wait()  # slow: until the call's time is over
 
     async def _warmed(self) -> None:

@@ -14,6 +14,7 @@ from batchwright.aws.clock import SystemClock
 from batchwright.aws.comprehend import AmazonComprehend
 from batchwright.aws.filterfunctions import LambdaFunctions
 from batchwright.aws.guardrails import BedrockGuardrails
+from batchwright.aws.openai import OpenAIEngine
 from batchwright.aws.threads import once
 from batchwright.aws.wiring import (
     armed,
@@ -21,6 +22,7 @@ from batchwright.aws.wiring import (
     client,
     endpoints,
     jobs,
+    keys,
     objects,
     schedules,
     settings,
@@ -37,13 +39,13 @@ FILTER_SECONDS = 21.0
 @asynccontextmanager
 async def world() -> AsyncIterator[World]:
     """Give the world around a worker; its connections live as long as one event loop."""
-    async with _bedrock() as bedrock, _sagemaker() as sagemaker, _means() as means:
+    async with _engines() as engine, _means() as means:
         yield armed(World)(
             objects=objects(),
             jobs=jobs(),
             budgets=budgets(),
             schedules=schedules(),
-            engine=Engines({"bedrock": bedrock, "sagemaker": sagemaker}),
+            engine=engine,
             clock=SystemClock(),
             seconds=time.monotonic,
             time=time.time,
@@ -54,13 +56,14 @@ async def world() -> AsyncIterator[World]:
 
 
 @asynccontextmanager
-async def _sagemaker() -> AsyncIterator[EndpointEngine]:
-    """Give the engine of endpoints; its client is made when it is first needed."""
-    engine = EndpointEngine(endpoints(), objects(), new_id=lambda: uuid.uuid4().hex)
-    try:
-        yield engine
-    finally:
-        engine.close()
+async def _engines() -> AsyncIterator[Engines]:
+    """Give the engines by the names that routes have for them."""
+    async with _bedrock() as bedrock, _openai() as openai:
+        sagemaker = EndpointEngine(endpoints(), objects(), new_id=lambda: uuid.uuid4().hex)
+        try:
+            yield Engines({"bedrock": bedrock, "openai": openai, "sagemaker": sagemaker})
+        finally:
+            sagemaker.close()
 
 
 @asynccontextmanager
@@ -79,6 +82,10 @@ async def _means() -> AsyncIterator[Means]:
 def _client(service: Any, seconds: float) -> Any:
     # With a session of its own: it is made in a thread, where boto3's common one is not safe.
     return boto3.Session().client(service, config=once(seconds))
+
+
+def _openai() -> OpenAIEngine:
+    return OpenAIEngine(keys(), allowed=settings().endpoints, limit=settings().in_flight)
 
 
 def _bedrock() -> BedrockEngine:
