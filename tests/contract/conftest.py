@@ -18,6 +18,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in (
         "AWS_ENDPOINT_URL",
         "AWS_PROFILE",
+        "AWS_ENDPOINT_URL_BEDROCK",
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
         "AWS_ENDPOINT_URL_COMPREHEND",
     ):

@@ -57,6 +57,8 @@ def test_every_field_of_a_row_comes_back(jobs: Jobs) -> None:
         input="s3://box/inbox/a b",
         total=12,
         chunks=2,
+        lane="bedrock_batch",
+        lane_reason="the contract says lane: bedrock_batch",
         tally=tally(5),
         reason=DENIED,
         problems=3,

@@ -20,8 +20,8 @@ NEVER = {
     "helpers",
     "common",
 }
-STEPS = {"admit", "plan", "invoke", "join", "close", "sweep"}
-OUTSIDE = {"admit", "sweep"}  # before the workflow, and beside it
+STEPS = {"admit", "plan", "invoke", "submit", "collect", "wake", "join", "close", "sweep"}
+OUTSIDE = {"admit", "sweep", "wake"}  # before the workflow, and beside it
 
 
 def imported(file: Path) -> set[str]:

@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from batchwright.aws.eventbridge import CHANGED, STALLED
+from batchwright.batchjob import ENDED, BatchStatus
 from batchwright.outcome import Ending
+from batchwright.steps.wake import BATCH_CHANGED
+from batchwright.submission import NAME
 from tests.house.cloudformation import Template, each, of_type, shown, statements
 
 type Rule = Callable[[Template], Iterator[str]]
 
-QUEUES = ("JobsQueue", "JobsDeadLetterQueue")
+QUEUES = {"JobsQueue": "JobsDeadLetterQueue", "CompletionsQueue": "CompletionsDeadLetterQueue"}
 KEPT = ("Key", "Bucket", "LedgerTable", "LedgerKey", "CheckpointBucket")
 EXPIRING = {"inbox/", "uploads/", "jobs/", "results/", "quarantine/", "cache/"}
 HOLDERS = ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SNS::Topic")
@@ -23,6 +26,8 @@ DOORS = {
     "CheckpointBucket": ("s3:*", {"${CheckpointBucket.Arn}", "${CheckpointBucket.Arn}/*"}),
     "JobsQueue": ("sqs:*", {"${JobsQueue.Arn}"}),
     "JobsDeadLetterQueue": ("sqs:*", {"${JobsDeadLetterQueue.Arn}"}),
+    "CompletionsQueue": ("sqs:*", {"${CompletionsQueue.Arn}"}),
+    "CompletionsDeadLetterQueue": ("sqs:*", {"${CompletionsDeadLetterQueue.Arn}"}),
     "JobEventsDeadLetterQueue": ("sqs:*", {"${JobEventsDeadLetterQueue.Arn}"}),
     "JobEventsTopic": ("sns:Publish", {"${JobEventsTopic}"}),
 }
@@ -34,6 +39,7 @@ STACK = "${AWS::StackName}"
 WATCHED = {
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "${JobsDeadLetterQueue.QueueName}"),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "${JobEventsDeadLetterQueue.QueueName}"),
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "${CompletionsDeadLetterQueue.QueueName}"),
     ("AWS/States", "ExecutionsFailed", "${JobStateMachine}"),
     ("AWS/Lambda", "Errors", "${SweepFunction}"),
     ("Batchwright", "JobsStuck", STACK),
@@ -48,6 +54,9 @@ WITHOUT_SOURCE = {
     ("PlanRole", "lambda.amazonaws.com"): "a role can only be passed inside its account",
     ("JoinRole", "lambda.amazonaws.com"): "a role can only be passed inside its account",
     ("InvokeRole", "lambda.amazonaws.com"): "a role can only be passed inside its account",
+    ("SubmitRole", "lambda.amazonaws.com"): "a role can only be passed inside its account",
+    ("CollectRole", "lambda.amazonaws.com"): "a role can only be passed inside its account",
+    ("WakeRole", "lambda.amazonaws.com"): "a role can only be passed inside its account",
     ("CloseRole", "lambda.amazonaws.com"): "a role can only be passed inside its account",
     ("SweepRole", "lambda.amazonaws.com"): "a role can only be passed inside its account",
     (
@@ -104,16 +113,17 @@ def plain_http(template: Template) -> Iterator[str]:
 
 
 def messages_that_would_be_lost(template: Template) -> Iterator[str]:
-    jobs, dead = (template["Resources"][name]["Properties"] for name in QUEUES)
-    redrive = jobs.get("RedrivePolicy", {})
-    if shown(redrive.get("deadLetterTargetArn")) != "${JobsDeadLetterQueue.Arn}":
-        yield "the jobs queue has no dead letter queue"
-    if redrive.get("maxReceiveCount", 0) < 5:
-        yield "a few throttles would make a dead letter"
-    if dead["MessageRetentionPeriod"] < FOURTEEN_DAYS:
-        yield "dead letters go before somebody looked"
-    if dead["RedriveAllowPolicy"]["redrivePermission"] != "byQueue":
-        yield "other queues may send here"
+    for name, letters in QUEUES.items():
+        queue, dead = (template["Resources"][each]["Properties"] for each in (name, letters))
+        redrive = queue.get("RedrivePolicy", {})
+        if shown(redrive.get("deadLetterTargetArn")) != f"${{{letters}.Arn}}":
+            yield f"{name} has no dead letter queue"
+        if redrive.get("maxReceiveCount", 0) < 5:
+            yield f"a few throttles would make a dead letter of {name}"
+        if dead["MessageRetentionPeriod"] < FOURTEEN_DAYS:
+            yield f"dead letters of {name} go before somebody looked"
+        if dead["RedriveAllowPolicy"]["redrivePermission"] != "byQueue":
+            yield f"other queues may send to {letters}"
 
 
 def events_that_would_be_lost(template: Template) -> Iterator[str]:
@@ -226,6 +236,25 @@ def an_inbox_that_hears_too_much_or_too_little(template: Template) -> Iterator[s
             yield "undeliverable events are dropped"
         if "RetryPolicy" not in target:
             yield "retries are left to chance"
+
+
+def batches_whose_end_nobody_hears_of(template: Template) -> Iterator[str]:
+    rule = template["Resources"]["BatchRule"]["Properties"]
+    if rule["EventPattern"] != {
+        "source": ["aws.bedrock"],
+        "detail-type": [BATCH_CHANGED],
+        "detail": {
+            "batchJobName": [{"prefix": NAME}],
+            "status": sorted(ENDED, key=[*BatchStatus].index),
+        },
+    }:
+        yield "the pattern is not: batches of ours that have ended"
+    for target in rule["Targets"]:
+        if (
+            shown(target.get("DeadLetterConfig", {}).get("Arn"))
+            != "${CompletionsDeadLetterQueue.Arn}"
+        ):
+            yield "undeliverable events are dropped"
 
 
 def an_open_or_forgetful_bucket(template: Template) -> Iterator[str]:
@@ -353,6 +382,8 @@ BROKEN: list[tuple[Rule, str, object]] = [
     (plain_http, "JobsDeadLetterQueuePolicy.PolicyDocument.Statement.1.Condition.Bool", {}),
     (plain_http, "JobEventsTopicPolicy.PolicyDocument.Statement", []),
     (messages_that_would_be_lost, "JobsQueue.RedrivePolicy", {}),
+    (messages_that_would_be_lost, "CompletionsQueue.RedrivePolicy", {}),
+    (messages_that_would_be_lost, "CompletionsDeadLetterQueue.RedriveAllowPolicy", {"redrivePermission": "allowAll"}),
     (messages_that_would_be_lost, "JobsQueue.RedrivePolicy.maxReceiveCount", 1),
     (messages_that_would_be_lost, "JobsDeadLetterQueue.MessageRetentionPeriod", 345600),
     (messages_that_would_be_lost, "JobsDeadLetterQueue.RedriveAllowPolicy", {"redrivePermission": "allowAll"}),
@@ -381,6 +412,9 @@ BROKEN: list[tuple[Rule, str, object]] = [
     (a_batch_that_fails_as_a_whole, "AdmitFunctionJobs.FilterCriteria", {}),
     (an_inbox_that_hears_too_much_or_too_little, "InboxRule.EventPattern.detail.object", {}),
     (an_inbox_that_hears_too_much_or_too_little, "InboxRule.Targets.0.DeadLetterConfig", {}),
+    (batches_whose_end_nobody_hears_of, "BatchRule.EventPattern.detail.status", ["Completed"]),
+    (batches_whose_end_nobody_hears_of, "BatchRule.EventPattern.detail.batchJobName", [{"prefix": "x"}]),
+    (batches_whose_end_nobody_hears_of, "BatchRule.Targets.0.DeadLetterConfig", {}),
     (an_open_or_forgetful_bucket, "Bucket.VersioningConfiguration.Status", "Suspended"),
     (an_open_or_forgetful_bucket, "Bucket.PublicAccessBlockConfiguration.BlockPublicAcls", False),
     (an_open_or_forgetful_bucket, "Bucket.OwnershipControls.Rules", []),

@@ -43,6 +43,7 @@ GRANTS = {
         s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/plan.jsonl ${Bucket.Arn}/jobs/*/problems.jsonl
         s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/unfolded ${Bucket.Arn}/jobs/*/work/plan.json
         s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/work/ids/* ${Bucket.Arn}/jobs/*/limits.json
+        s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/submissions.jsonl ${Bucket.Arn}/jobs/*/lane.json
         dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn}
         events:PutEvents  ${OurBus}
         servicequotas:ListServiceQuotas  *
@@ -65,6 +66,61 @@ GRANTS = {
         kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
         logs:CreateLogStream logs:PutLogEvents  ${InvokeLogGroup.Arn}
         xray:PutTraceSegments xray:PutTelemetryRecords  *
+    """,
+    "SubmitRole": """
+        bedrock:InvokeModel  ${ModelArns}
+        bedrock:ApplyGuardrail  ${GuardrailArns}
+        bedrock:InvokeGuardrailChecks comprehend:DetectPiiEntities comprehend:DetectToxicContent  *
+        lambda:InvokeFunction  ${FilterFunctionArns}
+        s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/* ${Bucket.Arn}/jobs/*
+        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/* cache/*
+        s3:PutObject  ${Bucket.Arn}/jobs/*/chunks/*
+        s3:GetObject s3:PutObject  ${Bucket.Arn}/cache/*
+        s3:PutObject  ${Bucket.Arn}/quarantine/*
+        dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem  ${JobsTable.Arn}
+        dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem  ${StateTable.Arn}
+        bedrock:CreateModelInvocationJob  ${ModelArns} ${OurBatches}
+        bedrock:GetModelInvocationJob  ${OurBatches}
+        bedrock:ListModelInvocationJobs  *
+        iam:PassRole  ${BatchRole.Arn}  if iam:PassedToService is bedrock.amazonaws.com
+        s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/batches/* ${Bucket.Arn}/jobs/*/work/submit-*.json
+        states:SendTaskSuccess  ${JobStateMachine}
+        kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
+        logs:CreateLogStream logs:PutLogEvents  ${SubmitLogGroup.Arn}
+        xray:PutTraceSegments xray:PutTelemetryRecords  *
+    """,
+    "CollectRole": """
+        bedrock:InvokeModel  ${ModelArns}
+        bedrock:ApplyGuardrail  ${GuardrailArns}
+        bedrock:InvokeGuardrailChecks comprehend:DetectPiiEntities comprehend:DetectToxicContent  *
+        lambda:InvokeFunction  ${FilterFunctionArns}
+        s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/* ${Bucket.Arn}/jobs/*
+        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/* cache/*
+        s3:PutObject  ${Bucket.Arn}/jobs/*/chunks/*
+        s3:GetObject s3:PutObject  ${Bucket.Arn}/cache/*
+        s3:PutObject  ${Bucket.Arn}/quarantine/*
+        dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem  ${JobsTable.Arn}
+        dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem  ${StateTable.Arn}
+        bedrock:GetModelInvocationJob bedrock:StopModelInvocationJob  ${OurBatches}
+        bedrock:ListModelInvocationJobs  *
+        kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
+        logs:CreateLogStream logs:PutLogEvents  ${CollectLogGroup.Arn}
+        xray:PutTraceSegments xray:PutTelemetryRecords  *
+    """,
+    "WakeRole": """
+        sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes  ${CompletionsQueue.Arn}
+        dynamodb:UpdateItem  ${StateTable.Arn}
+        states:SendTaskSuccess  ${JobStateMachine}
+        kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
+        logs:CreateLogStream logs:PutLogEvents  ${WakeLogGroup.Arn}
+        xray:PutTraceSegments xray:PutTelemetryRecords  *
+    """,
+    "BatchRole": """
+        bedrock:InvokeModel  ${ModelArns}
+        s3:GetObject  ${Bucket.Arn}/jobs/*/batches/*/input.jsonl
+        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in jobs/*
+        s3:PutObject  ${Bucket.Arn}/jobs/*/batches/*/output/*
+        kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
     """,
     "JoinRole": """
         s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/jobs/*
@@ -105,7 +161,9 @@ GRANTS = {
     """,
     "JobStateMachineRole": """
         lambda:InvokeFunction  ${PlanFunction.Arn} ${InvokeFunction.Arn} ${JoinFunction.Arn} ${CloseFunction.Arn}
+        lambda:InvokeFunction  ${SubmitFunction.Arn} ${CollectFunction.Arn}
         s3:GetObject  ${Bucket.Arn}/jobs/*/plan.jsonl ${Bucket.Arn}/jobs/*/rounds/*.plan.jsonl
+        s3:GetObject  ${Bucket.Arn}/jobs/*/submissions.jsonl
         s3:GetObject s3:PutObject s3:ListMultipartUploadParts s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/map/*
         states:StartExecution  ${JobStateMachine}
         states:DescribeExecution states:StopExecution states:RedriveExecution  ${OurRuns}:* ${OurRuns}/Chunks:*
@@ -128,12 +186,14 @@ REVIEWERS = """
 PLACES = {
     "${OurStack}": "cloudformation:${AWS::Region}:${AWS::AccountId}:stack/${AWS::StackName}/*",
     "${OurBus}": "events:${AWS::Region}:${AWS::AccountId}:event-bus/default",
+    "${OurBatches}": "bedrock:${AWS::Region}:${AWS::AccountId}:model-invocation-job/*",
     "${OurRuns}": "states:${AWS::Region}:${AWS::AccountId}:execution:${JobStateMachine.Name}",
 }
 CORE = ROOT / "layers/core/batchwright"
 CALLED_AS = {
     "s3:GetObjectVersion": "VersionId",
     "bedrock:InvokeModel": '"converse"',
+    "bedrock:ListModelInvocationJobs": '"list_model_invocation_jobs"',
     "dynamodb:UpdateItem": "transact_write_items",
     "servicequotas:ListServiceQuotas": '"list_service_quotas"',
 }
@@ -149,10 +209,12 @@ CALLED_BY_AWS = {  # for us: polling, encrypting, tracing, logging, mapping; and
     *(f"logs:{verb}" for verb in ("PutResourcePolicy", "DescribeResourcePolicies")),
     "logs:DescribeLogGroups",
     "lambda:InvokeFunction",
+    "iam:PassRole",
     *(f"states:{verb}Execution" for verb in ("Stop", "Redrive")),
 }
+BEDROCKS = {"bedrock:InvokeGuardrailChecks", "bedrock:ListModelInvocationJobs"}
 # The only actions here that know no resources, or services none of whose actions do.
-ON_EVERYTHING = {"xray", "logs", "comprehend", "servicequotas", "bedrock:InvokeGuardrailChecks"}
+ON_EVERYTHING = {"xray", "logs", "comprehend", "servicequotas", *BEDROCKS}
 # What contracts may have their filters ask is given only to who deploys the stack with it.
 WISHED = {
     "GuardrailsPolicy": "HasGuardrails",
@@ -186,6 +248,10 @@ def condition(statement: Statement) -> str:
             more or others
         ):
             return f"if s3:prefix in {' '.join(each(prefixes))}"
+        case {"StringEquals": {"iam:PassedToService": service, **more}, **others} if not (
+            more or others
+        ):
+            return f"if iam:PassedToService is {service}"
         case other:
             return str(other)
 
@@ -198,12 +264,21 @@ def given(template: Template, role: str) -> set[Grant]:
 def granted(found: Iterable[Statement]) -> set[Grant]:
     """What statements allow."""
     return {
-        (action, shown(resource), condition(statement))
+        (action, resource, condition(statement))
         for statement in found
         if statement["Effect"] == "Allow"
         for action in each(statement["Action"])
-        for resource in each(statement["Resource"])
+        for resource in resources_of(statement)
     }
+
+
+def resources_of(statement: Statement) -> list[str]:
+    """What a statement is about; where the models stand beside others, they are one text that is split."""
+    match statement["Resource"]:
+        case {"Fn::Split": [",", {"Fn::Sub": [text, {"Models": {"Fn::Join": [",", models]}}]}]}:
+            return [shown(models), *text.split(",")[1:]]
+        case resource:
+            return [shown(each_) for each_ in each(resource)]
 
 
 @pytest.mark.parametrize("role", GRANTS)
@@ -245,20 +320,34 @@ def test_no_role_has_a_wildcard_for_an_action_or_for_everything(
         assert resource != "*" or {action, action.split(":")[0]} & ON_EVERYTHING
 
 
-def test_models_are_asked_by_invoke_alone_and_only_those_that_are_allowed(
+def test_models_are_asked_by_workers_and_batches_alone_and_only_those_that_are_allowed(
     expanded: Template,
 ) -> None:
     asking = {
         (role, resource)
         for role in GRANTS
         for action, resource, _ in given(expanded, role)
-        if action.startswith("bedrock:")
+        if action.startswith("bedrock:") and "ModelInvocationJob" not in action
     }
 
+    workers = ("InvokeRole", "SubmitRole", "CollectRole")
     assert asking == {
-        ("InvokeRole", "${ModelArns}"),
-        ("InvokeRole", "${GuardrailArns}"),
-        ("InvokeRole", "*"),
+        ("BatchRole", "${ModelArns}"),
+        *((role, asked) for role in workers for asked in ("${ModelArns}", "${GuardrailArns}", "*")),
+    }
+
+
+def test_batches_are_started_by_submit_alone_with_one_role_and_stopped_by_collect(
+    expanded: Template,
+) -> None:
+    may = {(role, action) for role in GRANTS for action, _, _ in given(expanded, role)}
+
+    assert {role for role, action in may if action == "bedrock:CreateModelInvocationJob"} == {
+        "SubmitRole"
+    }
+    assert {role for role, action in may if action == "iam:PassRole"} == {"SubmitRole"}
+    assert {role for role, action in may if action == "bedrock:StopModelInvocationJob"} == {
+        "CollectRole"
     }
 
 
@@ -312,7 +401,9 @@ def test_a_grant_too_many_or_too_few_is_seen(
     assert given(changed(expanded, role, change), role) != asked(GRANTS[role])
 
 
-@pytest.mark.parametrize("role", [name for name in GRANTS if name != "JobStateMachineRole"])
+@pytest.mark.parametrize(
+    "role", [name for name in GRANTS if name not in {"JobStateMachineRole", "WakeRole"}]
+)
 def test_a_condition_that_was_lost_is_seen(role: str, expanded: Template) -> None:
     assert given(changed(expanded, role, unconditional), role) != asked(GRANTS[role])
 

@@ -36,9 +36,13 @@ INFRASTRUCTURE = {
 }
 OURS = {name for name, thing in vars(errors).items() if isinstance(thing, type)}
 LAMBDA_LIFE = 900  # no task may be given up before its function is
+WRITE_NO_UPLOADS = {"Invoke", "Collect"}
 ANSWERS = {
     "Named?": {None},  # it looks whether there is a word at all
     "Only close?": {"close"},
+    "Lane?": {"on_demand", "bedrock_batch", "sagemaker_async"},
+    "Submitted?": {"ended", "more", "paused", "stopped"},
+    "Collected?": {"done", "more", "paused", "stopped", "waiting"},
     "Planned?": {"done", "more", "refused", "settled", "stopped"},
     "Chunk settled?": {"done", "more", "paused", "stopped"},
     "Another round?": {None},  # it looks at a number: which round comes next, if one does
@@ -58,6 +62,8 @@ POINTERS = {
     "$.planned.plan.key",
     "$.planned.max_concurrency",
     "$.planned.join",
+    "$.lane",
+    "$$.Task.Token",
     "$.answer",
     "$.answer.state",
     "$.answer.seconds",
@@ -140,8 +146,9 @@ def errors_that_nobody_retries(definition: Definition) -> Iterator[str]:
         if state["Type"] == "Task":
             retried = {error for retry in state.get("Retry", []) for error in retry["ErrorEquals"]}
             # A lost reply to the end of an upload comes back as one that is gone: the step begins it again.
-            uploads = set() if name.endswith("Invoke") else {"UploadGone"}
-            missing = (INFRASTRUCTURE | uploads | {"Unavailable"}) - retried
+            uploads = set() if name in WRITE_NO_UPLOADS else {"UploadGone"}
+            caught = {error for catch in state.get("Catch", []) for error in catch["ErrorEquals"]}
+            missing = (INFRASTRUCTURE | uploads | {"Unavailable"}) - retried - caught
             yield from (f"{name} gives up on {error}" for error in missing)
 
 
@@ -258,6 +265,12 @@ BROKEN: list[tuple[Rule, str, object]] = [
     (states_that_nothing_leads_to, "Closed?.Choices.0.Next", "Unknown answer of close"),
     (states_that_nothing_leads_to, f"{CHUNK}.Chunk settled?.Choices.2.Next", "Invoke"),
     (states_that_nothing_leads_to, "Only close?.Choices.0.Next", "Plan"),
+    (states_that_nothing_leads_to, f"{CHUNK}.Collected?.Choices.2.Next", "Collect"),
+    (states_that_nothing_leads_to, f"{CHUNK}.Submit.Next", "Collect"),
+    (errors_that_nobody_retries, f"{CHUNK}.Submit.Catch", []),
+    (answers_that_nobody_expects, f"{CHUNK}.Lane?.Choices.1.StringEquals", "batch"),
+    (answers_that_nobody_expects, f"{CHUNK}.Collected?.Choices.3.StringEquals", "wait"),
+    (state_that_is_more_than_pointers, f"{CHUNK}.Submit.Parameters.Payload.token", "$.token"),
     (states_that_lead_nowhere, "Close.Next", ""),
     (states_that_lead_nowhere, f"{CHUNK}.Wait.End", True),
     (states_without_a_word, f"{CHUNK}.Wait.Comment", ""),

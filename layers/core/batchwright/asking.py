@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from batchwright.breaker import Breaker
 from batchwright.charges import cost_usd_of
+from batchwright.collected import Collected
 from batchwright.completion import Completion, fault_of
 from batchwright.contract import Contract, Route
 from batchwright.errors import (
@@ -22,7 +23,7 @@ from batchwright.errors import (
 from batchwright.gates import Gates
 from batchwright.marking import lasts_an_hour
 from batchwright.outcome import add_costs
-from batchwright.pace import LeftForLater, Pace
+from batchwright.pace import LeftForLater, LeftOpen, Pace
 from batchwright.ports import Engine
 from batchwright.prices import saved_usd
 from batchwright.purse import Payer
@@ -63,8 +64,13 @@ class Asker:
         contract: Contract,
         *,
         time_left: Callable[[], float],
+        collected: Collected | None = None,
     ) -> None:
-        """``time_left`` is how many seconds the worker can still wait for an answer."""
+        """``time_left`` is how many seconds the worker can still wait for an answer.
+
+        What a lane has ``collected`` is looked into before anybody is asked.
+        """
+        self._collected = collected
         self._engine = engine
         self._pace = pace
         self._payer = payer
@@ -167,11 +173,42 @@ class Asker:
             except Truncated:
                 limit = request.max_tokens or 0
                 larger = min(2 * limit, LARGEST_RETRY)
-                if enlarged or larger <= limit:
+                if enlarged or larger <= limit or self._only_collected:
                     raise
                 request, enlarged, room.whole = request.with_max_tokens(larger), True, True
             else:
                 return
+
+    def _take(self, request: Request, route: Route, asked: Asked) -> bool:
+        """Take what a lane answered to the record, if it did: a call as any other, at the lane's price.
+
+        Raises as a call does; and :class:`LeftOpen` where nothing else may be asked.
+        """
+        if self._collected is None:
+            return False
+        answer = self._collected.take(asked.index, request, route.model, asked.input_tokens)
+        if answer is None:
+            if self._only_collected:
+                raise LeftOpen
+            return False
+        self._pace.answered_at = self._pace.now()
+        counted, asked.collected = asked.collected, True
+        if not counted:
+            asked.calls += 1
+            self._pace.calls["made"] += 1
+        if isinstance(answer, BatchwrightError):
+            raise answer
+        asked.completion = answer
+        if not counted:
+            asked.usage += answer.usage
+            self._count_cost(request, route, asked, answer)
+        if found := fault_of(answer):
+            raise found
+        return True
+
+    @property
+    def _only_collected(self) -> bool:
+        return self._collected is not None and self._collected.only
 
     async def _call(
         self,
@@ -183,6 +220,8 @@ class Asker:
         *,
         replaceable: bool,
     ) -> None:
+        if self._take(request, route, asked):
+            return
         # The governor reckons what calls use by what they may use: that stays the same whatever is reserved.
         tokens = asked.input_tokens + (request.max_tokens or 0)
         with self._waiting(asked):

@@ -4,9 +4,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
 
 from batchwright.job import Redrive
-
-# A lane is a way to ask: today one request after the other, at once.
-ON_DEMAND = "on_demand"
+from batchwright.lane import ON_DEMAND
 
 
 class ByteRange(BaseModel):
@@ -26,6 +24,7 @@ class Chunk(BaseModel):
     job_id: str
     chunk: NonNegativeInt
     lane: str = ON_DEMAND
+    """The way in which it is asked by itself; a submission of several says its own."""
     dialect: str
     unfolded: bool = False
     """Whether the bytes are those of the unfolded input, and not of the input itself."""

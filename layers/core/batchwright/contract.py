@@ -32,7 +32,7 @@ from batchwright.errors import (
 from batchwright.families import EMBEDDING, family_of
 from batchwright.filters import Filters
 from batchwright.filters.schema import check_schema
-from batchwright.lane import BEDROCK_BATCH, ENGINE, FLEX, LaneWish, Missing, lane_fault
+from batchwright.lane import BEDROCK_BATCH, ENGINE, FLEX, TIERS, LaneWish, Missing, lane_fault
 from batchwright.money import BILLIONTHS
 from batchwright.natives import native
 from batchwright.prices import Price, price_of
@@ -392,7 +392,7 @@ class Contract(BaseModel):
                     f"routes.{number}.guardrail: a batch is asked without one: make it a filter, as"
                     " filters: {output: [{guardrail: …}]}, or say lane: on_demand"
                 )
-            if route.tier in {"flex", "priority"}:
+            if route.tier in TIERS:
                 raise ValueError(
                     f"routes.{number}.tier: a batch has no tiers: take it out, or say lane: on_demand"
                 )

@@ -8,9 +8,23 @@ from batchwright.completion import Completion
 from batchwright.errors import MalformedCompletion
 from batchwright.usage import Usage
 
+# What Bedrock says of a prompt that no model reads whole, among all that may be wrong with a request
+# (docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html).
+TOO_LONG = (
+    "input is too long",
+    "too many input tokens",
+    "maximum context length",
+    "prompt is too long",
+)
 
-def completion_of(content: bytes, request_id: str | None = None) -> Completion:
-    """Read a Converse answer; botocore would let ``{}`` pass, this raises :class:`MalformedCompletion`."""
+
+def completion_of(
+    content: bytes, request_id: str | None = None, *, timed: bool = True
+) -> Completion:
+    """Read a Converse answer; botocore would let ``{}`` pass, this raises :class:`MalformedCompletion`.
+
+    What is not ``timed`` may have no metrics.
+    """
     try:
         fields = orjson.loads(content)
         usage = fields["usage"]
@@ -23,7 +37,7 @@ def completion_of(content: bytes, request_id: str | None = None) -> Completion:
                 cache_read_tokens=int(usage.get("cacheReadInputTokens") or 0),
                 cache_write_tokens=int(usage.get("cacheWriteInputTokens") or 0),
             ),
-            latency_ms=int(fields["metrics"]["latencyMs"]),
+            latency_ms=int(fields["metrics"]["latencyMs"]) if timed else 0,
             request_id=request_id,
             tier=_tier(fields.get("serviceTier")),
         )

@@ -14,6 +14,7 @@
     │   ├── MalformedCompletion  the answer is no answer
     │   ├── Truncated          the answer was cut at max_tokens
     │   ├── Withheld           the contract's filters let nothing of it out
+    │   ├── NotAnswered        its lane left it without an answer
     │   └── WorkerKilled       workers died at it
     ├── JobStops               nobody's record would fare better
     │   ├── AccessDenied
@@ -138,6 +139,15 @@ class Withheld(RecordEnds):
         self.code = "held_for_review" if verdict is Verdict.REVIEW else "blocked"
         self.verdict = verdict
         self.stage = stage
+
+
+class NotAnswered(RecordEnds):
+    """A batch or an endpoint came to its end without a word about this record."""
+
+    def __init__(self, message: str, *, expired: bool) -> None:
+        """``expired`` is whether the time was over that the service gives itself."""
+        super().__init__(message)
+        self.code = "batch_expired" if expired else "not_answered"
 
 
 class WorkerKilled(RecordEnds):

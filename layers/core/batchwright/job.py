@@ -165,6 +165,10 @@ class JobRow:
     problems: int = 0
     estimate: dict[str, Any] | None = None
     results: dict[str, str] | None = None
+    lane: str | None = None
+    """The way its models are asked; ``None`` before it is planned."""
+    lane_reason: str | None = None
+    """What decided for it."""
     redrive: Redrive | None = None
     """The newest one; ``tally`` then begins with what is not asked again."""
 

@@ -6,13 +6,13 @@ served when there is room; ``bedrock_batch`` hands thousands over together, for 
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
 
-ON_DEMAND = "on_demand"
-FLEX = "flex"
-BEDROCK_BATCH = "bedrock_batch"
-SAGEMAKER_ASYNC = "sagemaker_async"
-AUTO = "auto"
+ON_DEMAND: Final = "on_demand"
+FLEX: Final = "flex"
+BEDROCK_BATCH: Final = "bedrock_batch"
+SAGEMAKER_ASYNC: Final = "sagemaker_async"
+AUTO: Final = "auto"
 
 Lane = Literal["on_demand", "flex", "bedrock_batch", "sagemaker_async"]
 LaneWish = Literal["on_demand", "flex", "bedrock_batch", "sagemaker_async", "auto"]
@@ -22,6 +22,8 @@ Missing = Literal["on_demand", "fail"]
 ASYNCHRONOUS = frozenset({BEDROCK_BATCH, SAGEMAKER_ASYNC})
 # The engine that a lane belongs to; every engine is asked on demand.
 ENGINE = {FLEX: "bedrock", BEDROCK_BATCH: "bedrock", SAGEMAKER_ASYNC: "sagemaker"}
+# Service tiers of calls, which a batch does not have.
+TIERS = frozenset({"flex", "priority"})
 
 
 def lane_fault(wish: LaneWish, engines: Sequence[str], *, says_missing: bool) -> str | None:

@@ -38,8 +38,8 @@ def told_by(contract: Contract, model: str) -> Quota:
 
 def plan_limits(
     job: Job, totals: dict[str, Total], objects: Objects, account: Account | None
-) -> None:
-    """Ask for the limits that the contract does not tell, where there is time, and keep them for the job's workers."""
+) -> Limits:
+    """Ask for the limits that the contract does not tell, where there is time; keep and return them."""
     models = dict.fromkeys([*totals, *(route.model for route in job.terms.routes)])
     granted = {
         model: account.tokens_a_minute(model)
@@ -50,6 +50,7 @@ def plan_limits(
     }
     limits = Limits(totals=totals, granted=granted)
     objects.write(limits_key(job.job_id), msgspec.json.encode(limits))
+    return limits
 
 
 def read_limits(job_id: str, objects: Objects) -> Limits:

@@ -17,6 +17,10 @@ class LeftForLater(Exception):
     """The worker stops; the record has no outcome and waits for the next worker."""
 
 
+class LeftOpen(LeftForLater):
+    """The record has no outcome from this worker, which goes on with the others."""
+
+
 def _open() -> asyncio.Event:
     """Return an event that has happened: calls may be made until somebody holds them."""
     event = asyncio.Event()

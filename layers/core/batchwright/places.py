@@ -51,6 +51,21 @@ def plan_key(job_id: str, redrive: int = 0) -> str:
     return f"{_work(job_id, redrive)}plan.jsonl"
 
 
+def submissions_key(job_id: str, redrive: int = 0) -> str:
+    """Where the submissions of an asynchronous lane are listed, which stand for the chunks of the plan."""
+    return f"{_work(job_id, redrive)}submissions.jsonl"
+
+
+def batch_prefix(job_id: str, number: int, redrive: int = 0) -> str:
+    """Where a submission's file lies, and what comes of it."""
+    return f"{_work(job_id, redrive)}batches/{number:06d}/"
+
+
+def lane_key(job_id: str, redrive: int = 0) -> str:
+    """Where it lies which way the job's models are asked, and why."""
+    return f"{_work(job_id, redrive)}lane.json"
+
+
 def limits_key(job_id: str) -> str:
     """Where it lies what the job's models may be asked in a minute."""
     return f"{JOBS}{job_id}/limits.json"

@@ -27,6 +27,7 @@ from batchwright.finding import Stage
 from batchwright.ids import MOST_HELD, Ids, fingerprint
 from batchwright.job import Job, Pin
 from batchwright.lines import Line, lines
+from batchwright.needs import Needs
 from batchwright.places import ids_key
 from batchwright.ports import Objects, Upload
 from batchwright.reader import problem_of
@@ -79,6 +80,7 @@ class Progress(Struct, kw_only=True):
     """Problems."""
     problem_bytes: int = 0
     totals: dict[str, Total] = field(default_factory=dict)
+    needs: Needs = field(default_factory=Needs)
     cut: Cut = field(default_factory=Cut)
     ids: list[list[int]] = field(default_factory=list)
     """What of the ids' fingerprints is stored."""
@@ -245,13 +247,16 @@ class Planner:
                 self.ids.add(record.record_id)
             if record.attachments:
                 keys_of(record, self._objects.bucket)
-            return self._estimate(record)
+            tokens = self._estimate(record)
+            self.progress.needs.note(record, line.number)
         except RecordInvalid as fault:
             self._found(problem_of(fault, line.number))
         except Exception as fault:  # noqa: BLE001 - whatever is odd about one line, the others go on
             told = Unforeseen.told(fault)
             message = f"line {line.number} could not be read ({told})"
             self._found(problem_of(RecordInvalid("unforeseen", message), line.number))
+        else:
+            return tokens
         return 0
 
     def _check_once(self, record: Record, number: int) -> None:

@@ -74,6 +74,8 @@ def receipt_of(
         "status": row.status.value,
         "reason": row.reason.model_dump() if row.reason else None,
         "incomplete_reason": row.incomplete_reason,
+        "lane": row.lane,
+        "lane_reason": row.lane_reason,
         "redrive": row.redrive.model_dump(mode="json") if row.redrive else None,
         "input": job.input.model_dump() if job.input else None,
         "contract": job.contract_name,

@@ -29,6 +29,8 @@ class Record(Struct, frozen=True, kw_only=True, gc=False):
     """An estimate."""
     max_tokens: int | None = None
     """The most tokens that the answer may have, if the line says."""
+    tools: bool = False
+    """Whether it brings tools in the words of Converse."""
     attachments: tuple[str, ...] = ()
     """The ``s3://`` addresses that the request names; they are fetched when it is asked."""
     shape: Any

@@ -38,6 +38,8 @@ class Effort:
     usage: Usage = field(default_factory=Usage)
     cost_usd: float | None = 0.0
     saved_usd: float = 0.0
+    collected: bool = False
+    """Whether what a lane answered is among it."""
 
 
 type Claim = tuple[tuple[int, int], ...]

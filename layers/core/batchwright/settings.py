@@ -8,6 +8,7 @@ from batchwright.prices import GEOGRAPHY
 
 # What template.yaml deploys where nobody says otherwise; tests/house holds both equal.
 CHUNK_RECORDS = 1000
+BATCH_JOBS = 20
 MODEL_ARNS = (
     "arn:aws:bedrock:*::foundation-model/amazon.nova-lite-v1:0,"
     "arn:aws:bedrock:*:*:inference-profile/us.amazon.nova-lite-v1:0,"
@@ -32,7 +33,7 @@ class Settings(BaseModel):
     max_concurrency: PositiveInt = 10
     in_flight: PositiveInt = 200
     state_table: str = ""
-    """Only invoke has it."""
+    """The workers have it, and who hands over, collects and wakes."""
     sweep_minutes: PositiveInt = 20
     """How long a job may give no sign of life; a worker lives 15 minutes."""
     result_retention_days: PositiveInt = 90
@@ -47,6 +48,12 @@ class Settings(BaseModel):
     """Buckets besides the stack's own, joined by commas."""
     endpoint_urls: str = ""
     """The endpoints that may be asked besides Bedrock, joined by commas."""
+    batch_jobs: PositiveInt = BATCH_JOBS
+    """How many batches of one model may run at once."""
+    batch_role_arn: str = ""
+    """What Bedrock's batch inference takes on to read and write the bucket; only the steps of lanes have it."""
+    bucket_key: str = ""
+    """The key that the bucket is encrypted under; they have it, too."""
     aws_region: str = ""
 
     @property

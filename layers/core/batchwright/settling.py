@@ -64,6 +64,8 @@ class Asked:
     """What the filters let out of it."""
     cached: bool = False
     """Whether the completion was found in the exact cache."""
+    collected: bool = False
+    """Whether what a lane answered was counted."""
     notes: Notes = field(default_factory=Notes)
     placeholders: Placeholders = field(default_factory=Placeholders)
 
@@ -94,6 +96,7 @@ class Asked:
             usage=self.usage,
             cost_usd=self.cost_usd,
             saved_usd=self.saved_usd,
+            collected=self.collected,
         )
 
     def go_on_from(self, effort: Effort) -> None:
@@ -104,6 +107,7 @@ class Asked:
         self.usage = effort.usage
         self.cost_usd = effort.cost_usd
         self.saved_usd = effort.saved_usd
+        self.collected = effort.collected
 
 
 class Settler:

@@ -9,13 +9,6 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
 from batchwright.chunk import ByteRange
 from batchwright.job import Redrive
 
-# While it waits, a submission is looked at so often, in seconds: longer than a function lives, so that nobody looks
-# while it is still being handed over.
-POLL = 960
-# Every look makes a dozen events in its execution's history, which ends at 25,000
-# (docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
-MOST_POLLS = 1_500
-
 
 class Submission(BaseModel):
     """Everything that a worker needs to hand over some chunks, or to collect them; pointers only."""
@@ -32,8 +25,6 @@ class Submission(BaseModel):
     plan: ByteRange
     """The lines of the run's ``plan.jsonl`` that are its chunks."""
     records: PositiveInt
-    poll: PositiveInt = POLL
-    """Seconds after which it is looked at whether anybody says so or not."""
     redrive: Redrive | None = None
 
     @property

@@ -61,7 +61,9 @@ def _(evaluate: Callable[..., bool]) -> Callable[..., bool]:
         if headers is None or asked is None:
             return evaluate(trust, caller, asked)
         document = json.loads(trust) if isinstance(trust, str) else trust
-        named = [one for one in document["Statement"] if trusts(one, headers[SERVICE])]
+        statements = document["Statement"]
+        statements = [statements] if isinstance(statements, dict) else statements
+        named = [one for one in statements if trusts(one, headers[SERVICE])]
         context = {
             "aws:sourcearn": headers.get(SOURCE_ARN),
             "aws:sourceaccount": headers.get(SOURCE_ACCOUNT),

@@ -219,6 +219,8 @@ def _item(row: JobRow) -> dict[str, Any]:
         "reason": row.reason.model_dump() if row.reason else None,
         "estimate": row.estimate,
         "results": row.results,
+        "lane": row.lane,
+        "lane_reason": row.lane_reason,
         "redrive": row.redrive.model_dump(mode="json") if row.redrive else None,
     }
     item = {
@@ -256,6 +258,8 @@ def _row(item: dict[str, Any]) -> JobRow:
         reason=Reason.model_validate(shown["reason"]) if shown["reason"] else None,
         estimate=shown["estimate"],
         results=shown["results"],
+        lane=shown.get("lane"),
+        lane_reason=shown.get("lane_reason"),
         redrive=Redrive.model_validate(shown["redrive"]) if shown.get("redrive") else None,
     )
 

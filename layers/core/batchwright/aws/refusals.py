@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from batchwright.conversed import TOO_LONG
 from batchwright.errors import (
     AccessDenied,
     AskAgain,
@@ -35,12 +36,6 @@ DENIED, NOT_FOUND = (401, 403), 404
 QUOTA_WAIT = 60.0
 # Bedrock has one error for everything that is wrong with a request; these words tell the cases apart that end
 # otherwise (docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html).
-TOO_LONG = (
-    "input is too long",
-    "too many input tokens",
-    "maximum context length",
-    "prompt is too long",
-)
 NOT_ON_DEMAND = (
     "on-demand throughput isn",
     "model identifier is invalid",

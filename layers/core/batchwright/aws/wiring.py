@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from batchwright.aws.batchinference import BRISK, BedrockBatchInference
 from batchwright.aws.budgets import DynamoDBBudgets
+from batchwright.aws.clock import SystemClock
 from batchwright.aws.dynamodb import DynamoDBJobs
 from batchwright.aws.endpoints import ONCE, SageMakerEndpoints
 from batchwright.aws.keys import SecretsManagerKeys
@@ -21,6 +23,9 @@ from batchwright.aws.s3 import S3Objects
 from batchwright.aws.schedules import QUICK, DynamoDBSchedules
 from batchwright.aws.servicequotas import BRIEF, ServiceQuotas
 from batchwright.aws.signer import KmsSigner
+from batchwright.aws.slots import DynamoDBSlots
+from batchwright.aws.submissions import DynamoDBSubmissions
+from batchwright.aws.tasks import StepFunctionsTasks
 from batchwright.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -74,6 +79,35 @@ def schedules() -> DynamoDBSchedules:
     """Return the schedules of the models."""
     quick: Any = boto3.client("dynamodb", config=QUICK)
     return DynamoDBSchedules(quick, settings().state_table)
+
+
+@cache
+def batch_inference() -> BedrockBatchInference:
+    """Return Bedrock's batch inference over the stack's bucket."""
+    told = settings()
+    bedrock: Any = boto3.client("bedrock", config=BRISK)
+    return BedrockBatchInference(
+        bedrock, told.bucket, role=told.batch_role_arn, key=told.bucket_key
+    )
+
+
+@cache
+def submissions() -> DynamoDBSubmissions:
+    """Return how submissions stand; no job may lose that while it runs."""
+    table = settings().state_table
+    return DynamoDBSubmissions(client("dynamodb"), table, life=LONGEST_JOB, clock=SystemClock())
+
+
+@cache
+def slots() -> DynamoDBSlots:
+    """Return the places of which there are only so many."""
+    return DynamoDBSlots(client("dynamodb"), settings().state_table)
+
+
+@cache
+def tasks() -> StepFunctionsTasks:
+    """Return the tasks of the workflow that wait."""
+    return StepFunctionsTasks(client("stepfunctions"))
 
 
 @cache

@@ -113,7 +113,8 @@ class Anthropic:
             check_default("params.stream", params.stream, record_id)
         if params.output_config is not None:
             _check_format(params.output_config.format, record_id)
-        if called or params.tools is not None or params.tool_choice is not None:
+        tools = called or params.tools is not None or params.tool_choice is not None
+        if tools:
             tokens += check_tools(params.tools, params.tool_choice, record_id, called=called)
         return Record(
             record_id=record_id,
@@ -122,6 +123,7 @@ class Anthropic:
             family="anthropic" if params.top_k is not None else None,
             input_tokens=tokens,
             max_tokens=params.max_tokens,
+            tools=tools,
             attachments=attached_to(
                 turns_of(None, params.messages).messages, "params.messages", record_id
             )

@@ -107,6 +107,7 @@ class Converse:
             record_id=record_id,
             input_tokens=tokens_in(size),
             max_tokens=shape.inferenceConfig.maxTokens,
+            tools=shape.toolConfig is not None,
             attachments=attachments_of([{"content": blocks} for blocks in turns]),
             shape=source,
         )

@@ -182,7 +182,8 @@ def _record(record_id: str, asked: GenerateContent, shape: Any, line: Line) -> R
     if config is not NO_CONFIG:
         check_config(config, f"{AT}.generationConfig", record_id)
     choice = asked.said("tool_config")
-    if called or asked.tools is not None or choice is not None:
+    tools = called or asked.tools is not None or choice is not None
+    if tools:
         functions = functions_of(asked.tools)
         tokens += check_tools(functions, choice, AT, record_id, called=called)
     return Record(
@@ -190,6 +191,7 @@ def _record(record_id: str, asked: GenerateContent, shape: Any, line: Line) -> R
         model=asked.model.removeprefix("models/") if asked.model else None,
         input_tokens=tokens,
         max_tokens=config.said("max_output_tokens"),
+        tools=tools,
         attachments=attached_to(turns_of(None, contents).messages, f"{AT}.contents", record_id)
         if attached
         else (),

@@ -145,13 +145,15 @@ class OpenAIChat:
         found = check_messages(body.messages, record_id)
         tokens = found.tokens
         _check_settings(body, record_id)
-        if found.called or body.tools is not None or body.tool_choice is not None:
+        tools = found.called or body.tools is not None or body.tool_choice is not None
+        if tools:
             tokens += _check_tools(body, record_id, called=found.called)
         return Record(
             record_id=record_id,
             model=body.model,
             input_tokens=tokens,
             max_tokens=body.max_tokens or body.max_completion_tokens,
+            tools=tools,
             attachments=attached_to(turns_of(body.messages).messages, "body.messages", record_id)
             if found.attached
             else (),

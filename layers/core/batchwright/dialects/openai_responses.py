@@ -154,6 +154,7 @@ class OpenAIResponses:
             model=body.model,
             input_tokens=tokens,
             max_tokens=body.max_output_tokens,
+            tools=found.called or bool(body.tools),
             attachments=attached_to(turns_of(messages).messages, "body.input", record_id)
             if found.attached
             else (),

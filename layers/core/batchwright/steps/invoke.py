@@ -14,6 +14,7 @@ from batchwright.asking import Asker
 from batchwright.attachments import Attachments, Fetched
 from batchwright.chunk import Chunk
 from batchwright.chunklog import ChunkLog
+from batchwright.collected import Collected
 from batchwright.contract import Route
 from batchwright.digest import digest_of_request, idempotency_key
 from batchwright.errors import (
@@ -31,13 +32,14 @@ from batchwright.errors import (
 from batchwright.filters import Means
 from batchwright.finding import Notes, Stage, Verdict
 from batchwright.gates import Gates
+from batchwright.handing import Hand
 from batchwright.job import Job, Reason
 from batchwright.judging import Judges
 from batchwright.limits import Limits, read_limits
 from batchwright.logwriter import LogWriter
 from batchwright.lookout import Lookout
 from batchwright.outcome import Ending, Tally
-from batchwright.pace import SHORTEST_REST, LeftForLater, Pace
+from batchwright.pace import SHORTEST_REST, LeftForLater, LeftOpen, Pace
 from batchwright.places import held_key, job_key
 from batchwright.ports import Budgets, Clock, Engine, Jobs, Objects, Schedules
 from batchwright.purse import Payer, Purse, Unlimited
@@ -125,10 +127,24 @@ class Worker:
     """One worker on one chunk."""
 
     def __init__(
-        self, chunk: Chunk, world: World, *, time_left: Callable[[], float], in_flight: int
+        self,
+        chunk: Chunk,
+        world: World,
+        *,
+        time_left: Callable[[], float],
+        in_flight: int,
+        hand: Hand | None = None,
+        collected: Collected | None = None,
     ) -> None:
-        """Nothing is read or asked before :meth:`run`."""
+        """Nothing is read or asked before :meth:`run`.
+
+        With a ``hand`` nobody is asked: it takes what would be, and the record is left open. What a lane has
+        ``collected`` is looked into before anybody is asked; where the job must stop, that is still settled.
+        """
         self.report = Report()
+        self._hand = hand
+        self._collected = collected
+        self._left_open: set[int] = set()
         self._chunk = chunk
         self._world = world
         self._in_flight = in_flight
@@ -171,12 +187,13 @@ class Worker:
             gates,
             self._contract,
             time_left=self._time_for_a_call,
+            collected=self._collected,
         )
         self._judges = Judges(self._asker.unresting(), self._contract, self._job)
         means = replace(self._world.means, job_id=self._job.job_id, chance=self._world.chance)
         self._screens = Screens(self._contract, means, self._judges)
         self._answers = Answers(self._world.objects, self._world.clock, self._contract.cache)
-        if self._lookout.reason is None and self._open_records:
+        if (self._lookout.reason is None or self._only_collects) and self._open_records:
             await self._work_in_groups()
         self.report.tally = self._log.own
         self.report.cache_faults = self._answers.faults
@@ -191,13 +208,18 @@ class Worker:
         told = all(route.tpm for route in self._contract.routes)
         self._limits = Limits() if told else read_limits(chunk.job_id, world.objects)
         self._settler = Settler(self._job, self._reader.dialect)
-        self._wanted = open_in(world.objects, chunk)
+        self._wanted = self._whole = open_in(world.objects, chunk)
         self._log.catch_up()
         self._dead = [*self._log.claims.values()]
         self._lookout = Lookout(
             world.jobs, self._job, chunk, self._log, clock=world.clock, seconds=world.seconds
         )
         self._lookout.look()
+        if self._hand is not None:
+            self._left_open |= self._hand.indexes
+        if self._collected is not None and self._lookout.reason is not None:
+            self._collected.only = True
+            self._wanted &= self._collected.indexes
         rest = self._contract.lifetime.total_seconds() / MOST_RESTS
         self._pace.shortest_rest = max(SHORTEST_REST, rest)
 
@@ -210,7 +232,15 @@ class Worker:
 
     @property
     def _open_records(self) -> frozenset[int]:
-        return self._wanted - self._log.settled
+        return self._wanted - self._log.settled - self._left_open
+
+    @property
+    def _all_settled(self) -> bool:
+        return self._log.settled >= self._whole
+
+    @property
+    def _only_collects(self) -> bool:
+        return self._collected is not None and self._collected.only
 
     async def _work_in_groups(self) -> None:
         working = self._time_left() - self._drain
@@ -271,7 +301,7 @@ class Worker:
         await self._payer.book()
         with suppress(Unavailable):  # the log is what counts; the table is looked at again soon
             await asyncio.to_thread(self._lookout.look_again)
-        if self._lookout.reason is not None:
+        if self._lookout.reason is not None and not self._only_collects:
             self._halt(self._lookout.reason)
         if self._log.overtaken:  # side by side with its successor it would pay for everything twice
             self._pace.stop()
@@ -292,6 +322,9 @@ class Worker:
                 continue
             try:
                 settled = await self._settle(item)
+            except LeftOpen:
+                self._left_open.add(item.index)
+                continue
             except LeftForLater:
                 return
             except Exception as fault:  # noqa: BLE001 - whatever is odd about one record, the others go on
@@ -320,7 +353,7 @@ class Worker:
             settled = self._settler.ended(item, asked, fault, self._now())
         except JobStops as fault:
             await self._stop(fault)
-            raise LeftForLater from None
+            raise (LeftOpen if self._only_collects else LeftForLater) from None
         else:
             settled = self._settler.succeeded(item, asked, self._now())
         self.report.look_back(asked.notes)
@@ -353,6 +386,9 @@ class Worker:
             ask = partial(self._asker.ask, route=route, asked=asked, job_id=self._job.job_id)
             if kept := await self._answers.find(request, asked.request_digest):
                 asked.answer_with(kept)
+            elif self._hand is not None:
+                self._hand.take(asked, route.model, request)
+                raise LeftOpen
             else:
                 try:
                     await ask(request, falls_back_on=falls_back_on)
@@ -422,10 +458,12 @@ class Worker:
             await asyncio.to_thread(self._lookout.stop, reason)
 
     def _answer(self) -> dict[str, Any]:
+        reason = self._lookout.reason
         if not self._open_records:
-            return {"state": "done"}
-        if self._lookout.reason is not None:
-            return {"state": "stopped", "reason": self._lookout.reason.code}
+            left = self._only_collects and not self._all_settled
+            return _stopped(reason) if reason and left else {"state": "done"}
+        if reason is not None and not self._only_collects:
+            return _stopped(reason)
         if self._pace.rest is not None:
             return {"state": "paused", "seconds": max(1, round(self._pace.rest))}
         return {"state": "more"}
@@ -435,3 +473,7 @@ class Worker:
 
     def _now(self) -> datetime:
         return self._world.clock.now()
+
+
+def _stopped(reason: Reason) -> dict[str, Any]:
+    return {"state": "stopped", "reason": reason.code}

@@ -16,18 +16,33 @@ from batchwright.contract import Contract
 from batchwright.crew import crew
 from batchwright.errors import AccessDenied, Missing, Refused, UploadGone
 from batchwright.job import Job, JobRow, Pin, Reason, Status, timestamp
-from batchwright.limits import plan_limits, read_limits
+from batchwright.lane import ASYNCHRONOUS
+from batchwright.lanefile import asked_again, keep_lane, plan_lane
+from batchwright.lanes import check_wish, chunk_records_of
+from batchwright.limits import Limits, plan_limits, read_limits
 from batchwright.listing import is_joined
+from batchwright.obstacles import Asked, Why
 from batchwright.outcome import add_costs
-from batchwright.places import checkpoint_key, job_key, plan_key, problems_key, unfolded_key
+from batchwright.places import (
+    checkpoint_key,
+    job_key,
+    plan_key,
+    problems_key,
+    submissions_key,
+    unfolded_key,
+)
 from batchwright.planning import Planner, Progress, Sinks, Source, Total, problem_line, with_judges
 from batchwright.ports import Account, Clock, Events, Jobs, Objects, Upload
 from batchwright.redriving import Redriving
+from batchwright.submissions import list_submissions
 from batchwright.unfolding.choose import Unfolding, unfolding_of
 
 STEP = "plan"
 # More ids than this that occur twice are no slip of the pen: the first so many are told, and the file is refused.
 MOST_SUSPECTS = 100_000
+UNDIVIDED = Why(
+    code="few_records", message="its chunks cannot be divided so that no batch has too few records"
+)
 # A run stops reading in the last quarter of its time, at most 60 s: that is for one block more, and for the checkpoint.
 RESERVE = (0.25, 60.0)
 
@@ -96,11 +111,16 @@ def plan(
     pin = world.objects.pin(plan_key(job_id, redrive))
     if not pin.size:
         return {"state": "settled"}
-    limits = read_limits(job_id, world.objects)
+    running = world.jobs.get(job_id)
+    if running is not None and running.lane in ASYNCHRONOUS:  # those sleep, most of the time
+        key, workers = submissions_key(job_id, redrive), max_concurrency
+    else:
+        limits = read_limits(job_id, world.objects)
+        key, workers = pin.key, crew(limits, job.terms, in_flight=in_flight, most=max_concurrency)
     return {
         "state": "done",
-        "plan": {"bucket": pin.bucket, "key": pin.key},
-        "max_concurrency": crew(limits, job.terms, in_flight=in_flight, most=max_concurrency),
+        "plan": {"bucket": pin.bucket, "key": key},
+        "max_concurrency": workers,
         "join": 0 if redrive else int(is_joined(job_id, world.objects)),
     }
 
@@ -122,9 +142,10 @@ def _first(
         world.jobs.change(replace(row, status=Status.CLOSING, reason=run.refusal))
         return {"state": "refused", "reason": run.refusal.code}
     totals = with_judges(progress.totals, job.terms.filters)
-    plan_limits(job, totals, world.objects, None if late() else world.account)
+    limits = plan_limits(job, totals, world.objects, None if late() else world.account)
+    asked = Asked(totals=progress.totals, needs=progress.needs)
     running = replace(
-        row,
+        _laned(job, row, asked, limits, world),
         status=Status.RUNNING,
         total=progress.records,
         chunks=progress.cut.chunks,
@@ -143,10 +164,33 @@ def _redriven(
         return {"state": "more"}
     # They may be others than when the job was planned.
     totals = read_limits(row.job_id, world.objects).totals
-    plan_limits(job, totals, world.objects, None if late() else world.account)
+    limits = plan_limits(job, totals, world.objects, None if late() else world.account)
+    asked = asked_again(row.job_id, row.total - redriving.tally.settled, world.objects)
+    row = _laned(job, row, asked, limits, world)
     now = timestamp(world.clock.now())
     running = replace(row, status=Status.RUNNING, updated_at=now, tally=redriving.tally)
     return _begun(running, world)
+
+
+def _laned(job: Job, row: JobRow, asked: Asked, limits: Limits, world: World) -> JobRow:
+    """Choose the run's lane; return the row that tells it."""
+    choice = plan_lane(
+        job,
+        asked,
+        limits,
+        world.objects,
+        ends_at=job.ends_at(row.redrive),
+        now=world.clock.now(),
+        redrive=row.redrives,
+    )
+    if choice.lane in ASYNCHRONOUS:
+        model = max(asked.totals, key=lambda name: asked.totals[name].records)
+        if not list_submissions(
+            job, world.objects, lane=choice.lane, model=model, redrive=row.redrive
+        ):
+            choice = choice.instead(UNDIVIDED)
+            keep_lane(choice, asked, job.job_id, world.objects, redrive=row.redrives)
+    return replace(row, lane=choice.lane, lane_reason=choice.reasons[0].message)
 
 
 def _begun(row: JobRow, world: World) -> dict[str, Any] | None:
@@ -260,6 +304,8 @@ class Run:
                     f"more than {MOST_SUSPECTS:,} ids occur more than once; see problems.jsonl",
                 )
             planner.check_whole()
+            progress = self.progress
+            check_wish(self._job.terms, Asked(totals=progress.totals, needs=progress.needs))
             planner.sinks.chunks.finish()
             planner.sinks.problems.finish()
             return True
@@ -277,7 +323,7 @@ class Run:
             source,
             self._sinks,
             self.progress,
-            chunk_records=self._chunk_records,
+            chunk_records=chunk_records_of(self._job.terms, self._chunk_records),
         )
 
     def _read_again(self, suspects: list[int]) -> None:

@@ -1,0 +1,22 @@
+"""What handing over needs, on AWS."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from batchwright.aws.wiring import armed, batch_inference, settings, slots, submissions, tasks
+from batchwright.aws.worlds.invoke import world as worker_world
+from batchwright.steps.submit import World
+
+
+@asynccontextmanager
+async def world() -> AsyncIterator[World]:
+    """Give the world around handing over, with that of its workers."""
+    async with worker_world() as worker:
+        yield armed(World)(
+            worker=worker,
+            batches=batch_inference(),
+            submissions=submissions(),
+            slots=slots(),
+            tasks=tasks(),
+            batch_jobs=settings().batch_jobs,
+        )

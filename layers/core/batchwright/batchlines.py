@@ -1,0 +1,129 @@
+"""The lines of Bedrock's batch inference: what is asked, and what is answered
+(docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-data.html, …/batch-inference-results.html).
+"""
+
+from dataclasses import replace
+
+import msgspec
+import orjson
+from msgspec import Raw, Struct
+
+from batchwright.collected import Answer
+from batchwright.completion import Completion
+from batchwright.conversed import TOO_LONG, completion_of
+from batchwright.errors import ContextOverflow, MalformedCompletion, RecordEnds, RecordInvalid
+from batchwright.natives import Told
+from batchwright.natives import completion_of as native_completion_of
+from batchwright.prices import BATCH
+from batchwright.request import Request, tokens_in
+from batchwright.usage import Usage
+
+# Bedrock's own are of eleven letters and digits.
+ID_LENGTH = 11
+# What the service says of one record that it could not be asked; all else may be asked again.
+ITS_OWN_FAULT = 400
+# Fields of Converse that a batch refuses, record by record.
+REFUSED = frozenset({"toolConfig", "guardrailConfig"})
+
+
+NOTHING = Raw(b"null")
+
+
+class Line(Struct, frozen=True):
+    """What is read of a line of the output."""
+
+    recordId: str  # noqa: N815 - Bedrock's word
+    modelOutput: Raw = NOTHING  # noqa: N815
+    error: Raw = NOTHING
+
+
+class Fault(Struct, frozen=True):
+    """What is read of a record's error. Its message may quote the prompt, and is left where it is."""
+
+    errorCode: int = 0  # noqa: N815
+    errorMessage: str = ""  # noqa: N815
+
+
+LINE = msgspec.json.Decoder(Line)
+FAULT = msgspec.json.Decoder(Fault)
+# What a batch's requests are, where they are not a family's own.
+CONVERSE = "converse"
+# An answer and an error lie on the same shelf; the first byte tells them apart.
+ANSWERED, FAILED = b"+", b"-"
+
+
+def asked_line(index: int, request: Request) -> bytes:
+    """Return a request as a line of a batch's input."""
+    fields = {"recordId": f"{index:0{ID_LENGTH}d}", "modelInput": request.body}
+    return orjson.dumps(fields) + b"\n"
+
+
+def batchable(request: Request) -> bool:
+    """Whether a batch can ask it at all.
+
+    >>> batchable(Request({"messages": []})), batchable(Request({"messages": [], "toolConfig": {}}))
+    (True, False)
+    """
+    return request.family is not None or REFUSED.isdisjoint(request.body)
+
+
+def answered_line(content: bytes) -> tuple[int, bytes] | None:
+    """Return whose answer a line of the output is, and what is kept of it; ``None`` where it is nobody's."""
+    try:
+        line = LINE.decode(content)
+    except msgspec.DecodeError:
+        return None
+    if len(line.recordId) != ID_LENGTH or not line.recordId.isdecimal():
+        return None
+    output, error = bytes(line.modelOutput), bytes(line.error)
+    kept = FAILED + error if output == bytes(NOTHING) else ANSWERED + output
+    return int(line.recordId), kept
+
+
+def read_answer(content: bytes, request: Request, model: str, input_tokens: int) -> Answer | None:
+    """Read what was kept of a line; ``None`` where the service failed, and the record may be asked again.
+
+    Where neither the answer nor anybody else counts tokens, they are guessed, as they were when the job was planned.
+    """
+    sign, told = content[:1], content[1:]
+    if sign == FAILED:
+        return _fault_of(told, model)
+    try:
+        return replace(_completion_of(told, request, input_tokens), tier=BATCH)
+    except MalformedCompletion as fault:
+        return fault
+
+
+def usage_of(content: bytes, kind: str) -> Usage | None:
+    """Return the tokens of what was kept of a line, none for an error; ``None`` where the answer does not tell."""
+    if content[:1] == FAILED:
+        return Usage()
+    untold = Told(input_tokens=None, output_tokens=None, latency_ms=0, request_id=None)
+    try:
+        if kind == CONVERSE:
+            return completion_of(content[1:], timed=False).usage
+        return native_completion_of(kind, content[1:], untold).usage
+    except MalformedCompletion:
+        return None
+
+
+def _completion_of(told: bytes, request: Request, input_tokens: int) -> Completion:
+    if request.family is None:
+        return completion_of(told, timed=False)
+    guessed = Told(
+        input_tokens=input_tokens, output_tokens=tokens_in(len(told)), latency_ms=0, request_id=None
+    )
+    return native_completion_of(request.family, told, guessed)
+
+
+def _fault_of(told: bytes, model: str) -> RecordEnds | None:
+    try:
+        fault = FAULT.decode(told)
+    except msgspec.DecodeError:
+        return None
+    if fault.errorCode != ITS_OWN_FAULT:
+        return None
+    words = fault.errorMessage.lower()
+    if any(sign in words for sign in TOO_LONG):
+        return ContextOverflow(f"{model} in a batch: the prompt is longer than the model can read")
+    return RecordInvalid("invalid_request", f"{model} answered {ITS_OWN_FAULT} in a batch")

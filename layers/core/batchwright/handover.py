@@ -1,0 +1,78 @@
+"""What handing over and collecting know of one submission: its chunks, what was staged, its place, its money."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import msgspec
+
+from batchwright.chunk import Chunk
+from batchwright.errors import Missing
+from batchwright.job import Job
+from batchwright.limits import read_limits
+from batchwright.places import checkpoint_key, plan_key
+from batchwright.ports import Budgets, Clock, Objects, Submissions
+from batchwright.prices import base_id
+from batchwright.slack import slack
+from batchwright.staging import Staged
+from batchwright.submission import Standing, Submission
+
+# A wish to the budget that is made again within ten minutes is the same one: a booking is repeated for so long.
+REPEATABLE = timedelta(minutes=9)
+
+
+def chunks_of(
+    submission: Submission, objects: Objects, *, place: int = 0
+) -> Iterator[tuple[Chunk, int]]:
+    """Yield the chunks of a submission from a place in its part of the plan on, each with the place after it."""
+    span = (submission.plan.start, submission.plan.end)
+    listed = objects.read(plan_key(submission.job_id, submission.redrives), span=span)
+    end = 0
+    for line in listed.splitlines(keepends=True):
+        end += len(line)
+        if end > place:
+            yield Chunk.model_validate_json(line), end
+
+
+def staged_key(submission: Submission) -> str:
+    """Where it is kept how far a submission is staged."""
+    step = f"submit-{submission.submission:06d}"
+    return checkpoint_key(submission.job_id, step, submission.redrives)
+
+
+def staged_of(submission: Submission, objects: Objects) -> Staged | None:
+    """Return how far a submission is staged, ``None`` where nobody has begun."""
+    try:
+        return msgspec.json.decode(objects.read(staged_key(submission)), type=Staged)
+    except (Missing, msgspec.DecodeError):
+        return None
+
+
+def resource_of(submission: Submission) -> str:
+    """Return what a submission takes a place of: Bedrock counts the jobs of each model, however it is named."""
+    return f"{submission.lane}#{base_id(submission.model)}"
+
+
+def hurried(submission: Submission, job: Job, objects: Objects, clock: Clock) -> bool:
+    """Whether the time is better spent on asking on demand, where the contract lets what is missing be asked so."""
+    if job.terms.missing != "on_demand":
+        return False
+    rest = slack(read_limits(job.job_id, objects), job.terms)
+    return clock.now() >= job.ends_at(submission.redrive) - rest
+
+
+def book(
+    standing: Standing,
+    spent: int,
+    submissions: Submissions,
+    budgets: Budgets,
+    job_id: str,
+    clock: Clock,
+) -> None:
+    """Give back what was reserved and book what was spent of it, once.
+
+    Who died at it is repeated for as long as the budget knows a repetition; later than that, what was set aside stays
+    so: a job may stop early for it, and never spends too much.
+    """
+    now = clock.now()
+    if standing.reserved and now - submissions.book(standing.name, now) < REPEATABLE:
+        budgets.settle(job_id, reserved=standing.reserved, spent=spent, token=standing.name)

@@ -1,0 +1,181 @@
+"""A whole job in memory whose chunks go through an asynchronous lane; the workflow's turns are taken by hand."""
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from batchwright.batchjob import BatchStatus
+from batchwright.job import JobRow
+from batchwright.places import submissions_key
+from batchwright.steps.collect import Seen, collect
+from batchwright.steps.collect import World as CollectWorld
+from batchwright.steps.submit import World as SubmitWorld
+from batchwright.steps.submit import submit
+from batchwright.steps.wake import Woken, wake
+from batchwright.steps.wake import World as WakeWorld
+from batchwright.submission import Submission
+from tests.canary import silent
+from tests.fakes import NOON
+from tests.fakes_batch import ScriptedBatchInference
+from tests.lanefakes import ListedTasks, MemorySlots, MemorySubmissions
+from tests.laptop import Laptop
+
+BATCH = """
+name: batch
+lane: bedrock_batch
+routes: [{model: us.amazon.nova-lite-v1:0}]
+models: {"*": us.amazon.nova-lite-v1:0}
+"""
+# More turns than any test needs.
+MOST_TURNS = 60
+POLL = 930
+
+
+@dataclass
+class LaneLaptop(Laptop):
+    """The laptop, with Bedrock's batch inference; time passes only where a test or a wait lets it."""
+
+    contract: str = BATCH
+    batch_jobs: int = 20
+    batches: ScriptedBatchInference = field(init=False)
+    submissions: MemorySubmissions = field(default_factory=MemorySubmissions)
+    slots: MemorySlots = field(init=False)
+    tasks: ListedTasks = field(default_factory=ListedTasks)
+    deaf: bool = False
+    """Whether no notification arrives."""
+    tokens: int = 0
+    heard: int = 0
+    """How many of the batches' events were delivered."""
+    turns: list[str] = field(default_factory=list)
+    """Every state of a submission's child, as it came."""
+    seen: Seen = field(default_factory=Seen)
+    """What was collected last."""
+
+    def __post_init__(self) -> None:
+        self.batches = ScriptedBatchInference(self.objects)
+        self.slots = MemorySlots(self._time)
+        self.put_contract("batch", self.contract)
+
+    def _time(self) -> float:
+        return self.clock.time.timestamp()
+
+    def pass_time(self, seconds: float) -> None:
+        """Let so much time pass for everybody, and events arrive."""
+        self.clock.time += timedelta(seconds=seconds)
+        self.batches.pass_time(seconds)
+        self.deliver()
+
+    def deliver(self) -> None:
+        """Deliver the events that are under way."""
+        told, self.heard = self.batches.told[self.heard :], len(self.batches.told)
+        for name, status in told:
+            if not self.deaf:
+                self.wake(name, status)
+
+    def wake(self, name: str, status: BatchStatus) -> Woken:
+        event = {
+            "source": "aws.bedrock",
+            "detail-type": "Batch Inference Job State Change",
+            "detail": {"batchJobName": name, "status": status.value},
+        }
+        return wake(json.dumps(event), WakeWorld(submissions=self.submissions, tasks=self.tasks))
+
+    def batch(self, content: bytes) -> tuple[str, list[Submission]]:
+        """Drop a file into the inbox of the contract and plan it; return the job and its submissions."""
+        job_id = self.drop(content, "inbox/batch/file.jsonl")
+        self.plan(job_id)
+        return job_id, self.submitted(job_id)
+
+    def submitted(self, job_id: str, redrive: int = 0) -> list[Submission]:
+        lines = self.objects.lines(submissions_key(job_id, redrive))
+        return [Submission.model_validate_json(line) for line in lines]
+
+    async def submit(
+        self, submission: Submission, *, seconds: float = 900
+    ) -> tuple[str, dict[str, Any] | None]:
+        """Call submit for a new task; return its token, and the answer that it was given at once."""
+        self.tokens += 1
+        token = f"token-{self.tokens}"
+        self.tasks.waiting.add(token)
+        ends = time.monotonic() + seconds
+        world = SubmitWorld(
+            worker=self.worker_world(),
+            batches=self.batches,
+            submissions=self.submissions,
+            slots=self.slots,
+            tasks=self.tasks,
+            batch_jobs=self.batch_jobs,
+        )
+        answer, reports = await submit(
+            submission,
+            token,
+            world,
+            time_left=lambda: ends - time.monotonic(),
+            in_flight=8,
+        )
+        silent("what submit answers, or measures", (answer, reports))
+        assert self.tasks.told.get(token) == answer
+        return token, answer
+
+    async def collect(self, submission: Submission, *, seconds: float = 900) -> dict[str, Any]:
+        ends = time.monotonic() + seconds
+        world = CollectWorld(
+            worker=self.worker_world(),
+            batches=self.batches,
+            submissions=self.submissions,
+            slots=self.slots,
+        )
+        answer, reports, self.seen = await collect(
+            submission, world, time_left=lambda: ends - time.monotonic(), in_flight=8
+        )
+        silent("what collect answers, or measures", (answer, reports, self.seen))
+        return answer
+
+    async def child(self, submission: Submission) -> str:
+        """Take a submission's child of the map to its end, as the workflow does."""
+        state = "Submit"
+        for _ in range(MOST_TURNS):
+            self.turns.append(state)
+            if state == "Submit":
+                state = await self._submit_and_sleep(submission)
+            else:
+                answer = await self.collect(submission)
+                if answer["state"] in {"done", "stopped"}:
+                    return str(answer["state"])
+                if answer["state"] == "paused":
+                    self.pass_time(answer["seconds"])
+                state = "Submit" if answer["state"] == "waiting" else "Collect"
+            if state == "stopped":
+                return state
+        raise AssertionError(self.turns)
+
+    async def _submit_and_sleep(self, submission: Submission) -> str:
+        token, answer = await self.submit(submission)
+        slept = 0.0
+        while answer is None and slept < POLL:
+            self.pass_time(30)
+            slept += 30
+            told = self.tasks.told.get(token)
+            answer = None if told is None else {**told}
+        self.tasks.waiting.discard(token)  # its time is out
+        if answer is None or answer["state"] == "ended":
+            return "Collect"
+        if answer["state"] == "paused":
+            self.pass_time(answer["seconds"])
+        return "stopped" if answer["state"] == "stopped" else "Submit"
+
+    def to_the_end(self, job_id: str, redrive: int = 0) -> JobRow:
+        """Take all submissions of a planned job to their end, one after the other, and close it."""
+        for submission in self.submitted(job_id, redrive):
+            if asyncio.run(self.child(submission)) == "stopped":
+                break
+        self.close(job_id, redrive=redrive)
+        return self.row(job_id)
+
+    @property
+    def passed(self) -> float:
+        """Seconds since the job was dropped."""
+        return (self.clock.time - NOON).total_seconds()

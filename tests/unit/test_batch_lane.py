@@ -1,0 +1,130 @@
+"""A job through Bedrock's batch inference, from the file to the receipt, in memory."""
+
+import json
+from typing import Any
+
+import pytest
+
+from batchwright.batchjob import BatchStatus
+from batchwright.job import Status
+from tests.fakes import ScriptedEngine
+from tests.lanelaptop import BATCH, LaneLaptop
+from tests.laptop import Laptop, chat_file, chat_line, jsonl, song
+
+
+def laptop_with(**given: Any) -> LaneLaptop:
+    return LaneLaptop(engine=ScriptedEngine(), **given)
+
+
+def asked(laptop: LaneLaptop) -> list[Any]:
+    engine: Any = laptop.engine
+    return list(engine.calls)
+
+
+def test_a_file_goes_through_one_batch_and_every_record_has_its_own_answer() -> None:
+    laptop = laptop_with()
+    job_id, (submission,) = laptop.batch(chat_file(300))
+
+    row = laptop.to_the_end(job_id)
+
+    assert row.status is Status.COMPLETED
+    assert row.lane == "bedrock_batch"
+    assert row.counts()["succeeded"] == 300
+    assert (submission.chunks, submission.records) == (30, 300)
+    assert len(laptop.batches.runs) == 1
+    assert asked(laptop) == []
+    said = {
+        line["custom_id"]: line["response"]["body"]["choices"][0]["message"]["content"]
+        for line in laptop.results(job_id, "output.jsonl")
+    }
+    assert said == {f"req-{number}": song(number) for number in range(300)}
+    assert laptop.turns == ["Submit", "Collect"]
+
+
+def test_the_outcomes_tell_the_batchs_price_and_one_call_each() -> None:
+    laptop = laptop_with()
+    job_id, _ = laptop.batch(chat_file(100))
+
+    row = laptop.to_the_end(job_id)
+
+    outcomes = laptop.results(job_id, "outcomes.jsonl")
+    assert {outcome["tier"] for outcome in outcomes} == {"batch"}
+    assert {outcome["attempts"] for outcome in outcomes} == {1}
+    assert row.tally.calls == 100
+    assert row.tally.cost_usd == pytest.approx(100 * (2 * 0.06 + 1 * 0.24) / 2 / 1_000_000)
+
+
+def test_the_outcomes_are_those_of_the_same_file_on_demand() -> None:
+    lines = [chat_line(f"req-{number}", song(number)) for number in range(120)]
+    lines[7]["body"]["tools"] = "none"
+    lane, at_once = laptop_with(), Laptop(engine=ScriptedEngine())
+    at_once.put_contract("batch", BATCH.replace("lane: bedrock_batch\n", ""))
+
+    lane.to_the_end(lane.batch(jsonl(lines))[0])
+    at_once.run(jsonl(lines), "inbox/batch/file.jsonl")
+
+    (lane_job,), (other,) = lane.jobs.rows, at_once.jobs.rows
+
+    def told(outcome: dict[str, Any]) -> tuple[Any, ...]:
+        names = ("record_id", "status", "error", "model", "attempts", "verdict", "input_digest")
+        return tuple(json.dumps(outcome[name]) for name in names)
+
+    assert [*map(told, lane.results(lane_job, "outcomes.jsonl"))] == [
+        *map(told, at_once.results(other, "outcomes.jsonl"))
+    ]
+
+
+def test_a_file_that_is_too_small_goes_on_demand() -> None:
+    laptop = laptop_with()
+    job_id = laptop.drop(chat_file(99), "inbox/batch/file.jsonl")
+
+    planned = laptop.plan(job_id)
+
+    assert laptop.row(job_id).lane == "on_demand"
+    assert planned["plan"]["key"].endswith("plan.jsonl")
+
+
+def test_a_large_file_is_divided_so_that_no_batch_is_too_small() -> None:
+    laptop = laptop_with(chunk_records=1000)
+    job_id, submissions = laptop.batch(chat_file(51_050))
+
+    assert [submission.records for submission in submissions] == [26_000, 25_050]
+    assert laptop.plan(job_id)["plan"]["key"].endswith("submissions.jsonl")
+
+
+def test_what_a_batch_cannot_ask_is_asked_on_demand() -> None:
+    tool = {
+        "type": "function",
+        "function": {"name": "f", "parameters": {"type": "object", "properties": {}}},
+    }
+    lines = [chat_line(f"req-{number}", song(number)) for number in range(150)]
+    laptop = laptop_with(contract=BATCH.replace("bedrock_batch", "auto"))
+    job_id, (submission, *_) = laptop.batch(jsonl(lines))
+    del tool, submission
+
+    row = laptop.to_the_end(job_id)
+
+    assert row.counts()["succeeded"] == 150
+
+
+def test_a_lost_event_is_made_up_for_by_looking() -> None:
+    laptop = laptop_with(deaf=True)
+    job_id, _ = laptop.batch(chat_file(100))
+
+    row = laptop.to_the_end(job_id)
+
+    assert row.counts()["succeeded"] == 100
+    assert laptop.turns == ["Submit", "Collect"]
+    assert laptop.passed >= 930
+
+
+async def test_a_submission_that_still_runs_is_waited_for_again() -> None:
+    laptop = laptop_with()
+    laptop.batches.behave(in_progress=5_000)
+    _, (submission,) = laptop.batch(chat_file(100))
+
+    assert await laptop.child(submission) == "done"
+
+    assert laptop.turns.count("Submit") > 2
+    assert len(laptop.batches.runs) == 1
+    assert laptop.seen.status == BatchStatus.COMPLETED

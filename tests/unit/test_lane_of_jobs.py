@@ -1,0 +1,177 @@
+"""A job's lane is chosen when it is planned, kept with its reasons, and told by its row and its receipt."""
+
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batchwright.contract import default_contract
+from batchwright.dialects import detect
+from batchwright.job import Status
+from batchwright.lines import lines
+from batchwright.places import lane_key
+from tests.fakes import MODEL
+from tests.laptop import Laptop, chat_file, chat_line, converse_line, jsonl
+from tests.samples import SAMPLES
+
+SAMPLE_FILES = Path(__file__).parents[2] / "docs" / "samples"
+FEW = 99
+TOOL = {"name": "t", "description": "d", "inputSchema": {"json": {"type": "object"}}}
+
+
+def laptop_with(lane: str, **said: Any) -> Laptop:
+    laptop = Laptop(chunk_records=50)
+    route = {"model": MODEL, "tpm": 1_000_000}
+    terms = {"name": "mails", "routes": [route], "models": {"*": MODEL}, "lane": lane, **said}
+    laptop.put_contract("mails", json.dumps(terms))
+    return laptop
+
+
+def planned(laptop: Laptop, content: bytes) -> str:
+    job_id = laptop.drop(content, "inbox/mails/file.jsonl")
+    laptop.plan(job_id)
+    return job_id
+
+
+def runs_out_after(looks: int) -> Callable[[], float]:
+    left = itertools.chain([900.0] * looks, itertools.repeat(0.0))
+    return lambda: next(left)
+
+
+def kept(laptop: Laptop, job_id: str, redrive: int = 0) -> Any:
+    return json.loads(laptop.objects.read(lane_key(job_id, redrive)))
+
+
+def test_the_choice_its_reasons_and_what_each_lane_costs_are_kept() -> None:
+    laptop = laptop_with("auto")
+    job_id = planned(laptop, chat_file(100))
+
+    choice, row = kept(laptop, job_id), laptop.row(job_id)
+
+    assert (row.status, row.lane) == (Status.RUNNING, "bedrock_batch")
+    assert (choice["wish"], choice["lane"]) == ("auto", "bedrock_batch")
+    assert choice["reasons"][0] == {"code": "price", "message": row.lane_reason, "line": None}
+    costs = {lane: facts["cost_usd"] for lane, facts in choice["lanes"].items()}
+    assert costs["on_demand"]["most"] == pytest.approx(2 * costs["bedrock_batch"]["most"])
+    assert costs["flex"] is costs["sagemaker_async"] is None
+    assert row.estimate is not None
+    assert choice["totals"][MODEL]["input_tokens"] == row.estimate["input_tokens"]
+    reserved = row.estimate["input_tokens"] + row.estimate["max_output_tokens"]
+    assert choice["lanes"]["on_demand"]["minutes"] == reserved / 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("lane", "records", "said", "found", "code"),
+    [
+        ("on_demand", 100, {}, "on_demand", "said"),
+        ("flex", 100, {}, "flex", "said"),
+        ("bedrock_batch", FEW, {}, "on_demand", "few_records"),
+        ("auto", FEW, {}, "on_demand", "few_records"),
+        ("auto", 100, {"deadline": "5h"}, "on_demand", "deadline"),
+        ("bedrock_batch", 100, {"deadline": "5h"}, "bedrock_batch", "said"),
+    ],
+)
+def test_count_and_deadline_decide(
+    lane: str, records: int, said: dict[str, Any], found: str, code: str
+) -> None:
+    laptop = laptop_with(lane, **said)
+
+    choice = kept(laptop, planned(laptop, chat_file(records)))
+
+    assert (choice["lane"], choice["reasons"][0]["code"]) == (found, code)
+
+
+def test_records_that_may_not_run_do_not_fill_a_batch() -> None:
+    laptop = laptop_with("auto")
+
+    job_id = planned(laptop, chat_file(FEW) + b"{broken\n" * 5)
+
+    assert laptop.row(job_id).total == FEW + 5
+    assert kept(laptop, job_id)["reasons"][0]["message"].startswith("there are 99 records")
+
+
+def test_a_file_that_cannot_take_the_batch_of_its_contract_is_refused_with_the_line() -> None:
+    laptop = laptop_with("bedrock_batch")
+    asks = [converse_line(f"r{n}", "hello") for n in range(120)]
+    asks[40]["modelInput"]["toolConfig"] = {"tools": [{"toolSpec": TOOL}]}
+
+    job_id = laptop.drop(jsonl(asks), "inbox/mails/file.jsonl")
+
+    assert laptop.plan(job_id) == {"state": "refused", "reason": "lane_unsuitable"}
+    reason = laptop.row(job_id).reason
+    assert reason is not None
+    assert reason.line == 41
+    assert "1 records bring tools" in reason.message
+    assert laptop.problems(job_id)[-1]["code"] == "lane_unsuitable"
+    assert lane_key(job_id) not in laptop.objects.versions
+
+
+def test_the_same_file_under_auto_runs_on_demand() -> None:
+    laptop = laptop_with("auto")
+    asks = [chat_line(f"r{n}", "hello") for n in range(120)]
+    asks[7]["body"]["tools"] = [{"type": "function", "function": {"name": "t"}}]
+
+    choice = kept(laptop, planned(laptop, jsonl(asks)))
+
+    assert choice["lane"] == "on_demand"
+    assert choice["reasons"][0] | {"code": "tools", "line": 8} == choice["reasons"][0]
+    assert choice["needs"] == {"found": {"tools": {"records": 1, "line": 8}}}
+
+
+def test_planning_in_several_runs_notes_the_same_needs() -> None:
+    asks = [chat_line(f"r{n}", "hello") for n in range(2000)]
+    for place in (3, 1500):
+        asks[place]["body"]["tools"] = [{"type": "function", "function": {"name": "t"}}]
+    laptop = laptop_with("auto")
+    job_id = laptop.drop(jsonl(asks), "inbox/mails/file.jsonl")
+    runs = 0
+
+    while laptop.plan(job_id, runs_out_after(100))["state"] == "more":
+        runs += 1
+
+    assert runs > 1
+    assert kept(laptop, job_id)["needs"] == {"found": {"tools": {"records": 2, "line": 4}}}
+
+
+def test_the_receipt_tells_the_lane_and_what_decided() -> None:
+    laptop = laptop_with("auto")
+
+    row = laptop.run(chat_file(3), "inbox/mails/file.jsonl")
+
+    receipt = json.loads(laptop.objects.read(f"results/{row.job_id}/receipt.json"))
+    assert (receipt["lane"], receipt["lane_reason"]) == ("on_demand", row.lane_reason)
+    assert receipt["lane_reason"] == "there are 3 records, and a batch has 100 at least"
+
+
+def test_a_redrive_chooses_by_what_it_asks_again() -> None:
+    laptop = laptop_with("bedrock_batch")
+    job_id = planned(laptop, chat_file(150))
+    laptop.close(job_id, {"Error": "States.Timeout", "Cause": "x"})
+    laptop.redrive(job_id)
+
+    laptop.plan(job_id, redrive=1)
+
+    choice = kept(laptop, job_id, 1)
+    assert choice["totals"][MODEL]["records"] == 150
+    assert choice["lane"] == laptop.row(job_id).lane == "bedrock_batch"
+
+
+LINES = [name for name, each in SAMPLES.items() if each.contract == "default" and "jsonl" in name]
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_a_record_is_known_to_bring_tools_where_its_request_does(name: str) -> None:
+    read = [*lines([(SAMPLE_FILES / name).read_bytes()])]
+    dialect = detect(read[0], default_contract((MODEL,)), SAMPLES[name].dialect)
+
+    records = [dialect.read(line) for line in read if line.content]
+
+    told = [record.tools for record in records if not record.native]
+    asked = [
+        "toolConfig" in dialect.request(record).body for record in records if not record.native
+    ]
+    assert told == asked
+    assert ("tools" in name) == any(told)
