@@ -126,7 +126,7 @@ class Route(BaseModel):
     price: Price | None = None
     """What a million tokens cost there; without it costs are told as null, and there can be no budget."""
     endpoint: Annotated[str, Field(pattern=ENDPOINT)] | None = None
-    """The name of SageMaker's asynchronous endpoint, one of the stack's EndpointNames."""
+    """The name of SageMaker's asynchronous endpoint, one of the stack's EndpointArns."""
     body: Container | None = None
     """What its container reads and answers: openai where nothing is said."""
     payload: Literal["record", "jsonl"] | None = None
