@@ -146,7 +146,8 @@ async def test_the_request_is_the_one_that_openais_own_client_sends(
     assert json.loads(our_body) == json.loads(their_body)
     assert our_headers["Authorization"] == their_headers["Authorization"] == f"Bearer {CANARY}"
     assert our_headers["Content-Type"] == their_headers["Content-Type"]
-    assert our_headers["Idempotency-Key"] == METADATA["idempotency_key"]
+    assert our_headers["X-Batchwright-Record"] == METADATA["idempotency_key"]
+    assert our_headers["X-Batchwright-Job"] == METADATA["job_id"]
     assert our_headers["Accept-Encoding"] == "identity"
 
 
@@ -159,6 +160,18 @@ async def test_without_a_secret_no_key_is_sent(recorder: tuple[str, Seen]) -> No
 
     assert "Authorization" not in seen[0][1]
     assert keys.reads == 0
+
+
+async def test_a_call_that_is_made_again_has_the_same_key_and_one_with_another_limit_has_not(
+    recorder: tuple[str, Seen],
+) -> None:
+    address, seen = recorder
+    for limit in (5, 5, 10):
+        with pytest.raises(ServiceFault):
+            await ask(address, say(max_tokens=limit))
+
+    first, again, larger = (headers["Idempotency-Key"] for _, headers, _ in seen)
+    assert first == again != larger
 
 
 @pytest.mark.parametrize(

@@ -92,13 +92,15 @@ def test_three_hundred_records_fare_as_they_do_on_demand(own: StackUnderTest) ->
     )
 
 
-def test_a_server_that_is_down_is_stood_in_for_by_bedrock(own: StackUnderTest, secret: str) -> None:
+def test_a_server_that_has_not_the_model_is_stood_in_for_by_bedrock(
+    own: StackUnderTest, secret: str
+) -> None:
     bedrock = f"{{model: '{MODEL}', max_tokens: 100}}"
     routes = (server(own, secret), bedrock)
-    own.put_contract("down", contract("down", *routes, fallback="[denied]"))
+    own.put_contract("gone", contract("gone", *routes, fallback="[denied]"))
     own.host.behave(served=[])
 
-    row = own.run("inbox/down/questions.jsonl", jsonl([chat_line("a", "hi"), chat_line("b", "ho")]))
+    row = own.run("inbox/gone/questions.jsonl", jsonl([chat_line("a", "hi"), chat_line("b", "ho")]))
 
     assert row.status is Status.COMPLETED
     assert {each["model"] for each in own.results(row, "outcomes")} == {MODEL}
