@@ -3,10 +3,12 @@
 import pytest
 
 from batchwright.charges import cost_usd_of, lane_cost_usd_of, most_of, spent_of
+from batchwright.completion import Completion
 from batchwright.contract import Contract, Route
 from batchwright.contractadvice import advice_on
 from batchwright.contractfile import examine, read_contract
-from batchwright.errors import ContractInvalid, RecordInvalid
+from batchwright.engines import Engines
+from batchwright.errors import ContractInvalid, RecordInvalid, Unavailable
 from batchwright.governor import schedule_of
 from batchwright.job import Status
 from batchwright.limits import read_limits
@@ -225,3 +227,29 @@ def test_a_job_is_answered_counted_and_kept_within_its_budget() -> None:
     assert row.tally.cost_usd == pytest.approx((usage.input_tokens + usage.output_tokens) / 1e6)
     assert laptop.budgets.money(row.job_id).spent == round((row.tally.cost_usd or 0) * 1e9)
     assert {*laptop.schedules.items} == {f"openai#{URL}#qwen"}
+
+
+def down(_request: Request, _call: int) -> Completion:
+    raise Unavailable("it is down")
+
+
+@pytest.mark.parametrize("first", ["openai", "bedrock"])
+def test_where_one_engine_is_down_the_other_answers(first: str) -> None:
+    routes = {"openai": OWN + "}", "bedrock": f"{{model: '{MODEL}', max_tokens: 100}}"}
+    other = next(name for name in routes if name != first)
+    engines = {first: ScriptedEngine(down), other: ScriptedEngine()}
+    laptop = Laptop(engine=Engines(engines))
+    listed = f"[{routes[first]}, {routes[other]}]"
+    target = MODEL if first == "bedrock" else "qwen"
+    laptop.put_contract(
+        "own",
+        f"name: own\nfallback: [unavailable]\nroutes: {listed}\nmodels: {{'*': '{target}'}}\n",
+    )
+
+    row = laptop.run(chat_file(20), "inbox/own/file.jsonl")
+
+    assert row.counts()["succeeded"] == 20
+    assert len(engines[other].calls) == 20
+    outcomes = laptop.results(row.job_id, "outcomes.jsonl")
+    assert {outcome["route"] for outcome in outcomes} == {1}
+    assert {outcome["cost_usd"] is None for outcome in outcomes} == {other == "openai"}

@@ -190,7 +190,9 @@ def _tools(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _function(spec: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: spec[name] for name in ("name", "description", "strict") if name in spec}
+    kept: dict[str, Any] = {
+        name: spec[name] for name in ("name", "description", "strict") if name in spec
+    }
     return {**kept, "parameters": spec["inputSchema"]["json"]}
 
 

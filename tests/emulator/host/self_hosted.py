@@ -22,7 +22,7 @@ TYPES = {
     503: "ServiceUnavailableError",
 }
 # What calls carry in their headers, and the ledger tells as their metadata.
-HEADERS = {"job_id": "x-batchwright-job", "idempotency_key": "idempotency-key"}
+HEADERS = {"job_id": "x-batchwright-job", "idempotency_key": "x-batchwright-record"}
 
 type Handler = Callable[..., Awaitable[Answer]]
 

@@ -15,7 +15,7 @@ from batchwright.errors import AccessDenied
 FIELD = "api_key"
 
 
-class SecretsManagerKeys:
+class EndpointKeys:
     """Keeps keys for as long as the process lives; they are in no error and no log."""
 
     def __init__(self, make: Callable[[], Any]) -> None:

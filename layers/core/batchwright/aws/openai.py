@@ -11,12 +11,14 @@ from yarl import URL
 from batchwright.aws.calls import Calls
 from batchwright.completion import Completion
 from batchwright.contract import Route
+from batchwright.digest import digest
 from batchwright.errors import AccessDenied, Unavailable
 from batchwright.request import Request
 
 OK, UNAUTHORIZED = 200, 401
-# What a server keeps of a call beside its log; one that knows the first answers a repeated call once.
-KEY, JOB = "Idempotency-Key", "X-Batchwright-Job"
+# What a server may write into its log.
+TOLD = {"X-Batchwright-Record": "idempotency_key", "X-Batchwright-Job": "job_id"}
+REPEATED = "Idempotency-Key"
 
 
 class Keys(Protocol):
@@ -66,7 +68,7 @@ class OpenAIEngine:
         began = time.monotonic()
         status, told, content = await self._calls.post(
             address,
-            _headers(key, metadata),
+            _headers(key, metadata, body),
             body,
             timeout=timeout,
             service="the endpoint",
@@ -92,13 +94,14 @@ class OpenAIEngine:
             raise Unavailable("the endpoint's key was changed: the new one is taken", retry_after=0)
 
 
-def _headers(key: str | None, metadata: Mapping[str, str]) -> dict[str, str]:
+def _headers(key: str | None, metadata: Mapping[str, str], body: bytes) -> dict[str, str]:
     headers = {
         "Content-Type": "application/json",
         "Accept": "application/json",
         "Accept-Encoding": "identity",
+        **{name: metadata[fact] for name, fact in TOLD.items() if fact in metadata},
     }
-    for name, fact in ((KEY, "idempotency_key"), (JOB, "job_id")):
-        if fact in metadata:
-            headers[name] = metadata[fact]
+    if record := metadata.get("idempotency_key"):
+        # A cut answer is asked for again with a larger limit: that is no repetition, and must not be taken for one.
+        headers[REPEATED] = digest(record.encode() + body)
     return headers if key is None else {**headers, "Authorization": f"Bearer {key}"}

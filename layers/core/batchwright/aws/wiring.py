@@ -17,7 +17,7 @@ from batchwright.aws.budgets import DynamoDBBudgets
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.dynamodb import DynamoDBJobs
 from batchwright.aws.endpoints import ONCE, SageMakerEndpoints
-from batchwright.aws.keys import SecretsManagerKeys
+from batchwright.aws.keys import EndpointKeys
 from batchwright.aws.ledger import DynamoDBLedger
 from batchwright.aws.s3 import S3Objects
 from batchwright.aws.schedules import QUICK, DynamoDBSchedules
@@ -138,9 +138,9 @@ def account() -> ServiceQuotas:
 
 
 @cache
-def keys() -> SecretsManagerKeys:
+def keys() -> EndpointKeys:
     """Return the keys of endpoints."""
-    return SecretsManagerKeys(lambda: boto3.Session().client("secretsmanager", config=PLUMBING))
+    return EndpointKeys(lambda: boto3.Session().client("secretsmanager", config=PLUMBING))
 
 
 def _life() -> timedelta:
