@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -30,7 +31,7 @@ routes: [{model: us.amazon.nova-lite-v1:0}]
 models: {"*": us.amazon.nova-lite-v1:0}
 """
 # More turns than any test needs.
-MOST_TURNS = 60
+MOST_TURNS = 400
 POLL = 930
 
 
@@ -56,11 +57,8 @@ class LaneLaptop(Laptop):
 
     def __post_init__(self) -> None:
         self.batches = ScriptedBatchInference(self.objects)
-        self.slots = MemorySlots(self._time)
+        self.slots = MemorySlots(time.time)
         self.put_contract("batch", self.contract)
-
-    def _time(self) -> float:
-        return self.clock.time.timestamp()
 
     def pass_time(self, seconds: float) -> None:
         """Let so much time pass for everybody, and events arrive."""
@@ -94,13 +92,12 @@ class LaneLaptop(Laptop):
         return [Submission.model_validate_json(line) for line in lines]
 
     async def submit(
-        self, submission: Submission, *, seconds: float = 900
+        self, submission: Submission, *, time_left: Callable[[], float] = lambda: 900.0
     ) -> tuple[str, dict[str, Any] | None]:
         """Call submit for a new task; return its token, and the answer that it was given at once."""
         self.tokens += 1
         token = f"token-{self.tokens}"
         self.tasks.waiting.add(token)
-        ends = time.monotonic() + seconds
         world = SubmitWorld(
             worker=self.worker_world(),
             batches=self.batches,
@@ -113,15 +110,16 @@ class LaneLaptop(Laptop):
             submission,
             token,
             world,
-            time_left=lambda: ends - time.monotonic(),
+            time_left=time_left,
             in_flight=8,
         )
         silent("what submit answers, or measures", (answer, reports))
         assert self.tasks.told.get(token) == answer
         return token, answer
 
-    async def collect(self, submission: Submission, *, seconds: float = 900) -> dict[str, Any]:
-        ends = time.monotonic() + seconds
+    async def collect(
+        self, submission: Submission, *, time_left: Callable[[], float] = lambda: 900.0
+    ) -> dict[str, Any]:
         world = CollectWorld(
             worker=self.worker_world(),
             batches=self.batches,
@@ -129,7 +127,7 @@ class LaneLaptop(Laptop):
             slots=self.slots,
         )
         answer, reports, self.seen = await collect(
-            submission, world, time_left=lambda: ends - time.monotonic(), in_flight=8
+            submission, world, time_left=time_left, in_flight=8
         )
         silent("what collect answers, or measures", (answer, reports, self.seen))
         return answer

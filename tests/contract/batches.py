@@ -50,8 +50,13 @@ def asking(*texts: str) -> list[dict[str, Any]]:
 class Place(Protocol):
     """Somewhere that batch jobs run."""
 
-    objects: Objects
-    jobs: BatchInference
+    @property
+    def objects(self) -> Objects:
+        """Where the files lie."""
+
+    @property
+    def jobs(self) -> BatchInference:
+        """What is tried."""
 
     def behave(self, **given: Any) -> None:
         """Tell batch inference how to behave."""

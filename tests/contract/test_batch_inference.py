@@ -1,10 +1,11 @@
 """What batch inference must do: the same in memory and as Bedrock's control plane tells it."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
-from batchwright.batchjob import BatchCounts, BatchStatus
+from batchwright.batchjob import BatchCounts, BatchState, BatchStatus
 from batchwright.errors import Missing, ModelUnknown, RecordInvalid, Throttled
 from tests.contract.batches import Place, asking, end, in_memory, lines, on_the_host, stage, wish
 
@@ -91,6 +92,10 @@ def test_a_job_is_found_by_its_whole_name(place: Place) -> None:
     assert place.jobs.find("nobody") is None
 
 
+def stands(status: BatchStatus, state: BatchState) -> bool:
+    return state.status is status
+
+
 def test_a_job_that_never_was_is_missing(place: Place) -> None:
     with pytest.raises(Missing):
         place.jobs.state(f"{ARN}nobodyknows1")
@@ -101,9 +106,13 @@ def test_a_job_goes_through_its_statuses_and_counts_live(place: Place) -> None:
     stage(place, asking(*"abcdefgh"))
 
     arn = place.jobs.start(wish())
-    wanted = ["Submitted", "Validating", "Scheduled", "InProgress"]
-    for status in wanted:
-        assert place.wait(arn, lambda state, status=status: state.status == status)
+    for status in (
+        BatchStatus.SUBMITTED,
+        BatchStatus.VALIDATING,
+        BatchStatus.SCHEDULED,
+        BatchStatus.IN_PROGRESS,
+    ):
+        place.wait(arn, partial(stands, status))
     halfway = place.wait(arn, lambda state: state.counts.processed >= 3)
 
     assert not halfway.ended

@@ -8,10 +8,13 @@ import pytest
 
 import functions.admit
 import functions.close
+import functions.collect
 import functions.invoke
 import functions.join
 import functions.plan
+import functions.submit
 import functions.sweep
+import functions.wake
 from batchwright.aws import wiring
 from batchwright.errors import Unforeseen
 from batchwright.job import JobRow, Status, timestamp
@@ -48,6 +51,25 @@ def test_the_events_tell_the_way_of_one_job_and_every_handler_takes_its_own() ->
     assert [answer["custom_id"] for answer in answers] == ["mail-1", "mail-2"]
     said = answers[0]["response"]["body"]["choices"][0]["message"]["content"]
     assert said == "Where is my parcel?"
+
+
+def test_the_events_of_a_lane_tell_how_too_few_records_are_asked_on_demand() -> None:
+    functions.admit.handler(event("admit.records-queued"), Context())
+    planned = functions.plan.handler(event("plan.job"), Context())
+    (line,) = read(planned["plan"]["key"]).splitlines(keepends=True)
+    submission = event("submit.chunks")["submission"]
+    assert submission == event("collect.chunks")
+    assert submission["plan"] == {"start": 0, "end": len(line)}
+
+    assert functions.submit.handler(event("submit.chunks"), Context()) is None
+
+    assert functions.wake.handler(event("wake.batch-ended"), Context()) == {"batchItemFailures": []}
+    assert functions.collect.handler(event("collect.chunks"), Context()) == {"state": "done"}
+    closed = functions.close.handler(event("close.job"), Context())
+    assert closed == {"state": "done", "status": "completed"}
+    key = {"id": {"S": f"submission#bw-{submission['job_id']}-00-000000"}}
+    row = boto3.client("dynamodb").get_item(TableName="state", Key=key)["Item"]
+    assert row["ended"] == {"BOOL": True}, "the notification found the submission by its name"
 
 
 def test_the_events_of_a_document_tell_how_its_answers_are_joined() -> None:

@@ -246,6 +246,10 @@ CALLED_BY_AWS = {  # for us: polling, encrypting, tracing, logging, mapping; and
     "logs:DescribeLogGroups",
     "lambda:InvokeFunction",
     "iam:PassRole",
+    *(f"ecr:{verb}" for verb in ("BatchGetImage", "BatchCheckLayerAvailability")),
+    *(f"ecr:Get{what}" for what in ("DownloadUrlForLayer", "AuthorizationToken")),
+    "logs:CreateLogGroup",
+    "sns:Publish",
     *(f"ec2:{verb}NetworkInterface" for verb in ("Create", "Delete")),
     *(f"ec2:Describe{what}" for what in ("NetworkInterfaces", "Subnets")),
     *(f"ec2:{verb}PrivateIpAddresses" for verb in ("Assign", "Unassign")),
@@ -253,8 +257,10 @@ CALLED_BY_AWS = {  # for us: polling, encrypting, tracing, logging, mapping; and
 }
 BEDROCKS = {"bedrock:InvokeGuardrailChecks", "bedrock:ListModelInvocationJobs"}
 # The only actions here that know no resources, or services none of whose actions do.
-ON_EVERYTHING = {"xray", "logs", "comprehend", "servicequotas", "ec2", *BEDROCKS}
+ON_EVERYTHING = {"xray", "logs", "comprehend", "servicequotas", "ec2", "ecr:GetAuthorizationToken", *BEDROCKS}
 # What contracts may have their filters ask is given only to who deploys the stack with it.
+MODEL_DATA = {"Fn::Select": [1, {"Fn::Split": ["s3://", {"Ref": "EndpointModelData"}]}]}
+WORKERS = {"InvokeRole", "SubmitRole", "CollectRole"}
 WISHED = {
     "EndpointsPolicy": "HasEndpoints",
     "EndpointSecretsPolicy": "HasEndpointSecrets",
@@ -336,6 +342,8 @@ def resources_of(statement: Statement) -> list[str]:
     match statement["Resource"]:
         case {"Fn::Split": [",", {"Fn::Sub": [text, {"Models": {"Fn::Join": [",", models]}}]}]}:
             return [shown(models), *text.split(",")[1:]]
+        case {"Fn::Sub": [text, {"Path": path}]} if path == MODEL_DATA:
+            return [text]
         case resource:
             return [shown(each_) for each_ in each(resource)]
 
@@ -427,8 +435,8 @@ def test_only_whoever_asks_models_reads_keys_of_endpoints_and_can_be_in_a_vpc(
         if "ENDPOINT_URLS" in properties["Environment"]["Variables"]
     }
 
-    assert reading == {"InvokeRole"}
-    assert inside == told == {"InvokeFunction"}
+    assert reading == WORKERS
+    assert inside == told == {f"{role.removesuffix('Role')}Function" for role in WORKERS}
 
 
 def test_what_was_not_asked_for_is_not_given(expanded: Template) -> None:
@@ -456,7 +464,7 @@ def test_the_keys_are_used_and_never_changed_by_roles_and_only_close_signs(
 
         assert uses == {("kms:Decrypt", "${Key.Arn}"), ("kms:GenerateDataKey", "${Key.Arn}")} | {
             "CloseRole": signs,
-            "InvokeRole": reads,
+            **dict.fromkeys(WORKERS, reads),
         }.get(role, set())
 
 
@@ -485,7 +493,7 @@ def test_a_grant_too_many_or_too_few_is_seen(
 
 
 @pytest.mark.parametrize(
-    "role", [name for name in GRANTS if name not in {"JobStateMachineRole", "WakeRole"}]
+    "role", [name for name in GRANTS if name not in {"JobStateMachineRole", "WakeRole", "EndpointRole"}]
 )
 def test_a_condition_that_was_lost_is_seen(role: str, expanded: Template) -> None:
     assert given(changed(expanded, role, unconditional), role) != asked(GRANTS[role])

@@ -1,0 +1,83 @@
+"""A file through Bedrock's batch inference, on the deployed template, IAM enforced."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from batchwright.job import JobRow, Status
+from tests.lanelaptop import BATCH
+from tests.laptop import chat_file, song
+from tests.system.stack_under_test import StackUnderTest, until
+
+pytestmark = pytest.mark.timeout(600)
+
+RECORDS = 300
+TOLD = ("record_id", "status", "error", "model", "attempts", "verdict", "input_digest")
+
+
+def batched(stack: StackUnderTest) -> list[dict[str, Any]]:
+    """The calls that were paid for as records of a batch."""
+    return [call for call in stack.calls() if call["api"] == "Batch"]
+
+
+def told(stack: StackUnderTest, row: JobRow) -> list[tuple[Any, ...]]:
+    return [tuple(outcome[name] for name in TOLD) for outcome in stack.results(row, "outcomes")]
+
+
+def said(stack: StackUnderTest, row: JobRow) -> Mapping[str, str]:
+    return {
+        line["custom_id"]: line["response"]["body"]["choices"][0]["message"]["content"]
+        for line in stack.results(row, "output")
+    }
+
+
+def test_a_batch_gives_the_outcomes_that_asking_on_demand_gives(stack: StackUnderTest) -> None:
+    stack.put_contract("batch", BATCH)
+    stack.put_contract(
+        "at-once", BATCH.replace("lane: bedrock_batch\n", "").replace("batch", "at-once")
+    )
+
+    lane = stack.run("inbox/batch/three-hundred.jsonl", chat_file(RECORDS), seconds=240)
+    in_batch, at_all = len(batched(stack)), len(stack.calls())
+    stack.behave()
+    at_once = stack.run("inbox/at-once/three-hundred.jsonl", chat_file(RECORDS), seconds=240)
+
+    assert (lane.status, lane.lane) == (Status.COMPLETED, "bedrock_batch")
+    assert (at_once.status, at_once.lane) == (Status.COMPLETED, "on_demand")
+    assert (in_batch, at_all) == (RECORDS, RECORDS), "every record was paid for once, in the batch"
+    assert said(stack, lane) == {f"req-{number}": song(number) for number in range(RECORDS)}
+    assert said(stack, lane) == said(stack, at_once)
+    assert told(stack, lane) == told(stack, at_once)
+    assert lane.tally.calls == RECORDS
+    assert lane.tally.cost_usd == pytest.approx((at_once.tally.cost_usd or 0) / 2)
+    assert stack.execution_ended(lane.job_id) == "SUCCEEDED"
+
+
+def test_what_a_batch_leaves_is_asked_on_demand(stack: StackUnderTest) -> None:
+    stack.put_contract("batch", BATCH)
+    stack.behave(batch={"faults": [{"do": "partial", "after": 200}]})
+
+    row = stack.run("inbox/batch/partial.jsonl", chat_file(250), seconds=240)
+
+    assert row.status is Status.COMPLETED
+    assert row.counts()["succeeded"] == 250
+    assert len(batched(stack)) == 200
+    assert len(stack.calls()) == 250, "nothing was paid for twice"
+
+
+def test_a_job_that_is_cancelled_while_its_batch_runs_ends_with_a_receipt(
+    stack: StackUnderTest,
+) -> None:
+    stack.put_contract("batch", BATCH)
+    stack.behave(batch={"in_progress": 600.0})
+    key = "inbox/batch/cancelled.jsonl"
+    stack.drop(key, chat_file(120))
+    job_id = stack.started(key).job_id
+    until(lambda: stack.exists(f"jobs/{job_id}/batches/000000/input.jsonl"), seconds=120)
+
+    stack.say({"cancel": {"job": job_id, "redrive": 0}})
+
+    row = stack.ended(key, seconds=120)
+    assert row.status in {Status.INCOMPLETE, Status.FAILED}
+    assert row.counts()["cancelled"] == 120
