@@ -11,6 +11,7 @@ from tests.cli.cloud import Cloud
 from tests.cli.conftest import Command
 from tests.fakes import MODEL
 
+NEW = "somebody.new-model"
 GOOD = f"# kept\nname: triage\nroutes: [{{model: '{MODEL}', max_tokens: 9}}]\n"
 SAME = f"routes:\n  - max_tokens: 9\n    model: {MODEL}\nname: triage\n"
 DIGEST = read_contract(GOOD.encode(), name="triage").digest()
@@ -59,6 +60,11 @@ def test_every_fault_is_told_with_path_and_line(batchwright: Command, file: Path
             "its files are refused while there is a budget",
         ),
         (f"routes: [{{model: '{MODEL}'}}]", "routes.0: without max_tokens 2,048"),
+        (f"{GOOD}lane: auto\ndeadline: 6h", "deadline: a batch is likely to take 6 h"),
+        (
+            f"{GOOD.replace(MODEL, NEW)}lane: bedrock_batch",
+            f"lane: '{NEW}' is not among the models",
+        ),
         (f"{GOOD}models: {{a: b.c}}", "models.a: no route asks 'b.c'"),
         (
             f"{GOOD}filters: {{input: [{{length: {{max_chars: 1, then: pass}}}}]}}",

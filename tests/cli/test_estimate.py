@@ -14,7 +14,7 @@ from rich.text import Text
 from batchwright.cli.estimate import MOST_PROBLEMS, estimate, terms_of
 from batchwright.cli.show_estimate import Reading
 from batchwright.contract import DEFAULT_MAX_TOKENS
-from batchwright.places import INBOX
+from batchwright.places import INBOX, lane_key
 from tests.cli.conftest import Command
 from tests.fakes import MODEL
 from tests.laptop import Laptop, chat_file, chat_line, converse_line, jsonl
@@ -24,7 +24,7 @@ SERVED = ("--model", MODEL, "--model", "amazon.nova-lite-v1:0")
 TITAN = "amazon.titan-text-lite-v1"
 FACTS = {
     "file", "bytes", "dialect", "contract", "budget", "refused", "records", "chunks", "problems", "models",
-    "total", "lanes", "quotas",
+    "total", "lane", "lanes", "quotas",
 }  # fmt: skip
 OF_A_MODEL = {
     "model", "records", "input_tokens", "output_tokens", "cost_usd", "quota", "minutes",
@@ -139,6 +139,61 @@ def test_a_file_that_a_job_would_refuse_is_refused_with_its_line(
     assert said.json["total"]["cost_usd"]["on_demand"] == {"least": 0, "most": 0}
     assert f"{code}: " in shown.out
     assert (f"(line {line})" in shown.out) == (line is not None)
+
+
+PATIENT = """
+name: patient
+routes: [{model: us.amazon.nova-premier-v1:0, max_tokens: 90000, tpm: 1000000}]
+models: {"*": us.amazon.nova-premier-v1:0}
+lane: auto
+"""
+
+
+@pytest.mark.parametrize(
+    ("records", "said", "lane", "code"),
+    [
+        (150, "", "bedrock_batch", "price"),
+        (99, "", "on_demand", "few_records"),
+        (150, "deadline: 3h", "on_demand", "deadline"),
+    ],
+)
+def test_it_says_which_lane_the_plan_of_a_job_takes_and_why(
+    batchwright: Command, laid: Path, records: int, said: str, lane: str, code: str
+) -> None:
+    content = chat_file(records)
+    (laid / "file.jsonl").write_bytes(content)
+    (laid / "patient.yaml").write_text(PATIENT + said)
+
+    told = batchwright("estimate", "file.jsonl", "--contract", "patient", "--tpm", 10**6, "--json")
+    shown = batchwright("estimate", "file.jsonl", "--contract", "patient", "--tpm", 10**6).out
+
+    laptop = Laptop(models=("us.amazon.nova-premier-v1:0",))
+    laptop.put_contract("patient", PATIENT + said)
+    job_id = laptop.drop(content, f"{INBOX}patient/file.jsonl")
+    laptop.plan(job_id)
+    kept = json.loads(laptop.objects.read(lane_key(job_id)))
+    choice = told.json["lane"]
+    assert (choice["lane"], choice["reasons"][0]["code"]) == (lane, code)
+    assert choice == {name: kept[name] for name in choice}
+    assert f"lane       {lane}, $" in shown
+    assert choice["reasons"][0]["message"] in shown
+    assert "otherwise  flex, its price not known, its time not known: " in shown
+    assert "otherwise  sagemaker_async, cannot be taken: the first route asks bedrock" in shown
+
+
+def test_a_file_that_cannot_take_its_contracts_lane_is_refused(
+    batchwright: Command, laid: Path
+) -> None:
+    asks = [chat_line(f"r{n}", "hello") for n in range(120)]
+    asks[5]["body"]["tools"] = [{"type": "function", "function": {"name": "t"}}]
+    (laid / "file.jsonl").write_bytes(jsonl(asks))
+    (laid / "patient.yaml").write_text(PATIENT.replace("auto", "bedrock_batch"))
+
+    said = batchwright("estimate", "file.jsonl", "--contract", "patient", "--json")
+
+    assert said.code == 4
+    assert (said.json["refused"]["code"], said.json["refused"]["line"]) == ("lane_unsuitable", 6)
+    assert said.json["lane"] is None
 
 
 def test_all_that_is_told_of_a_model(batchwright: Command, mails: Path) -> None:

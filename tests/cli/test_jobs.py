@@ -17,11 +17,12 @@ from tests.laptop import chat_file, song
 
 FACTS = {
     "job_id", "status", "contract", "input", "counts", "usage", "cost_usd", "calls", "cached", "saved_usd",
-    "problems", "reason", "incomplete_reason", "redrive", "results",
+    "problems", "reason", "incomplete_reason", "lane", "lane_reason", "redrive", "results",
 }  # fmt: skip
 COUNTS = {
     "total", "succeeded", "failed", "blocked", "review", "expired", "cancelled", "pending",
 }  # fmt: skip
+SAID = "the contract says lane: on_demand"
 FILES = {"output", "errors", "outcomes", "receipt", "problems"}
 
 
@@ -42,6 +43,8 @@ def test_a_job_that_succeeded_is_told_whole(
     assert facts["counts"]["succeeded"] == facts["counts"]["total"] == 5
     assert facts["calls"] == 5
     assert facts["cost_usd"] > 0
+    assert (facts["lane"], facts["lane_reason"]) == ("on_demand", SAID)
+    assert f"on_demand: {SAID}" in batchwright("status", row.job_id).out
     assert {"input_tokens", "output_tokens"} <= facts["usage"].keys()
     assert facts["results"]["output"] == f"s3://box/results/{row.job_id}/output.jsonl"
     assert facts["results"].keys() == FILES

@@ -147,6 +147,24 @@ def test_the_bar_shows_records_tokens_money_and_calls() -> None:
     assert "ETA" in drawn
 
 
+def test_the_lane_is_told_once_and_what_decided() -> None:
+    log, screen = io.StringIO(), io.StringIO()
+    waits = replace(row(Status.RUNNING, total=900), lane="bedrock_batch", lane_reason="half price")
+    ended = replace(waits, status=Status.COMPLETED)
+
+    with Bar(Console(file=log, width=20)) as bar:
+        for each in (waits, waits, ended):
+            bar.show(each)
+    with Bar(Console(file=screen, force_terminal=True, width=160)) as bar:
+        bar.show(waits)
+
+    assert log.getvalue().splitlines() == [
+        "4f1d running, 0 of 900 records, bedrock_batch: half price",
+        "4f1d completed, 0 of 900 records",
+    ]
+    assert "running by bedrock_batch" in screen.getvalue()
+
+
 def test_a_log_gets_one_line_a_status() -> None:
     log = io.StringIO()
 

@@ -257,7 +257,15 @@ CALLED_BY_AWS = {  # for us: polling, encrypting, tracing, logging, mapping; and
 }
 BEDROCKS = {"bedrock:InvokeGuardrailChecks", "bedrock:ListModelInvocationJobs"}
 # The only actions here that know no resources, or services none of whose actions do.
-ON_EVERYTHING = {"xray", "logs", "comprehend", "servicequotas", "ec2", "ecr:GetAuthorizationToken", *BEDROCKS}
+ON_EVERYTHING = {
+    "xray",
+    "logs",
+    "comprehend",
+    "servicequotas",
+    "ec2",
+    "ecr:GetAuthorizationToken",
+    *BEDROCKS,
+}
 # What contracts may have their filters ask is given only to who deploys the stack with it.
 MODEL_DATA = {"Fn::Select": [1, {"Fn::Split": ["s3://", {"Ref": "EndpointModelData"}]}]}
 WORKERS = {"InvokeRole", "SubmitRole", "CollectRole"}
@@ -493,7 +501,8 @@ def test_a_grant_too_many_or_too_few_is_seen(
 
 
 @pytest.mark.parametrize(
-    "role", [name for name in GRANTS if name not in {"JobStateMachineRole", "WakeRole", "EndpointRole"}]
+    "role",
+    [name for name in GRANTS if name not in {"JobStateMachineRole", "WakeRole", "EndpointRole"}],
 )
 def test_a_condition_that_was_lost_is_seen(role: str, expanded: Template) -> None:
     assert given(changed(expanded, role, unconditional), role) != asked(GRANTS[role])

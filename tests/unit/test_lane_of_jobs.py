@@ -18,14 +18,16 @@ from tests.laptop import Laptop, chat_file, chat_line, converse_line, jsonl
 from tests.samples import SAMPLES
 
 SAMPLE_FILES = Path(__file__).parents[2] / "docs" / "samples"
+DEAR = "us.amazon.nova-premier-v1:0"
 FEW = 99
 TOOL = {"name": "t", "description": "d", "inputSchema": {"json": {"type": "object"}}}
 
 
 def laptop_with(lane: str, **said: Any) -> Laptop:
-    laptop = Laptop(chunk_records=50)
-    route = {"model": MODEL, "tpm": 1_000_000}
-    terms = {"name": "mails", "routes": [route], "models": {"*": MODEL}, "lane": lane, **said}
+    laptop = Laptop(chunk_records=50, models=(DEAR,))
+    # Dear enough that a batch of a hundred is worth the wait.
+    route = {"model": DEAR, "tpm": 1_000_000, "max_tokens": 100_000}
+    terms = {"name": "mails", "routes": [route], "models": {"*": DEAR}, "lane": lane, **said}
     laptop.put_contract("mails", json.dumps(terms))
     return laptop
 
@@ -58,7 +60,7 @@ def test_the_choice_its_reasons_and_what_each_lane_costs_are_kept() -> None:
     assert costs["on_demand"]["most"] == pytest.approx(2 * costs["bedrock_batch"]["most"])
     assert costs["flex"] is costs["sagemaker_async"] is None
     assert row.estimate is not None
-    assert choice["totals"][MODEL]["input_tokens"] == row.estimate["input_tokens"]
+    assert choice["totals"][DEAR]["input_tokens"] == row.estimate["input_tokens"]
     reserved = row.estimate["input_tokens"] + row.estimate["max_output_tokens"]
     assert choice["lanes"]["on_demand"]["minutes"] == reserved / 1_000_000
 
@@ -155,7 +157,7 @@ def test_a_redrive_chooses_by_what_it_asks_again() -> None:
     laptop.plan(job_id, redrive=1)
 
     choice = kept(laptop, job_id, 1)
-    assert choice["totals"][MODEL]["records"] == 150
+    assert choice["totals"][DEAR]["records"] == 150
     assert choice["lane"] == laptop.row(job_id).lane == "bedrock_batch"
 
 

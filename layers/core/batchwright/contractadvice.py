@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
+from batchwright.batches import BATCH_LIKELY
 from batchwright.contract import DEFAULT_MAX_TOKENS, Contract
 from batchwright.contractfaults import Fault, told_at
 from batchwright.contractyaml import composed
 from batchwright.families import EMBEDDING, family_of
 from batchwright.finding import Stage, Verdict
+from batchwright.lane import AUTO, BEDROCK_BATCH
+from batchwright.lanecosts import lane_knows
+from batchwright.obstacles import hours
 from batchwright.suiting import LONGEST_NAME_SHOWN
 
 type Advice = tuple[tuple[Any, ...], str]
@@ -29,6 +33,7 @@ def _advice(contract: Contract) -> Iterator[Advice]:
                 ("routes", number),
                 f"without max_tokens {DEFAULT_MAX_TOKENS:,} are sent and reserved where the request says nothing",
             )
+    yield from _on_lanes(contract)
     yield from _on_fallbacks(contract)
     yield from _on_names(contract)
     yield from _on_filters(contract)
@@ -40,6 +45,20 @@ def _unpriced(model: str, contract: Contract) -> str:
     if contract.budget is not None:
         return f"{lead} its files are refused while there is a budget"
     return f"{lead} what it costs will be told as null"
+
+
+def _on_lanes(contract: Contract) -> Iterator[Advice]:
+    model = contract.routes[0].model
+    if contract.lane == BEDROCK_BATCH and not lane_knows(BEDROCK_BATCH, model):
+        yield (
+            ("lane",),
+            f"{model[:LONGEST_NAME_SHOWN]!r} is not among the models that are known to take batches",
+        )
+    if contract.lane in {BEDROCK_BATCH, AUTO} and contract.lifetime <= BATCH_LIKELY:
+        yield (
+            ("deadline",),
+            f"a batch is likely to take {hours(BATCH_LIKELY)}: so soon most records will be asked on demand",
+        )
 
 
 def _on_fallbacks(contract: Contract) -> Iterator[Advice]:

@@ -2,7 +2,8 @@
 
 from batchwright.caches import prompt_cache_of
 from batchwright.contract import Contract
-from batchwright.lane import BEDROCK_BATCH, ON_DEMAND
+from batchwright.lane import BEDROCK_BATCH, ENGINE, ON_DEMAND, SAGEMAKER_ASYNC
+from batchwright.outcome import add_costs
 from batchwright.planning import Total
 from batchwright.prices import base_id, lane_cost_usd, lane_table, price_of
 from batchwright.request import estimated_tokens
@@ -10,6 +11,12 @@ from batchwright.usage import Usage
 
 # An assumption: answers are mostly far shorter than they may be.
 LIKELY_OUTPUT = 0.25
+
+
+def has_engine(lane: str, contract: Contract) -> bool:
+    """Whether a lane is one of the engine that a contract asks first."""
+    wanted = ENGINE.get(lane)
+    return wanted is None or contract.routes[0].engine == wanted
 
 
 def lane_knows(lane: str, model: str) -> bool:
@@ -22,19 +29,16 @@ def lane_knows(lane: str, model: str) -> bool:
     return offered is not None and ("*" in offered["models"] or base_id(model) in offered["models"])
 
 
-def cost_of(lane: str, totals: dict[str, Total]) -> dict[str, float] | None:
+def cost_of(lane: str, contract: Contract, totals: dict[str, Total]) -> dict[str, float] | None:
     """Return what records cost in a lane at least and at most, ``None`` where that is not known."""
-    if lane not in lane_table():
-        return None
-    least = _cost(lane, totals, 0)
-    most = _cost(lane, totals, 1)
+    least, most = (_cost(lane, contract, totals, output) for output in (0, 1))
     return None if least is None or most is None else {"least": least, "most": most}
 
 
-def batch_saves(totals: dict[str, Total]) -> float | None:
+def batch_saves(contract: Contract, totals: dict[str, Total]) -> float | None:
     """Return how much less records are likely to cost in a batch than on demand, ``None`` where that is not known."""
-    whole = _cost(ON_DEMAND, totals, LIKELY_OUTPUT)
-    batch = _cost(BEDROCK_BATCH, totals, LIKELY_OUTPUT)
+    whole = _cost(ON_DEMAND, contract, totals, LIKELY_OUTPUT)
+    batch = _cost(BEDROCK_BATCH, contract, totals, LIKELY_OUTPUT)
     return None if whole is None or batch is None else whole - batch
 
 
@@ -43,20 +47,17 @@ def cache_saves(contract: Contract, totals: dict[str, Total]) -> float:
     return sum(_kept(contract, model, total) for model, total in totals.items())
 
 
-def _cost(lane: str, totals: dict[str, Total], output: float) -> float | None:
-    costs = [
-        lane_cost_usd(
-            lane,
-            model,
-            Usage(
-                input_tokens=total.input_tokens,
-                output_tokens=round(total.max_output_tokens * output),
-            ),
-        )
-        for model, total in totals.items()
-    ]
-    known = [cost for cost in costs if cost is not None]
-    return round(sum(known), 12) if len(known) == len(costs) else None
+def _cost(lane: str, contract: Contract, totals: dict[str, Total], output: float) -> float | None:
+    if not has_engine(lane, contract):
+        return None
+    # An endpoint costs the same however it is asked.
+    listed = ON_DEMAND if lane == SAGEMAKER_ASYNC else lane
+    cost: float | None = 0.0
+    for model, total in totals.items():
+        written = round(total.max_output_tokens * output)
+        usage = Usage(input_tokens=total.input_tokens, output_tokens=written)
+        cost = add_costs(cost, lane_cost_usd(listed, model, usage))
+    return cost
 
 
 def _kept(contract: Contract, model: str, total: Total) -> float:

@@ -16,7 +16,7 @@ from batchwright.limits import Limits
 from batchwright.needs import Needs
 from batchwright.obstacles import Asked, Load
 from batchwright.places import lane_key
-from batchwright.planning import Total
+from batchwright.planning import Total, with_judges
 from batchwright.ports import Objects
 
 
@@ -42,7 +42,9 @@ def plan_lane(
         totals=asked.totals,
         needs=asked.needs,
         left=max(timedelta(), ends_at - now),
-        minutes=minutes_on_demand(asked.totals, partial(limits.of, contract=job.terms)),
+        minutes=minutes_on_demand(
+            with_judges(asked.totals, job.terms.filters), partial(limits.of, contract=job.terms)
+        ),
     )
     choice = choose(job.terms, load)
     keep_lane(choice, asked, job.job_id, objects, redrive=redrive)

@@ -11,14 +11,13 @@ from typing import Any, get_args
 from batchwright.contract import Contract
 from batchwright.errors import Refused
 from batchwright.lane import AUTO, BEDROCK_BATCH, ON_DEMAND, SAGEMAKER_ASYNC, Lane
-from batchwright.lanecosts import cost_of
+from batchwright.lanecosts import cost_of, has_engine
 from batchwright.obstacles import (
     Asked,
     Load,
     Why,
     batch_time,
     doubts,
-    has_engine,
     hindrances,
     hours,
     reserve,
@@ -131,12 +130,12 @@ def _facts(lane: Lane, contract: Contract, load: Load) -> LaneFacts:
     minutes = None
     if lane == ON_DEMAND:
         minutes = load.minutes
-    elif lane == BEDROCK_BATCH:
+    elif lane == BEDROCK_BATCH and has_engine(lane, contract):
         minutes = batch_time(load.records).total_seconds() / 60
     return LaneFacts(
         hindrances=tuple(hindrances(lane, contract, load)),
         doubts=tuple(doubts(lane, contract, load)),
-        cost_usd=cost_of(lane, load.totals),
+        cost_usd=cost_of(lane, contract, load.totals),
         minutes=minutes,
     )
 
@@ -148,7 +147,7 @@ def _chosen(
     if wish != AUTO:
         said = Why(code="said", message=f"the contract says lane: {wish}")
         against = facts[wish].hindrances
-        return (ON_DEMAND, (*against, said)) if against else (wish, (said,))
+        return (ON_DEMAND, (*against, said)) if against else (wish, (said, *facts[wish].doubts))
     if not facts[SAGEMAKER_ASYNC].hindrances:
         return SAGEMAKER_ASYNC, (_queued(),)
     if not facts[BEDROCK_BATCH].against:

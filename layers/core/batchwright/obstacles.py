@@ -9,7 +9,7 @@ from typing import Any
 from batchwright.batches import BATCH_LIKELY, BATCH_RECORDS, BATCHES_AT_ONCE, FEWEST_RECORDS
 from batchwright.contract import Contract
 from batchwright.lane import BEDROCK_BATCH, ENGINE, FLEX, TIERS, Lane
-from batchwright.lanecosts import batch_saves, cache_saves, lane_knows
+from batchwright.lanecosts import batch_saves, cache_saves, has_engine, lane_knows
 from batchwright.needs import ATTACHMENTS, NATIVE, TOOLS, Needs
 from batchwright.planning import Total
 from batchwright.prices import lane_table
@@ -20,6 +20,8 @@ from batchwright.suiting import LONGEST_NAME_SHOWN
 SLOWER = 2.0
 STOPPING = timedelta(minutes=30)
 UNKNOWN = timedelta(hours=4)
+# What a batch must save, in USD, that hours are waited for it where nobody has asked for one.
+WORTH_WAITING = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +62,6 @@ class Why:
         return {"code": self.code, "message": self.message, "line": self.line}
 
 
-def has_engine(lane: Lane, contract: Contract) -> bool:
-    """Whether a lane is one of the engine that a contract asks first."""
-    wanted = ENGINE.get(lane)
-    return wanted is None or contract.routes[0].engine == wanted
-
-
 def hindrances(lane: Lane, contract: Contract, load: Asked) -> Iterator[Why]:
     """Yield what a lane cannot do for some of the records, whatever anybody wishes."""
     if not has_engine(lane, contract):
@@ -83,7 +79,9 @@ def doubts(lane: Lane, contract: Contract, load: Load) -> Iterator[Why]:
     unknown = [model for model in load.totals if not lane_knows(lane, model)]
     if unknown:
         model = unknown[0][:LONGEST_NAME_SHOWN]
-        yield Why(code="model", message=f"prices.json does not know that it takes {model!r}")
+        yield Why(
+            code="model", message=f"{model!r} is not among the models that it is known to take"
+        )
     if lane == FLEX:
         yield Why(code="price", message="AWS does not put its discount into a number")
     if lane == BEDROCK_BATCH:
@@ -177,11 +175,14 @@ def _of_patience(contract: Contract, load: Load) -> Iterator[Why]:
 
 
 def _of_the_price(contract: Contract, load: Load) -> Iterator[Why]:
-    saved = batch_saves(load.totals)
+    saved = batch_saves(contract, load.totals)
     if saved is None:
         yield Why(code="price", message="what it costs is not known")
-    elif saved <= 0:
-        yield Why(code="price", message="it costs no less than on demand")
+    elif saved < WORTH_WAITING:
+        yield Why(
+            code="price",
+            message=f"it is likely to save less than ${WORTH_WAITING:.2f}, which is not worth hours",
+        )
     elif saved <= cache_saves(contract, load.totals):
         yield Why(
             code="prompt_cache",

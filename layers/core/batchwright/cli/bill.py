@@ -1,4 +1,4 @@
-"""What an estimate comes to: tokens, money by lane, and time at the quota, as ``--json`` tells it."""
+"""What an estimate comes to, as ``--json`` tells it: tokens, money by lane, time at the quota, and the lane to take."""
 
 from copy import replace
 from pathlib import Path
@@ -7,13 +7,13 @@ from typing import Any
 from batchwright.charges import lane_cost_usd_of
 from batchwright.cli.estimate import Estimate
 from batchwright.contract import Route
+from batchwright.lane import ON_DEMAND
+from batchwright.lanes import choose
+from batchwright.obstacles import Load
 from batchwright.planning import Total
 from batchwright.prices import lane_table
 from batchwright.quotas import Quota, output_burndown, quota_of, quota_table, reserved_tokens
 from batchwright.usage import Usage
-
-LANE = "on_demand"
-"""The lane in which jobs run."""
 
 
 def facts_of(file: Path, found: Estimate, given: Quota) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def facts_of(file: Path, found: Estimate, given: Quota) -> dict[str, Any]:
         "bytes": found.size,
         "dialect": found.dialect,
         "contract": found.contract,
-        "budget": _budget(found, total["cost_usd"][LANE]),
+        "budget": _budget(found, total["cost_usd"][ON_DEMAND]),
         "refused": found.refusal.model_dump() if found.refusal else None,
         "records": found.records,
         "chunks": found.chunks,
@@ -36,12 +36,26 @@ def facts_of(file: Path, found: Estimate, given: Quota) -> dict[str, Any]:
         },
         "models": models,
         "total": total,
+        "lane": _lane(found, total["minutes"]),
         "lanes": {
             name: {"factor": lane["factor"], "source": lane["source"]}
             for name, lane in lane_table().items()
         },
         "quotas": {name: quota_table()[name] for name in ("source", "as_of", "region")},
     }
+
+
+def _lane(found: Estimate, minutes: float | None) -> dict[str, Any] | None:
+    """Say which lane the file would take if it were sent now, and why; a refused file takes none."""
+    if found.refusal is not None:
+        return None
+    load = Load(
+        totals=found.asked.totals,
+        needs=found.asked.needs,
+        left=found.terms.lifetime,
+        minutes=minutes,
+    )
+    return choose(found.terms, load).to_json()
 
 
 def _budget(found: Estimate, cost: dict[str, float] | None) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ from batchwright.contract import Budget, Contract, Route, default_contract
 from batchwright.job import Job, Pin, Reason, job_id_of
 from batchwright.lines import lines
 from batchwright.listing import first_chunk
+from batchwright.obstacles import Asked
 from batchwright.places import problems_key
 from batchwright.planning import Progress, Total, with_judges
 from batchwright.settings import CHUNK_RECORDS, MODEL_ARNS, models_of
@@ -51,7 +52,7 @@ class Estimate:
 
     size: int
     contract: str
-    budget: Budget | None
+    terms: Contract
     dialect: str | None
     refusal: Reason | None
     records: int
@@ -59,9 +60,16 @@ class Estimate:
     chunks: int
     problems: Problems
     totals: dict[str, Total]
-    """By the model that would be asked."""
+    """By the model that would be asked, those of filters included."""
     routes: dict[str, Route]
     """The ways to those models."""
+    asked: Asked
+    """What the records themselves ask."""
+
+    @property
+    def budget(self) -> Budget | None:
+        """What the file may cost, if the contract says so."""
+        return self.terms.budget
 
     @property
     def code(self) -> Code:
@@ -121,7 +129,7 @@ def _found(job: Job, objects: LocalObjects, progress: Progress, refusal: Reason 
     return Estimate(
         size=job.pinned().size,
         contract=job.contract_name,
-        budget=job.terms.budget,
+        terms=job.terms,
         dialect=None if refusal else first_chunk(job.job_id, objects).dialect,
         refusal=refusal,
         records=progress.records,
@@ -129,6 +137,7 @@ def _found(job: Job, objects: LocalObjects, progress: Progress, refusal: Reason 
         problems=_problems(objects, job.job_id, progress.found),
         totals=totals,
         routes={model: job.terms.route_to(model) for model in totals},
+        asked=Asked(totals={} if refusal else progress.totals, needs=progress.needs),
     )
 
 

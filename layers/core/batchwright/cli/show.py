@@ -54,6 +54,8 @@ def facts_of(row: JobRow, bucket: str) -> dict[str, Any]:
         "problems": row.problems,
         "reason": row.reason.model_dump() if row.reason else None,
         "incomplete_reason": row.incomplete_reason,
+        "lane": row.lane,
+        "lane_reason": row.lane_reason,
         "redrive": row.redrive.model_dump(mode="json") if row.redrive else None,
         "results": {
             name: f"s3://{bucket}/{places[name]}" if name in places else None for name in RESULTS
@@ -73,6 +75,8 @@ def lines_of(facts: dict[str, Any]) -> Iterable[tuple[str, str]]:
         only = f", also of what was {', '.join(redrive['only'])}" if redrive["only"] else ""
         yield "redrive", f"{redrive['number']}{only}"
     yield "contract", facts["contract"]
+    if facts["lane"]:
+        yield "lane", f"{facts['lane']}: {facts['lane_reason']}"
     yield "input", facts["input"] or "none that can be read"
     yield "records", counted(facts["counts"])
     if facts["problems"]:

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 
 from batchwright.cli.show import money, write_lines
+from batchwright.lane import ON_DEMAND
 
 MOST_SHOWN = 20
 NOT_KNOWN = "not known"
@@ -18,6 +19,8 @@ FITS = {
     None: NOT_KNOWN + " whether the records fit in it",
 }
 HOUR = 60.0
+LIKELY = {ON_DEMAND: "at the least"}
+"""How sure a lane's time is."""
 
 
 class Reading:
@@ -64,6 +67,7 @@ def write_estimate(facts: dict[str, Any]) -> None:
     else:
         write_lines(line for model in facts["models"] for line in _model(model))
     if facts["models"]:
+        write_lines(_lanes(facts["lane"]))
         write_lines(_sources(facts))
     write_lines(_problems(facts["problems"]))
 
@@ -101,6 +105,27 @@ def _model(model: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for lane, cost in model["cost_usd"].items():
         yield "cost", f"{lane}: {_span(cost)}"
     yield "time", f"{_time(model['minutes'])} at {_limits(model['quota'])}"
+
+
+def _lanes(choice: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Say which lane the file would take, and what speaks against the others."""
+    chosen, decided = choice["lane"], choice["reasons"]
+    yield "lane", f"{chosen}, {_offer(chosen, choice)}: {decided[0]['message']}"
+    yield from (("", why["message"]) for why in decided[1:])
+    for lane, facts in choice["lanes"].items():
+        if lane == chosen:
+            continue
+        against = f": {facts['against'][0]['message']}" if facts["against"] else ""
+        offer = _offer(lane, choice) if facts["possible"] else "cannot be taken"
+        yield "otherwise", f"{lane}, {offer}{against}"
+
+
+def _offer(lane: str, choice: dict[str, Any]) -> str:
+    facts = choice["lanes"][lane]
+    price = _span(facts["cost_usd"]) if facts["cost_usd"] else f"its price {NOT_KNOWN}"
+    if facts["minutes"] is None:
+        return f"{price}, its time {NOT_KNOWN}"
+    return f"{price}, {_time(facts['minutes'])} {LIKELY.get(lane, 'likely')}"
 
 
 def _table(facts: dict[str, Any]) -> Table:

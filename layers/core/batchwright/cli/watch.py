@@ -21,7 +21,8 @@ from rich.text import Text
 from batchwright.cli.faults import Code, Halt
 from batchwright.cli.show import money
 from batchwright.errors import Missing
-from batchwright.job import JobRow
+from batchwright.job import JobRow, Status
+from batchwright.lane import ON_DEMAND
 from batchwright.ports import Jobs
 
 if TYPE_CHECKING:
@@ -158,11 +159,15 @@ class Bar:
         status = row.status.value
         if status != self._status and not self._console.is_terminal:
             done = f", {row.tally.settled} of {row.total} records" if row.total else ""
-            self._console.print(f"{row.job_id} {status}{done}", highlight=False, soft_wrap=True)
+            known = row.lane is not None and row.status is Status.RUNNING
+            way = f", {row.lane}: {row.lane_reason}" if known else ""
+            self._console.print(
+                f"{row.job_id} {status}{done}{way}", highlight=False, soft_wrap=True
+            )
         self._status = status
         self._progress.update(
             self._task,
-            description=status,
+            description=status if row.lane in {None, ON_DEMAND} else f"{status} by {row.lane}",
             total=row.total or None,
             completed=row.tally.settled,
             spent=_spent(row),

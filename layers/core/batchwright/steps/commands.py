@@ -69,6 +69,8 @@ def reopened(row: JobRow, wish: Redriving, now: datetime) -> JobRow:
         tally=replace(row.tally, counts=dict.fromkeys(Ending, 0)),
         reason=None,
         results=None,
+        lane=None,
+        lane_reason=None,
         redrive=Redrive(number=wish.number, only=endings, began_at=now),
     )
 
