@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from batchwright.asynclane import AsyncLane
 from batchwright.batchjob import BatchStatus
-from batchwright.job import JobRow
+from batchwright.batchlane import BatchLane
+from batchwright.job import Job, JobRow
 from batchwright.places import submissions_key
 from batchwright.steps.collect import Seen, collect
 from batchwright.steps.collect import World as CollectWorld
@@ -60,6 +62,9 @@ class LaneLaptop(Laptop):
         self.slots = MemorySlots(time.time)
         self.put_contract("batch", self.contract)
 
+    def lane_of(self, submission: Submission, _job: Job) -> AsyncLane:
+        return BatchLane(submission, self.batches, self.objects, places=self.batch_jobs)
+
     def pass_time(self, seconds: float) -> None:
         """Let so much time pass for everybody, and events arrive."""
         self.clock.time += timedelta(seconds=seconds)
@@ -100,11 +105,10 @@ class LaneLaptop(Laptop):
         self.tasks.waiting.add(token)
         world = SubmitWorld(
             worker=self.worker_world(),
-            batches=self.batches,
+            lane=self.lane_of,
             submissions=self.submissions,
             slots=self.slots,
             tasks=self.tasks,
-            batch_jobs=self.batch_jobs,
         )
         answer, reports = await submit(
             submission,
@@ -122,7 +126,7 @@ class LaneLaptop(Laptop):
     ) -> dict[str, Any]:
         world = CollectWorld(
             worker=self.worker_world(),
-            batches=self.batches,
+            lane=self.lane_of,
             submissions=self.submissions,
             slots=self.slots,
         )

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-# docs.aws.amazon.com/bedrock/latest/userguide/quotas.html: what one job takes.
-FEWEST_RECORDS = 100
-MOST_RECORDS = 50_000
+# docs.aws.amazon.com/general/latest/gr/bedrock.html: what one file has at most.
 MOST_BYTES = 1_000_000_000
 # docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateModelInvocationJob.html: timeoutDurationInHours.
 FEWEST_HOURS, MOST_HOURS = 24, 168
@@ -91,9 +89,14 @@ class BatchState:
 
     @property
     def job(self) -> str:
-        """The id in its ARN, which names the folder of its outputs.
+        """The id in its ARN."""
+        return job_of(self.arn)
 
-        >>> BatchState(arn="arn:aws:bedrock:us-east-1:1:model-invocation-job/abc", status=BatchStatus.FAILED).job
-        'abc'
-        """
-        return self.arn.rpartition("/")[2]
+
+def job_of(arn: str) -> str:
+    """Return the id in a job's ARN, which names the folder of its outputs.
+
+    >>> job_of("arn:aws:bedrock:us-east-1:1:model-invocation-job/abc")
+    'abc'
+    """
+    return arn.rpartition("/")[2]

@@ -1,23 +1,33 @@
 """The lane of Bedrock's batch inference: what is handed over, how it stands, and what comes of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
 import msgspec
 from msgspec import Struct
 
-from batchwright.batchjob import FEWEST_HOURS, MOST_HOURS, BatchJob, BatchState, BatchStatus
-from batchwright.batchlines import CONVERSE, answered_line
-from batchwright.collected import Shelf
+from batchwright.asynclane import Look, Read
+from batchwright.batches import BATCH_RECORDS, FEWEST_RECORDS
+from batchwright.batchjob import FEWEST_HOURS, MOST_BYTES, MOST_HOURS, BatchJob, BatchStatus, job_of
+from batchwright.batchlines import (
+    answered_line,
+    asked_line,
+    batchable,
+    read_answer,
+    usage_of,
+)
+from batchwright.collected import Answer, Shelf
 from batchwright.digest import digest
 from batchwright.errors import Missing
 from batchwright.lines import lines
 from batchwright.places import batch_prefix
 from batchwright.ports import BatchInference, Objects
-from batchwright.staging import Staged
+from batchwright.prices import base_id, lane_factor
+from batchwright.request import Request
+from batchwright.staging import CONVERSE, Staged
 from batchwright.submission import Submission
+from batchwright.usage import Usage
 
 INPUT = "input.jsonl"
 # A line of the output repeats the request beside its answer.
@@ -33,29 +43,19 @@ class Manifest(Struct, frozen=True):
     processedRecordCount: int = 0  # noqa: N815
 
 
-@dataclass(slots=True, kw_only=True)
-class Read:
-    """What an output was seen to hold: counts, for the log."""
-
-    lines: int = 0
-    foreign: int = 0
-    """Lines that are no answer to what was handed over."""
-    repeated: int = 0
-    """Lines that answer a record once more."""
-    processed: int | None = None
-    """How many records the manifest says were processed, where there is one."""
-
-    @property
-    def whole(self) -> bool:
-        """Whether as much lies there as the manifest counts."""
-        return self.processed is None or self.lines >= self.processed
-
-
 class BatchLane:
     """One submission of this lane."""
 
-    def __init__(self, submission: Submission, batches: BatchInference, objects: Objects) -> None:
-        """Nothing is called yet."""
+    fewest, most, largest = FEWEST_RECORDS, BATCH_RECORDS, MOST_BYTES
+
+    def __init__(
+        self, submission: Submission, batches: BatchInference, objects: Objects, *, places: int
+    ) -> None:
+        """``places`` is how many batches of one model may run at once; nothing is called yet."""
+        self.factor = lane_factor(submission.lane, submission.model)
+        # Bedrock counts the jobs of each model, however it is named.
+        self.resource = f"{submission.lane}#{base_id(submission.model)}"
+        self.places = places
         self._batches = batches
         self._objects = objects
         self._submission = submission
@@ -66,6 +66,10 @@ class BatchLane:
     def input_key(self) -> str:
         """Where the file lies that the batch is asked from."""
         return f"{self._prefix}{INPUT}"
+
+    def line(self, index: int, request: Request) -> bytes | None:
+        """Return a line of the batch's input."""
+        return asked_line(index, request) if batchable(request) else None
 
     def find(self) -> str | None:
         """Return what Bedrock calls it, if it was started and the reply was lost."""
@@ -86,29 +90,41 @@ class BatchLane:
             )
         )
 
-    def look(self, place: str) -> BatchState:
+    def look(self, place: str) -> Look:
         """Return how it stands; a job that Bedrock has forgotten has ended, and left what it left."""
         try:
-            return self._batches.state(place)
+            status = self._batches.state(place).status
         except Missing:
-            return BatchState(arn=place, status=BatchStatus.EXPIRED)
+            return Look(place=place, status="forgotten", ended=True)
+        expired = status is BatchStatus.EXPIRED
+        return Look(place=place, status=status.value, ended=status.ended, expired=expired)
 
     def stop(self, place: str) -> None:
         """Stop it; what it has answered so far, it leaves."""
         self._batches.stop(place)
 
     def read(
-        self, state: BatchState, handed: frozenset[int], late: Callable[[], bool]
+        self, look: Look, handed: frozenset[int], late: Callable[[], bool]
     ) -> tuple[Shelf, Read] | None:
         """Put the answers to what was handed over on a shelf, whatever their order; ``None`` where time is up."""
         shelf, read = Shelf(), Read()
-        for key in self._objects.keys(f"{self._prefix}output/{state.job}/"):
+        for key in self._objects.keys(f"{self._prefix}output/{job_of(look.place)}/"):
             if key.endswith(MANIFEST):
                 read.processed = self._processed(key)
             elif key.endswith(OUTPUT) and not self._put(key, handed, shelf, read, late):
                 shelf.close()
                 return None
         return shelf, read
+
+    def answer(
+        self, content: bytes, request: Request, model: str, input_tokens: int
+    ) -> Answer | None:
+        """Read what was kept of a line."""
+        return read_answer(content, request, model, input_tokens)
+
+    def usage(self, content: bytes, kind: str) -> Usage | None:
+        """Return the tokens of what was kept of a line."""
+        return usage_of(content, kind)
 
     def _put(
         self,

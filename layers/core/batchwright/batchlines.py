@@ -16,6 +16,7 @@ from batchwright.natives import Told
 from batchwright.natives import completion_of as native_completion_of
 from batchwright.prices import BATCH
 from batchwright.request import Request, tokens_in
+from batchwright.staging import CONVERSE
 from batchwright.usage import Usage
 
 # Bedrock's own are of eleven letters and digits.
@@ -46,8 +47,6 @@ class Fault(Struct, frozen=True):
 
 LINE = msgspec.json.Decoder(Line)
 FAULT = msgspec.json.Decoder(Fault)
-# What a batch's requests are, where they are not a family's own.
-CONVERSE = "converse"
 # An answer and an error lie on the same shelf; the first byte tells them apart.
 ANSWERED, FAILED = b"+", b"-"
 

@@ -11,7 +11,6 @@ from batchwright.job import Job
 from batchwright.limits import read_limits
 from batchwright.places import checkpoint_key, plan_key
 from batchwright.ports import Budgets, Clock, Objects, Submissions
-from batchwright.prices import base_id
 from batchwright.slack import slack
 from batchwright.staging import Staged
 from batchwright.submission import Standing, Submission
@@ -45,11 +44,6 @@ def staged_of(submission: Submission, objects: Objects) -> Staged | None:
         return msgspec.json.decode(objects.read(staged_key(submission)), type=Staged)
     except (Missing, msgspec.DecodeError):
         return None
-
-
-def resource_of(submission: Submission) -> str:
-    """Return what a submission takes a place of: Bedrock counts the jobs of each model, however it is named."""
-    return f"{submission.lane}#{base_id(submission.model)}"
 
 
 def hurried(submission: Submission, job: Job, objects: Objects, clock: Clock) -> bool:

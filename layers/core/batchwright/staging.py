@@ -1,20 +1,19 @@
-"""Staging: the requests of a submission become the one file that a batch is asked from."""
+"""Staging: the requests of a submission become one file that their lane is asked from."""
 
 from collections.abc import Iterator
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from msgspec import Struct
 
-from batchwright.batchjob import FEWEST_RECORDS, MOST_BYTES, MOST_RECORDS
-from batchwright.batchlines import CONVERSE, asked_line, batchable
 from batchwright.money import most_billionths
-from batchwright.prices import lane_factor
 from batchwright.request import Request
 from batchwright.segment import Claim
 from batchwright.settling import Asked
 from batchwright.suspicion import claim_of
 
+# What requests are that are no family's own.
+CONVERSE = "converse"
 BLOCK = 1_000_000
 # Lines of one chunk that are held in memory; with attachments they may be many more.
 HELD = 8_000_000
@@ -43,28 +42,41 @@ class Staged(Struct, kw_only=True):
         return frozenset(index for first, last in self.runs for index in range(first, last + 1))
 
 
-class Stage:
-    """Takes the requests of one submission, and writes those that the batch can ask."""
+class Takes(Protocol):
+    """What a lane can take."""
 
-    def __init__(self, model: str, lane: str, staged: Staged, *, priced: bool) -> None:
+    fewest: int
+    most: int
+    largest: int
+    factor: float | None
+
+    def line(self, index: int, request: Request) -> bytes | None:
+        """Return a request as a line."""
+        ...
+
+
+class Stage:
+    """Takes the requests of one submission, and writes those that the lane can ask."""
+
+    def __init__(self, model: str, lane: Takes, staged: Staged, *, priced: bool) -> None:
         """Where the job is ``priced``, what nobody knows the price of is not taken."""
         self.staged = staged
         self.indexes = set(staged.indexes)
         self._model = model
-        self._factor = lane_factor(lane, model)
+        self._lane = lane
         self._priced = priced
         self._lines: IO[bytes] = SpooledTemporaryFile(HELD)  # noqa: SIM115 - closed by close
 
     def take(self, asked: Asked, model: str, request: Request) -> None:
-        """Take a request of this batch's model and kind, while there is room."""
+        """Take a request of this submission's model and kind, while there is room."""
         kind = request.family or CONVERSE
-        staged = self.staged
-        if model != self._model or staged.kind not in {None, kind} or not batchable(request):
+        staged, lane = self.staged, self._lane
+        if model != self._model or staged.kind not in {None, kind}:
             return
-        if len(self.indexes) >= MOST_RECORDS:
+        if len(self.indexes) >= lane.most:
             return
-        line, most = asked_line(asked.index, request), self._most(request, model)
-        if most is None or staged.size + len(line) > MOST_BYTES:
+        line, most = lane.line(asked.index, request), self._most(request, model)
+        if line is None or most is None or staged.size + len(line) > lane.largest:
             return
         self._lines.write(line)
         self.indexes.add(asked.index)
@@ -86,8 +98,8 @@ class Stage:
 
     @property
     def too_few(self) -> bool:
-        """Whether Bedrock would refuse the batch for it."""
-        return len(self.indexes) < FEWEST_RECORDS
+        """Whether the lane would refuse it for that."""
+        return len(self.indexes) < self._lane.fewest
 
     def close(self) -> None:
         """Throw away what was not read."""
@@ -96,14 +108,14 @@ class Stage:
     def _most(self, request: Request, model: str) -> int | None:
         if not self._priced:
             return 0
-        most = most_billionths(request, model)
-        return None if most is None or self._factor is None else batch_price(most, self._factor)
+        most, factor = most_billionths(request, model), self._lane.factor
+        return None if most is None or factor is None else part_of(most, factor)
 
 
-def batch_price(amount: int, factor: float) -> int:
+def part_of(amount: int, factor: float) -> int:
     """Return a part of an amount in billionths, never less than it is.
 
-    >>> batch_price(3, 0.5)
+    >>> part_of(3, 0.5)
     2
     """
     millionths = round(factor * 1_000_000)

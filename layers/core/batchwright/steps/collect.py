@@ -8,20 +8,17 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from batchwright.batchjob import BatchState, BatchStatus
-from batchwright.batchlane import BatchLane, Read
-from batchwright.batchlines import read_answer, usage_of
+from batchwright.asynclane import AsyncLane, Look, Read
 from batchwright.chunk import Chunk
 from batchwright.chunklog import ChunkLog
 from batchwright.collected import Collected, Shelf
 from batchwright.errors import NotAnswered
-from batchwright.handover import book, chunks_of, hurried, resource_of, staged_of
+from batchwright.handover import book, chunks_of, hurried, staged_of
 from batchwright.job import Job
 from batchwright.money import spent_billionths
 from batchwright.places import job_key
-from batchwright.ports import BatchInference, Slots, Submissions
-from batchwright.prices import lane_factor
-from batchwright.staging import Staged, batch_price
+from batchwright.ports import Slots, Submissions
+from batchwright.staging import Staged, part_of
 from batchwright.steps.invoke import Report, Worker
 from batchwright.steps.invoke import World as WorkerWorld
 from batchwright.submission import Standing, Submission
@@ -37,7 +34,8 @@ class World:
     """What collecting needs of the world."""
 
     worker: WorkerWorld
-    batches: BatchInference
+    lane: Callable[[Submission, Job], AsyncLane]
+    """Gives a submission's lane."""
     submissions: Submissions
     slots: Slots
 
@@ -86,7 +84,7 @@ class Collecting:
         time_left: Callable[[], float],
         in_flight: int,
     ) -> None:
-        """Nothing is read before :meth:`run`."""
+        """Read the job, and nothing else before :meth:`run`."""
         self.reports: list[Report] = []
         self.seen = Seen()
         self._submission = submission
@@ -95,12 +93,12 @@ class Collecting:
         self._time_left = time_left
         self._in_flight = in_flight
         self._last_part = LAST_PART * time_left()
-        self._lane = BatchLane(submission, world.batches, self._objects)
+        self._job = Job.model_validate_json(self._objects.read(job_key(submission.job_id)))
+        self._lane = world.lane(submission, self._job)
 
     async def run(self) -> dict[str, Any]:
         """Come as far as can be."""
         submission = self._submission
-        self._job = Job.model_validate_json(self._objects.read(job_key(submission.job_id)))
         standing = self._world.submissions.get(submission.name)
         state = self._state(standing)
         if state is None and (standing is None or standing.records) and not self._in_haste():
@@ -116,12 +114,12 @@ class Collecting:
         try:
             if standing is not None:
                 self._book(standing, shelf, staged)
-            self._world.slots.give(resource_of(submission), submission.name)
+            self._world.slots.give(self._lane.resource, submission.name)
             return await self._settle(state, shelf, staged.indexes)
         finally:
             shelf.close()
 
-    def _state(self, standing: Standing | None) -> BatchState | None:
+    def _state(self, standing: Standing | None) -> Look | None:
         """Return how it stands, ``None`` where nothing was started."""
         if standing is None or not standing.records:
             return None
@@ -131,13 +129,13 @@ class Collecting:
         if place is None:
             return None
         state = self._lane.look(place)
-        self.seen.status = state.status.value
+        self.seen.status = state.status
         return state
 
-    def _wait(self, state: BatchState) -> dict[str, Any]:
+    def _wait(self, state: Look) -> dict[str, Any]:
         """Let the task wait on; stop what nobody should wait for."""
         if self._stopped() or self._in_haste():
-            self._lane.stop(state.arn)
+            self._lane.stop(state.place)
         self._give_a_sign()
         return WAITING
 
@@ -161,7 +159,7 @@ class Collecting:
             chunk.job_id, chunk.chunk, log.segments, log.tally, redrive=chunk.redrives
         )
 
-    def _shelf(self, state: BatchState | None, staged: Staged) -> Shelf | None:
+    def _shelf(self, state: Look | None, staged: Staged) -> Shelf | None:
         if state is None:
             return Shelf()
         found = self._lane.read(state, staged.indexes, lambda: self._time_left() < self._last_part)
@@ -181,27 +179,27 @@ class Collecting:
     def _spent(self, standing: Standing, shelf: Shelf, staged: Staged) -> int:
         """Add up what the answers cost; one that does not tell costs its share of what was set aside."""
         model, share = self._submission.model, -(-standing.reserved // standing.records)
-        factor = lane_factor(self._submission.lane, model)
+        factor = self._lane.factor
         spent = 0
         for index in shelf.indexes:
-            usage = usage_of(shelf.get(index) or b"", staged.kind or "")
+            usage = self._lane.usage(shelf.get(index) or b"", staged.kind or "")
             cost = None if usage is None else spent_billionths(model, usage)
-            spent += share if cost is None or factor is None else batch_price(cost, factor)
+            spent += share if cost is None or factor is None else part_of(cost, factor)
         return min(spent, standing.reserved)
 
     async def _settle(
-        self, state: BatchState | None, shelf: Shelf, handed: frozenset[int]
+        self, state: Look | None, shelf: Shelf, handed: frozenset[int]
     ) -> dict[str, Any]:
         fault = None
         if self._job.terms.missing == "fail" and state is not None:
-            expired = state.status is BatchStatus.EXPIRED
-            fault = NotAnswered("the batch ended without this record", expired=expired)
+            message = f"{self._submission.lane} ended without an answer to this record"
+            fault = NotAnswered(message, expired=state.expired)
         stopped: dict[str, Any] | None = None
         for chunk, _ in chunks_of(self._submission, self._objects):
             if self._time_left() < self._last_part:
                 return MORE
             answer = await self._go_over(
-                chunk, lambda: Collected(shelf, read_answer, handed=handed, fault=fault)
+                chunk, lambda: Collected(shelf, self._lane.answer, handed=handed, fault=fault)
             )
             if answer["state"] == "stopped":
                 stopped = answer

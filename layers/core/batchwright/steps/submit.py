@@ -12,13 +12,13 @@ from typing import Any
 
 import msgspec
 
-from batchwright.batchlane import BatchLane
+from batchwright.asynclane import AsyncLane
 from batchwright.chunk import Chunk
 from batchwright.errors import JobStops, RecordInvalid, Throttled, UploadGone
-from batchwright.handover import book, chunks_of, hurried, resource_of, staged_key, staged_of
+from batchwright.handover import book, chunks_of, hurried, staged_key, staged_of
 from batchwright.job import Job, Reason
 from batchwright.places import job_key
-from batchwright.ports import BatchInference, Slots, Submissions, Tasks, Upload
+from batchwright.ports import Slots, Submissions, Tasks, Upload
 from batchwright.staging import Stage, Staged
 from batchwright.steps.invoke import Report, Worker
 from batchwright.steps.invoke import World as WorkerWorld
@@ -41,12 +41,11 @@ class World:
     """What handing over needs of the world."""
 
     worker: WorkerWorld
-    batches: BatchInference
+    lane: Callable[[Submission, Job], AsyncLane]
+    """Gives a submission's lane."""
     submissions: Submissions
     slots: Slots
     tasks: Tasks
-    batch_jobs: int
-    """How many batches of one model may run at once."""
 
 
 async def submit(
@@ -80,7 +79,7 @@ class Handing:
         time_left: Callable[[], float],
         in_flight: int,
     ) -> None:
-        """Nothing is read before :meth:`run`."""
+        """Read the job, and nothing else before :meth:`run`."""
         self.reports: list[Report] = []
         self._submission = submission
         self._world = world
@@ -88,7 +87,8 @@ class Handing:
         self._time_left = time_left
         self._in_flight = in_flight
         self._last_part = LAST_PART * time_left()
-        self._lane = BatchLane(submission, world.batches, self._objects)
+        self._job = Job.model_validate_json(self._objects.read(job_key(submission.job_id)))
+        self._lane = world.lane(submission, self._job)
 
     async def run(self, token: str) -> dict[str, Any] | None:
         """Come as far as can be; return the answer, ``None`` where the task is to wait."""
@@ -96,7 +96,6 @@ class Handing:
         standing = submissions.get(submission.name)
         if standing is not None and standing.place is not None:
             return self._wait(token)
-        self._job = Job.model_validate_json(self._objects.read(job_key(submission.job_id)))
         if (reason := self._stop_reason()) is not None:
             self._give_back(standing)
             return {"state": "stopped", "reason": reason.code}
@@ -132,7 +131,7 @@ class Handing:
     async def _staged(self, staged: Staged) -> dict[str, Any] | None:
         upload = self._upload(staged)
         submission, priced = self._submission, self._job.terms.budget is not None
-        stage = Stage(submission.model, submission.lane, staged, priced=priced)
+        stage = Stage(submission.model, self._lane, staged, priced=priced)
         try:
             for chunk, end in chunks_of(submission, self._objects, place=staged.place):
                 if self._time_left() < self._last_part:
@@ -265,14 +264,14 @@ class Handing:
     def _take_place(self) -> bool:
         until = self._world.worker.time() + HELD.total_seconds()
         return self._world.slots.take(
-            resource_of(self._submission),
+            self._lane.resource,
             self._submission.name,
-            limit=self._world.batch_jobs,
+            limit=self._lane.places,
             until=until,
         )
 
     def _leave_place(self) -> None:
-        self._world.slots.give(resource_of(self._submission), self._submission.name)
+        self._world.slots.give(self._lane.resource, self._submission.name)
 
     def _paused(self, seconds: float = 0.0) -> dict[str, Any]:
         rest = max(seconds, PATIENCE * (0.5 + self._world.worker.chance() / 2))

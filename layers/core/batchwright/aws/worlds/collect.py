@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from batchwright.aws.wiring import armed, batch_inference, slots, submissions
+from batchwright.aws.wiring import armed, slots, submissions
 from batchwright.aws.worlds.invoke import world as worker_world
+from batchwright.aws.worlds.lanes import lane_of
 from batchwright.steps.collect import World
 
 
@@ -12,6 +13,4 @@ from batchwright.steps.collect import World
 async def world() -> AsyncIterator[World]:
     """Give the world around collecting, with that of its workers."""
     async with worker_world() as worker:
-        yield armed(World)(
-            worker=worker, batches=batch_inference(), submissions=submissions(), slots=slots()
-        )
+        yield armed(World)(worker=worker, lane=lane_of, submissions=submissions(), slots=slots())

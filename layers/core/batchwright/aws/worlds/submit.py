@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from batchwright.aws.wiring import armed, batch_inference, settings, slots, submissions, tasks
+from batchwright.aws.wiring import armed, slots, submissions, tasks
 from batchwright.aws.worlds.invoke import world as worker_world
+from batchwright.aws.worlds.lanes import lane_of
 from batchwright.steps.submit import World
 
 
@@ -14,9 +15,8 @@ async def world() -> AsyncIterator[World]:
     async with worker_world() as worker:
         yield armed(World)(
             worker=worker,
-            batches=batch_inference(),
+            lane=lane_of,
             submissions=submissions(),
             slots=slots(),
             tasks=tasks(),
-            batch_jobs=settings().batch_jobs,
         )
