@@ -57,7 +57,7 @@ GRANTS = {
         bedrock:InvokeGuardrailChecks comprehend:DetectPiiEntities comprehend:DetectToxicContent  *
         lambda:InvokeFunction  ${FilterFunctionArns}
         sagemaker:InvokeEndpointAsync  ${EndpointArns} ${Endpoint}
-        s3:PutObject  ${Bucket.Arn}/endpoints/input/*
+        s3:PutObject  ${Bucket.Arn}/endpoints/input/* ${Bucket.Arn}/jobs/*/batches/*/stopped
         s3:GetObject  ${Bucket.Arn}/endpoints/output/* ${Bucket.Arn}/endpoints/failure/*
         s3:ListBucket  ${Bucket.Arn}  if s3:prefix in endpoints/*
         secretsmanager:GetSecretValue  ${EndpointSecretArns}
@@ -81,7 +81,7 @@ GRANTS = {
         bedrock:InvokeGuardrailChecks comprehend:DetectPiiEntities comprehend:DetectToxicContent  *
         lambda:InvokeFunction  ${FilterFunctionArns}
         sagemaker:InvokeEndpointAsync  ${EndpointArns} ${Endpoint}
-        s3:PutObject  ${Bucket.Arn}/endpoints/input/*
+        s3:PutObject  ${Bucket.Arn}/endpoints/input/* ${Bucket.Arn}/jobs/*/batches/*/stopped
         s3:GetObject  ${Bucket.Arn}/endpoints/output/* ${Bucket.Arn}/endpoints/failure/*
         s3:ListBucket  ${Bucket.Arn}  if s3:prefix in endpoints/*
         secretsmanager:GetSecretValue  ${EndpointSecretArns}
@@ -111,7 +111,7 @@ GRANTS = {
         bedrock:InvokeGuardrailChecks comprehend:DetectPiiEntities comprehend:DetectToxicContent  *
         lambda:InvokeFunction  ${FilterFunctionArns}
         sagemaker:InvokeEndpointAsync  ${EndpointArns} ${Endpoint}
-        s3:PutObject  ${Bucket.Arn}/endpoints/input/*
+        s3:PutObject  ${Bucket.Arn}/endpoints/input/* ${Bucket.Arn}/jobs/*/batches/*/stopped
         s3:GetObject  ${Bucket.Arn}/endpoints/output/* ${Bucket.Arn}/endpoints/failure/*
         s3:ListBucket  ${Bucket.Arn}  if s3:prefix in endpoints/*
         secretsmanager:GetSecretValue  ${EndpointSecretArns}

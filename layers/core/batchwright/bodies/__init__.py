@@ -15,7 +15,7 @@ from batchwright.passages import texts_asked
 from batchwright.request import Request, estimated_tokens, tokens_in, weight
 from batchwright.usage import Usage
 
-__all__ = ["Body", "body_of", "completion_of"]
+__all__ = ["Body", "body_of", "completion_of", "said_of"]
 
 
 class Body(Protocol):
@@ -51,8 +51,22 @@ def completion_of(
 
     Tokens that it does not count are estimated, and the completion says so.
     """
+    said = said_of(body, content)
+    usage = said.usage(None, None)
+    return Completion(
+        content=said.content,
+        stop_reason=said.stop_reason,
+        usage=usage or _estimated(said, request),
+        latency_ms=latency_ms,
+        request_id=request_id,
+        estimated=usage is None,
+    )
+
+
+def said_of(body: Body, content: bytes) -> Said:
+    """Return what a container says; raises :class:`MalformedCompletion` where that is no answer."""
     try:
-        said = body.said(orjson.loads(content))
+        return body.said(orjson.loads(content))
     except (
         AttributeError,
         LookupError,
@@ -64,15 +78,6 @@ def completion_of(
         raise MalformedCompletion(
             "the endpoint's container answered, and not in the shape that the contract's body says"
         ) from None
-    usage = said.usage(None, None)
-    return Completion(
-        content=said.content,
-        stop_reason=said.stop_reason,
-        usage=usage or _estimated(said, request),
-        latency_ms=latency_ms,
-        request_id=request_id,
-        estimated=usage is None,
-    )
 
 
 def _estimated(said: Said, request: Request) -> Usage:

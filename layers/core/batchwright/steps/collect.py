@@ -183,7 +183,7 @@ class Collecting:
         spent = 0
         for index in shelf.indexes:
             usage = self._lane.usage(shelf.get(index) or b"", staged.kind or "")
-            cost = None if usage is None else spent_billionths(model, usage)
+            cost = None if usage is None else spent_billionths(model, usage, self._lane.price)
             spent += share if cost is None or factor is None else part_of(cost, factor)
         return min(spent, standing.reserved)
 
