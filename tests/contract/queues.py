@@ -46,8 +46,13 @@ def call(text: str = "hello", **other: Any) -> EndpointCall:
 class Place(Protocol):
     """Somewhere that endpoints are."""
 
-    objects: Objects
-    endpoints: Endpoints
+    @property
+    def objects(self) -> Objects:
+        """The bucket."""
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """The endpoints."""
 
     def behave(self, **given: Any) -> None:
         """Tell the endpoints how to behave."""

@@ -197,7 +197,7 @@ def test_refusals_have_their_names(
 
 @pytest.mark.parametrize("other", [{"folder": "s3:x y"}, {"filename": "a.b.c"}, {"ttl": 5}])
 def test_what_has_no_form_that_sagemaker_takes_is_refused(
-    hosted: OnTheHost, other: dict[str, object]
+    hosted: OnTheHost, other: dict[str, Any]
 ) -> None:
     with pytest.raises(RecordInvalid):
         hosted.endpoints.send(call(**other))

@@ -269,7 +269,7 @@ async def test_who_dies_while_handing_over_repeats_only_what_was_not_noted() -> 
 
     write = laptop.objects.write
 
-    def _lost(_key: str, _content: bytes) -> None:
+    def _lost(key: str, content: bytes) -> None:  # noqa: ARG001 - as the real one
         laptop.objects.write = write  # type: ignore[method-assign]
         raise Killed
 

@@ -1,5 +1,7 @@
 """Routes of contracts that lead to SageMaker's endpoints."""
 
+from typing import Any
+
 import pytest
 
 from batchwright.container import Container
@@ -18,9 +20,9 @@ def contract(route: str, more: str = "") -> Contract:
     return read_contract(written.encode(), name="own")
 
 
-def record(model: str | None = None, **said: object) -> Record:
-    fields = {"record_id": "r", "model": model, "input_tokens": 1, "shape": None, **said}
-    return Record(**fields)  # type: ignore[arg-type]
+def record(model: str | None = None, **said: Any) -> Record:
+    fields: dict[str, Any] = {"record_id": "r", "model": model, "input_tokens": 1, "shape": None}
+    return Record(**fields, **said)
 
 
 def test_the_endpoint_stands_for_its_model_and_its_container_is_told_none() -> None:
@@ -110,7 +112,7 @@ def test_an_endpoint_needs_no_models_arn() -> None:
 @pytest.mark.parametrize(
     "said", [{"native": True, "family": "nova"}, {"embeds": True}, {"family": "anthropic"}]
 )
-def test_native_bodies_and_vectors_are_not_for_an_endpoint(said: dict[str, object]) -> None:
+def test_native_bodies_and_vectors_are_not_for_an_endpoint(said: dict[str, Any]) -> None:
     with pytest.raises(RecordInvalid) as caught:
         route_for(contract("endpoint: e"), record(**said), SERVED)
 

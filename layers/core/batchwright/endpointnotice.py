@@ -17,8 +17,8 @@ class Notice(NamedTuple):
     """Something came of a call, success or not."""
 
     submission: str
-    index: int | None
-    """The record; ``None`` where it was for all of them."""
+    record: int | None
+    """Its index; ``None`` where it was for all of them."""
 
 
 def inference_id(submission: str, index: int | None) -> str:
@@ -34,7 +34,7 @@ def notice_in(told: Any) -> Notice | None:
     """Return what a notification speaks of, if it is about a call of ours that has ended.
 
     >>> notice_in({"eventSource": "aws:sagemaker", "inferenceId": "bw-ab-00-000003-17"})
-    Notice(submission='bw-ab-00-000003', index=17)
+    Notice(submission='bw-ab-00-000003', record=17)
     """
     if not isinstance(told, dict) or told.get("eventSource") != SOURCE:
         return None

@@ -42,9 +42,9 @@ def wake(body: str, world: World) -> Woken:
     notice = _notice_in(body)
     if notice is None:
         return Woken()
-    if notice.index is None:
+    if notice.record is None:
         return _woken(notice.submission, world)
-    standing = world.submissions.arrived(notice.submission, [notice.index])
+    standing = world.submissions.arrived(notice.submission, [notice.record])
     if standing is None or len(standing.arrived) < standing.records:
         return Woken(name=notice.submission)
     return _woken(notice.submission, world)

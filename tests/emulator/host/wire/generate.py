@@ -42,14 +42,14 @@ class Parameters(SnakeShape):
 class TgiParameters(Parameters):
     """TGI's own."""
 
-    stop: Annotated[list[str], Field(max_length=4, default_factory=list)]
+    stop: list[str] = Field(default_factory=list, max_length=4)
     grammar: Grammar | None = None
 
 
 class DjlParameters(Parameters):
     """LMI's own."""
 
-    stop_sequences: Annotated[list[str], Field(default_factory=list)]
+    stop_sequences: list[str] = Field(default_factory=list)
 
 
 class TgiRequest(SnakeShape):
