@@ -8,9 +8,11 @@ from batchwright.container import Container
 from batchwright.contract import Contract, Route, contract_from_json
 from batchwright.contractfile import read_contract
 from batchwright.errors import ContractInvalid, RecordInvalid
+from batchwright.judging import route_of
 from batchwright.record import Record
 from batchwright.routing import route_for, routes_for
-from tests.fakes import MODEL
+from tests.fakes import MODEL, ScriptedEngine
+from tests.laptop import Laptop, chat_file
 
 SERVED = (MODEL,)
 
@@ -139,3 +141,22 @@ def test_two_routes_may_lead_to_one_model_on_two_endpoints() -> None:
     text = "endpoint: a, model: m}\n  - {engine: sagemaker, endpoint: b, model: m"
 
     assert len(contract(text, "fallback: [unavailable]\n").routes) == 2
+
+
+def test_a_filters_judge_may_be_the_model_of_an_endpoint() -> None:
+    own = contract("endpoint: e, max_tokens: 5, timeout: 900")
+
+    route = route_of({"model": "e", "timeout": 60}, own)
+
+    assert (route.engine, route.endpoint, route.timeout) == ("sagemaker", "e", 60)
+    assert route_of({"model": MODEL, "timeout": 60}, own).engine == "bedrock"
+
+
+def test_a_judge_that_a_route_leads_to_needs_no_models_arn() -> None:
+    laptop = Laptop(engine=ScriptedEngine())
+    judged = "filters: {output: [{judge: {model: e, criteria: be kind, then: review}}]}\nmodels: {'*': e}\n"
+    laptop.put_contract("own", f"name: own\nroutes: [{{engine: sagemaker, endpoint: e}}]\n{judged}")
+
+    job_id = laptop.drop(chat_file(1), "inbox/own/file.jsonl")
+
+    assert laptop.row(job_id).reason is None
