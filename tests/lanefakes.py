@@ -18,7 +18,7 @@ class MemorySubmissions:
         self.rows: dict[str, Standing] = {}
         self._lock = Lock()
 
-    def begin(self, row: Standing) -> Standing:
+    def add(self, row: Standing) -> Standing:
         silent("the row of a submission", row)
         with self._lock:
             bare = Standing(name=row.name, records=row.records, reserved=row.reserved)

@@ -36,24 +36,24 @@ def submissions(request: pytest.FixtureRequest) -> Submissions:
 
 
 def test_a_row_is_read_as_it_was_begun(submissions: Submissions) -> None:
-    assert submissions.begin(ROW) == ROW
+    assert submissions.add(ROW) == ROW
 
     assert submissions.get(ROW.name) == ROW
     assert submissions.get("bw-another") is None
 
 
 def test_a_row_that_stands_is_not_begun_again(submissions: Submissions) -> None:
-    submissions.begin(ROW)
+    submissions.add(ROW)
     submissions.started(ROW.name, "arn:job")
 
-    standing = submissions.begin(Standing(name=ROW.name, records=7))
+    standing = submissions.add(Standing(name=ROW.name, records=7))
 
     assert (standing.records, standing.place) == (300, "arn:job")
     assert submissions.get(ROW.name) == standing
 
 
 def test_the_newest_task_waits_and_sees_what_came_before_it(submissions: Submissions) -> None:
-    submissions.begin(ROW)
+    submissions.add(ROW)
     assert submissions.register(ROW.name, "first").ended is False
 
     ended = submissions.ended(ROW.name)
@@ -67,7 +67,7 @@ def test_the_newest_task_waits_and_sees_what_came_before_it(submissions: Submiss
 def test_arrivals_are_a_set_whatever_their_order_and_however_often(
     submissions: Submissions,
 ) -> None:
-    submissions.begin(ROW)
+    submissions.add(ROW)
 
     submissions.arrived(ROW.name, [3, 1])
     standing = submissions.arrived(ROW.name, [1, 12])
@@ -88,7 +88,7 @@ def test_what_nobody_has_begun_cannot_end_or_be_waited_for(submissions: Submissi
 
 
 def test_the_first_booking_stands(submissions: Submissions) -> None:
-    submissions.begin(ROW)
+    submissions.add(ROW)
 
     assert submissions.book(ROW.name, NOON) == NOON
     assert submissions.book(ROW.name, NOON + timedelta(hours=1)) == NOON
@@ -96,7 +96,7 @@ def test_the_first_booking_stands(submissions: Submissions) -> None:
 
 def test_a_row_lies_beside_other_state_and_is_forgotten_by_the_tables_clock(dynamodb: Any) -> None:
     rows = DynamoDBSubmissions(dynamodb, "state", life=WEEK, clock=StoppedClock())
-    rows.begin(ROW)
+    rows.add(ROW)
     rows.arrived(ROW.name, [1])
 
     (item,) = dynamodb.scan(TableName="state")["Items"]

@@ -92,21 +92,6 @@ def test_a_large_file_is_divided_so_that_no_batch_is_too_small() -> None:
     assert laptop.plan(job_id)["plan"]["key"].endswith("submissions.jsonl")
 
 
-def test_what_a_batch_cannot_ask_is_asked_on_demand() -> None:
-    tool = {
-        "type": "function",
-        "function": {"name": "f", "parameters": {"type": "object", "properties": {}}},
-    }
-    lines = [chat_line(f"req-{number}", song(number)) for number in range(150)]
-    laptop = laptop_with(contract=BATCH.replace("bedrock_batch", "auto"))
-    job_id, (submission, *_) = laptop.batch(jsonl(lines))
-    del tool, submission
-
-    row = laptop.to_the_end(job_id)
-
-    assert row.counts()["succeeded"] == 150
-
-
 def test_a_lost_event_is_made_up_for_by_looking() -> None:
     laptop = laptop_with(deaf=True)
     job_id, _ = laptop.batch(chat_file(100))

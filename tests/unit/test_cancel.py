@@ -230,10 +230,10 @@ def test_a_job_that_has_ended_is_not_planned_again(laptop: Laptop) -> None:
 
 
 def test_a_job_that_is_closed_from_two_sides_has_one_receipt() -> None:
-    laptop = Laptop(chunk_records=4)
+    laptop = Laptop(chunk_records=4, seconds=lambda: 0.0)
     job_id = running(laptop)
     laptop.cancel(job_id)
-    once = Laptop(chunk_records=4)
+    once = Laptop(chunk_records=4, seconds=lambda: 0.0)
     running(once)
     once.cancel(job_id)
     once.close(job_id)

@@ -1,7 +1,6 @@
 """Collecting what a batch has left: joined by the record, and never by the order; what is missing is asked."""
 
 import asyncio
-import itertools
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from batchwright.errors import Unavailable
 from batchwright.job import JobRow, Status
 from tests.fakes import NOON, MemoryObjects, ScriptedEngine
 from tests.fakes_batch import echoed
-from tests.lanelaptop import BATCH, LaneLaptop
+from tests.lanelaptop import BATCH, LaneLaptop, hurrying
 from tests.laptop import chat_file, chat_line, jsonl, song
 
 FAIL = BATCH + "missing: fail\n"
@@ -216,8 +215,7 @@ async def test_a_collecting_whose_time_is_up_goes_on_and_pays_for_nothing_twice(
     told = []
 
     for _ in range(60):
-        hurry = itertools.count(9_000, -60)
-        told.append(await laptop.collect(submission, time_left=lambda hurry=hurry: next(hurry)))
+        told.append(await laptop.collect(submission, time_left=hurrying(9_000, 60)))
         if told[-1] == {"state": "done"}:
             break
 

@@ -106,7 +106,7 @@ def test_a_file_that_cannot_take_the_batch_of_its_contract_is_refused_with_the_l
     reason = laptop.row(job_id).reason
     assert reason is not None
     assert reason.line == 41
-    assert "1 records bring tools" in reason.message
+    assert "1 of the records bring tools" in reason.message
     assert laptop.problems(job_id)[-1]["code"] == "lane_unsuitable"
     assert lane_key(job_id) not in laptop.objects.versions
 

@@ -130,7 +130,7 @@ def test_the_line_of_the_first_record_that_decides_is_told() -> None:
     (why,) = choose(contract(), load(needs=needing("tools", records=3, line=42))).reasons
 
     assert why.line == 42
-    assert why.message.startswith("3 records bring tools")
+    assert why.message.startswith("3 of the records bring tools")
 
 
 @pytest.mark.parametrize(

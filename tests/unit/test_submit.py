@@ -1,6 +1,5 @@
 """Handing a submission over: once, whatever happens on the way."""
 
-import itertools
 import json
 from datetime import timedelta
 from typing import Any
@@ -14,7 +13,7 @@ from batchwright.outcome import Ending
 from batchwright.submission import Submission
 from tests.fakes import NOON, ScriptedEngine
 from tests.lanefakes import MemorySubmissions
-from tests.lanelaptop import BATCH, LaneLaptop
+from tests.lanelaptop import BATCH, LaneLaptop, hurrying
 from tests.laptop import chat_file, chat_line, jsonl, song
 
 BLOCKING = BATCH + "filters: {input: [{terms: {words: [forbidden], then: block}}]}\n"
@@ -131,8 +130,7 @@ async def test_a_staging_whose_time_is_up_goes_on_where_it_stopped() -> None:
     answers = []
 
     for _ in range(50):
-        hurry = itertools.count(900, -40)
-        _, answer = await laptop.submit(submission, time_left=lambda hurry=hurry: next(hurry))
+        _, answer = await laptop.submit(submission, time_left=hurrying(900, 40))
         answers.append(answer)
         if answer is None:
             break

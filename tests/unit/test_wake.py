@@ -30,7 +30,7 @@ def world() -> World:
 
 
 def begun(world: World, token: str | None = None) -> None:
-    world.submissions.begin(Standing(name=NAME, records=300))
+    world.submissions.add(Standing(name=NAME, records=300))
     if token is not None:
         world.submissions.register(NAME, token)
 

@@ -18,7 +18,9 @@ from typing import Any, cast
 
 from batchwright.errors import TimedOut
 
-PORTS = {"objects", "jobs", "workflows", "events", "engine", "budgets", "schedules", "ledger"}
+PORTS = {"objects", "jobs", "workflows", "events", "engine", "budgets", "schedules", "ledger"} | {
+    *("batches", "submissions", "slots", "tasks")
+}
 
 
 class Point(IntEnum):
@@ -29,7 +31,7 @@ class Point(IntEnum):
     JOB_ROW = 2
     """The job's row is added, changed or reopened."""
     START = 3
-    """An execution is started."""
+    """An execution, or a lane's batch, is started."""
     RECORDS = 4
     """Records are put away: those of a message, an unfolded input, a round that joins."""
     PLAN = 5
@@ -39,7 +41,7 @@ class Point(IntEnum):
     CALL = 7
     """A model is called."""
     STOP = 8
-    """The reason why a job must stop is noted."""
+    """The reason why a job must stop is noted, or its batch is stopped."""
     REPORT = 9
     """A chunk's progress is reported."""
     MONEY = 10
@@ -58,6 +60,12 @@ class Point(IntEnum):
     """An entry is appended to the ledger."""
     SEAL = 17
     """A signed checkpoint or a job's seal is written."""
+    STAND = 18
+    """It is noted how a submission stands, or how far it is staged."""
+    PLACE = 19
+    """A place in a lane is taken or given back."""
+    WAKE = 20
+    """A task that waits is told something."""
 
 
 BY_METHOD = {
@@ -74,6 +82,14 @@ BY_METHOD = {
     "append": Point.LEDGER,
     "job_changed": Point.PUBLISH,
     "job_stalled": Point.PUBLISH,
+    "started": Point.STAND,
+    "register": Point.STAND,
+    "arrived": Point.STAND,
+    "ended": Point.STAND,
+    "book": Point.STAND,
+    "take": Point.PLACE,
+    "give": Point.PLACE,
+    "succeed": Point.WAKE,
 }
 # How an object appears: created, written, or uploaded to its end. The first pattern that is found tells which it is.
 APPEARS = {"create", "write", "finish"}
@@ -81,6 +97,8 @@ BY_KEY = {
     r"/job\.json$": Point.JOB_FILE,
     r"/input\.jsonl$|/unfolded$|/rounds/\d+\.jsonl$": Point.RECORDS,
     r"plan\.jsonl$|/problems\.jsonl$|/limits\.json$|/work/plan\.json$|/work/ids/": Point.PLAN,
+    r"/submissions\.jsonl$|/lane\.json$": Point.PLAN,
+    r"/work/submit-": Point.STAND,
     r"/chunks/": Point.SEGMENT,
     r"/receipt\.json$|/manifest\.json\.out$": Point.RECEIPT,
     r"^cache/": Point.KEEP,

@@ -80,10 +80,10 @@ def doubts(lane: Lane, contract: Contract, load: Load) -> Iterator[Why]:
     if unknown:
         model = unknown[0][:LONGEST_NAME_SHOWN]
         yield Why(
-            code="model", message=f"{model!r} is not among the models that it is known to take"
+            code="model", message=f"{model!r} is not among the models that are known to take {lane}"
         )
     if lane == FLEX:
-        yield Why(code="price", message="AWS does not put its discount into a number")
+        yield Why(code="price", message="AWS does not put the discount of flex into a number")
     if lane == BEDROCK_BATCH:
         yield from _of_patience(contract, load)
         yield from _of_the_price(contract, load)
@@ -141,13 +141,13 @@ def _of_the_records(load: Asked) -> Iterator[Why]:
     if tools.records:
         yield Why(
             code="tools",
-            message=f"{tools.records:,} records bring tools, which Converse does not take in a batch",
+            message=f"{tools.records:,} of the records bring tools, which Converse does not take in a batch",
             line=tools.line,
         )
     if attached.records:
         yield Why(
             code="attachments",
-            message=f"{attached.records:,} records name files, and nobody knows how large a batch they make",
+            message=f"{attached.records:,} of the records name files, and nobody knows how large a batch they make",
             line=attached.line,
         )
     native = load.needs.of(NATIVE)
@@ -177,11 +177,11 @@ def _of_patience(contract: Contract, load: Load) -> Iterator[Why]:
 def _of_the_price(contract: Contract, load: Load) -> Iterator[Why]:
     saved = batch_saves(contract, load.totals)
     if saved is None:
-        yield Why(code="price", message="what it costs is not known")
+        yield Why(code="price", message="what a batch costs is not known")
     elif saved < WORTH_WAITING:
         yield Why(
             code="price",
-            message=f"it is likely to save less than ${WORTH_WAITING:.2f}, which is not worth hours",
+            message=f"a batch is likely to save less than ${WORTH_WAITING:.2f}, which is not worth hours",
         )
     elif saved <= cache_saves(contract, load.totals):
         yield Why(

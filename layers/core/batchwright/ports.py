@@ -308,7 +308,7 @@ class Tasks(Protocol):
 class Submissions(Protocol):
     """How submissions stand; rows that expire some time after their last change."""
 
-    def begin(self, row: Standing) -> Standing:
+    def add(self, row: Standing) -> Standing:
         """Write the row of what is about to be handed over, and return it; one that stands is left and returned."""
         ...
 

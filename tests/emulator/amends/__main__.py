@@ -17,6 +17,7 @@ from tests.emulator.amends import (  # noqa: F401 - to amend
     services,
     throttles,
     tls,
+    tokens,
     workers,
     workflow,
 )

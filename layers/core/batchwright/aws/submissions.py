@@ -31,7 +31,7 @@ class DynamoDBSubmissions:
         self._life = life
         self._clock = clock
 
-    def begin(self, row: Standing) -> Standing:
+    def add(self, row: Standing) -> Standing:
         """Write a row, unless it stands."""
         item: Any = {
             **_key(row.name),

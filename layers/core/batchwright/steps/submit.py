@@ -105,7 +105,7 @@ class Handing:
             answer = await self._stage()
             if answer is not None:
                 return answer
-            standing = submissions.begin(self._begun())
+            standing = submissions.add(self._begun())
         if not standing.records:
             return ENDED
         return self._start(standing) or self._wait(token)
