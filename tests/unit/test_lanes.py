@@ -217,6 +217,15 @@ def test_an_endpoint_of_sagemaker_is_asked_by_its_queue_in_short_chunks() -> Non
         assert chunk_records_of(other, 1000) == 1000
 
 
+def test_an_endpoint_whose_price_the_contract_says_costs_that_in_its_queue() -> None:
+    told = {"engine": "sagemaker", "endpoint": "qwen-small", "price": {"input": 1, "output": 2}}
+    asked = load(1000, model="qwen-small")
+
+    choice = choose(contract("auto", Route.model_validate(told)), asked)
+
+    assert choice.lanes[SAGEMAKER_ASYNC].cost_usd == {"least": 0.5, "most": 1.1}
+
+
 def test_flex_is_never_chosen_by_itself_since_nobody_tells_its_price() -> None:
     facts = choose(contract(), load(model="us.amazon.nova-pro-v1:0")).lanes[FLEX]
 
