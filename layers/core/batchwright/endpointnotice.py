@@ -10,7 +10,7 @@ from batchwright.submission import NAME
 SOURCE = "aws:sagemaker"
 # A call for all records of a submission, a line each.
 WHOLE = "all"
-LABEL = re.compile(rf"({NAME}[0-9a-z-]+)-(\d{{1,11}}|{WHOLE})")
+LABEL = re.compile(rf"({NAME}[0-9a-z]+-\d{{2,}}-\d{{6,}})-(\d{{1,11}}|{WHOLE})")
 
 
 class Notice(NamedTuple):
