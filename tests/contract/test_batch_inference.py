@@ -190,6 +190,19 @@ def test_a_job_that_is_stopped_before_it_works_leaves_nothing(place: Place) -> N
     assert list(place.objects.keys("jobs/j/batch/")) == []
 
 
+def test_a_job_is_stopping_for_a_while_and_still_holds_its_place(place: Place) -> None:
+    place.behave(submitted=30, stopping=0.3, max_jobs=1)
+    stage(place, asking("a"))
+    arn = place.jobs.start(wish())
+
+    place.jobs.stop(arn)
+
+    assert place.jobs.state(arn).status is BatchStatus.STOPPING
+    with pytest.raises(Throttled):
+        place.jobs.start(wish("j-0-2"))
+    assert end(place, arn).status is BatchStatus.STOPPED
+
+
 def test_a_job_that_is_stopped_while_it_works_leaves_what_it_has(place: Place) -> None:
     place.behave(in_progress=1, stopping=0.1, in_parallel=1)
     stage(place, asking(*"abcdefghij"))

@@ -201,13 +201,17 @@ def test_records_without_an_id_are_given_one(place: OnTheHost) -> None:
 
 
 @pytest.mark.parametrize("line", [b"{", b"[]", b'{"recordId": "a"}', b""])
-def test_a_line_that_is_no_record_fails_the_job(place: OnTheHost, line: bytes) -> None:
-    place.objects.write(IN, line + b"\n")
+def test_a_line_that_is_no_record_fails_the_job_before_anything_is_paid(
+    place: OnTheHost, line: bytes
+) -> None:
+    stage(place, asking("a"))
+    place.objects.write(IN, place.objects.read(IN) + line + b"\n")
 
     state = end(place, place.jobs.start(wish()))
 
     assert state.status is BatchStatus.FAILED
-    assert state.message
+    assert "line 2" in str(state.message)
+    assert not any(call["api"] == "Batch" for call in place.host.calls())
 
 
 def test_a_file_that_is_too_large_fails_the_job(place: OnTheHost) -> None:
@@ -277,6 +281,26 @@ def test_a_stop_of_what_has_ended_is_a_conflict_on_the_wire(place: OnTheHost, co
         control.stop_model_invocation_job(jobIdentifier=arn)
 
 
+def test_a_stop_that_is_refused_while_the_job_runs_is_to_be_tried_again(place: OnTheHost) -> None:
+    place.behave(submitted=30)
+    stage(place, asking("a"))
+    arn = place.jobs.start(wish())
+    refuse(place, "StopModelInvocationJob", "ConflictException", "not now")
+
+    with pytest.raises(Unavailable, match="Submitted, was not stopped"):
+        place.jobs.stop(arn)
+
+
+def refuse(place: OnTheHost, api: str, code: str, words: str) -> None:
+    """Have the adapter's client be refused before it calls."""
+
+    def answer(**_: Any) -> Any:
+        reply = type("Reply", (), {"status_code": 400})()
+        return reply, {"Error": {"Code": code, "Message": words}}
+
+    place.jobs._bedrock.meta.events.register(f"before-call.bedrock.{api}", answer)
+
+
 @pytest.mark.parametrize(
     ("do", "error"),
     [
@@ -310,12 +334,7 @@ def test_a_refused_start_is_told_in_our_errors_without_the_services_words(
 def test_one_error_of_bedrocks_stands_for_several_of_ours(
     place: OnTheHost, words: str, error: type[Exception]
 ) -> None:
-    def refuse(**_: Any) -> Any:
-        reply = type("Reply", (), {"status_code": 400})()
-        return reply, {"Error": {"Code": "ValidationException", "Message": words}}
-
-    events = place.jobs._bedrock.meta.events
-    events.register(f"before-call.bedrock.{CREATE}", refuse)
+    refuse(place, CREATE, "ValidationException", words)
 
     with pytest.raises(error) as refused:
         place.jobs.start(wish())
@@ -350,11 +369,7 @@ def test_a_name_that_is_taken_is_the_job_that_stands(place: OnTheHost) -> None:
     stage(place, asking("a"))
     arn = place.jobs.start(wish())
 
-    def refuse(**_: Any) -> Any:
-        reply = type("Reply", (), {"status_code": 400})()
-        return reply, {"Error": {"Code": "ConflictException", "Message": "taken"}}
-
-    place.jobs._bedrock.meta.events.register(f"before-call.bedrock.{CREATE}", refuse)
+    refuse(place, CREATE, "ConflictException", "taken")
 
     assert place.jobs.start(wish(token="another")) == arn
     with pytest.raises(Unavailable, match="collides"):

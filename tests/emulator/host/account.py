@@ -6,6 +6,7 @@ behalf it acts; `tests/emulator/amends/services.py` has ministack look at both.
 
 import json
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from functools import partial
 from threading import Lock
 from typing import Any, cast
@@ -17,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 SERVICE_HEADER = "x-emulator-service"
 SOURCE_ARN_HEADER = "x-amz-source-arn"  # as AWS's services send them for `aws:SourceArn`
 SOURCE_ACCOUNT_HEADER = "x-amz-source-account"
+_SAID: ContextVar[dict[str, str]] = ContextVar("said")
 # What every call to the account may raise.
 ACCOUNT_FAULTS = (ClientError, BotoCoreError)
 
@@ -32,6 +34,8 @@ class Account:
             aws_access_key_id="test", aws_secret_access_key="test", region_name=region
         )
         self._making = Lock()  # a session makes one client at a time
+        self._own: dict[str, Any] = {}
+        """The clients that speak as a service, which costs much to make."""
 
     def files_of(self, role_arn: str, *, service: str, source: str) -> Any:
         """Return a client of S3 that has the rights of this role, and no others."""
@@ -64,14 +68,19 @@ class Account:
         self._as_service("events", service, source).put_events(Entries=[told])
 
     def _as_service(self, name: str, service: str, source: str) -> Any:
-        client = self._client(name)
-        said = {
-            SERVICE_HEADER: service,
-            SOURCE_ARN_HEADER: source,
-            SOURCE_ACCOUNT_HEADER: source.split(":")[4],
-        }
-        client.meta.events.register("before-call", _adding(said))
-        return client
+        """Return a client whose next calls in this context say which service calls, and for what."""
+        _SAID.set(
+            {
+                SERVICE_HEADER: service,
+                SOURCE_ARN_HEADER: source,
+                SOURCE_ACCOUNT_HEADER: source.split(":")[4],
+            }
+        )
+        if name not in self._own:
+            client = self._client(name)
+            client.meta.events.register("before-call", _say)
+            self._own[name] = client
+        return self._own[name]
 
     def _client(self, name: str, **credentials: str) -> Any:
         settled = Config(
@@ -90,8 +99,5 @@ def keys_below(files: Any, bucket: str, prefix: str) -> Iterable[dict[str, Any]]
         yield from page.get("Contents", ())
 
 
-def _adding(headers: dict[str, str]) -> Callable[..., None]:
-    def add(params: dict[str, Any], **_: Any) -> None:
-        params["headers"].update(headers)
-
-    return add
+def _say(params: dict[str, Any], **_: Any) -> None:
+    params["headers"].update(_SAID.get())

@@ -13,16 +13,17 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 import boto3
 from botocore.config import Config
 
-from tests.emulator.host.account import Account
 from tests.emulator.host.behaviour import Behaviour
 from tests.emulator.host.http1 import listen
-from tests.emulator.host.server import Host
+
+if TYPE_CHECKING:
+    from tests.emulator.host.account import Account
 
 ROOT = Path(__file__).parents[3]
 
@@ -99,8 +100,10 @@ class RunningHost:
 
 
 @contextmanager
-def hosting(account: Account) -> Iterator[RunningHost]:
+def hosting(account: "Account") -> Iterator[RunningHost]:
     """Run an echoing host in a thread of this process until the block ends, so that moto is its AWS, too."""
+    from tests.emulator.host.server import Host  # noqa: PLC0415 - who starts a process loads no engine
+
     ready: Future[int] = Future()
     ended = asyncio.Event()
 

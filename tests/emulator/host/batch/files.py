@@ -12,12 +12,9 @@ from typing import Any
 import orjson
 
 from tests.emulator.host.account import keys_below
-from tests.emulator.host.batch.job import Job
+from tests.emulator.host.batch.job import Job, JobFails
+from tests.emulator.host.batch.record import Record
 from tests.emulator.host.wire.batch import bucket_and_key
-
-
-class JobFails(Exception):
-    """The job ends as Failed, with this message."""
 
 
 @dataclass(kw_only=True)
@@ -75,13 +72,15 @@ def _fetched(files: Any, bucket: str, key: str, place: Path, job: Job, max_bytes
     found = InputFile(name=key.rpartition("/")[2], lines=place / "lines", answers=place / "answers")
     found.answers.touch()
     files.download_file(bucket, key, str(found.lines))
-    at = 0
-    with found.lines.open("rb") as lines:
-        for line in lines:
-            at += len(line)
-            if not line.strip():
-                raise JobFails(f"Batch job {job.arn} has an empty line in {found.name}.")
-            found.starts.append(at)
+    try:
+        with found.lines.open("rb") as lines:
+            for line in lines:
+                Record.read(line)
+                found.starts.append(found.starts[-1] + len(line))
+    except ValueError:
+        raise JobFails(
+            f"Batch job {job.arn} has in {found.name} a line {found.records + 1} that is no record."
+        ) from None
     return found
 
 

@@ -12,6 +12,10 @@ ENDED: frozenset[Status] = frozenset(
 )
 
 
+class JobFails(Exception):
+    """The job ends as Failed, with this message."""
+
+
 @dataclass(slots=True)
 class Counts:
     """How many records a job has, and what became of them."""

@@ -10,10 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.emulator.host.account import ACCOUNT_FAULTS, Account
+from tests.emulator.host.batch.answering import answered
 from tests.emulator.host.batch.behaviour import BatchFault
-from tests.emulator.host.batch.files import InputFile, JobFails, fetched, published
-from tests.emulator.host.batch.job import Job
-from tests.emulator.host.batch.records import Record, answered
+from tests.emulator.host.batch.files import InputFile, fetched, published
+from tests.emulator.host.batch.job import Job, JobFails
+from tests.emulator.host.batch.record import Record
 from tests.emulator.host.desk import Desk
 from tests.emulator.host.wire.batch import Status
 
@@ -83,7 +84,7 @@ class Life:
         job, behaviour = self._job, self._desk.behaviour.batch
         await self._tell("Submitted")
         await self._stay(behaviour.submitted)
-        await self._become("Validating")
+        await self._proceed("Validating")
         await self._stay(behaviour.validating)
         self._files = await asyncio.to_thread(
             self._account.files_of, job.wish.role_arn, service=SERVICE, source=job.arn
@@ -92,7 +93,7 @@ class Life:
             fetched, self._files, job, place, max_bytes=behaviour.max_bytes
         )
         self._check_count(sum(each.records for each in self._inputs))
-        await self._become("Scheduled")
+        await self._proceed("Scheduled")
         await self._stay(behaviour.scheduled)
 
     def _check_count(self, count: int) -> None:
@@ -112,7 +113,7 @@ class Life:
 
     async def _work(self) -> BatchFault | None:
         """Have the records answered, in an order of their own; return the fault that ended it before the last one."""
-        await self._become("InProgress")
+        await self._proceed("InProgress")
         self._begun = True
         behaviour, total = self._desk.behaviour.batch, self._job.counts.total
         fault = self._desk.batch_faults.ending(self._job.wish.job_name)
@@ -127,7 +128,7 @@ class Life:
 
     async def _ask(self, number: int, line: int) -> None:
         file, counts = self._inputs[number], self._job.counts
-        record = Record.read(file.read(line), self._job)
+        record = Record.read(file.read(line))
         answer = await answered(record, self._job, self._desk, self._desk.batch_faults)
         file.write(answer.lines)
         counts.processed += 1
@@ -144,6 +145,12 @@ class Life:
                 await asyncio.wait_for(stop.wait(), seconds)
         if stop.is_set():
             raise Halted
+
+    async def _proceed(self, status: Status) -> None:
+        """Become this, unless it was asked to stop meanwhile."""
+        if self._job.asked_to_stop.is_set():
+            raise Halted
+        await self._become(status)
 
     async def _become(self, status: Status, message: str = "") -> None:
         self._job.become(status, message)

@@ -5,6 +5,7 @@ import json
 import logging
 import time
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -51,6 +52,8 @@ class Endpoint:
         self._room = asyncio.Semaphore(told.instances * told.per_instance)
         self._warm: asyncio.Task[None] | None = None
         self._faults = desk.endpoint_faults
+        self._kept: dict[str, Any] = {}
+        self._making = Lock()
 
     @property
     def _haste(self) -> float:
@@ -79,14 +82,14 @@ class Endpoint:
         """Have a call waited for, answered and told of; whatever comes, it ends."""
         try:
             came = await self._turn(queued)
-            clients = await asyncio.to_thread(self._clients)
+            files = await asyncio.to_thread(self._client, "s3")
             reason: str | None = EXPIRED
             if came:
                 try:
-                    reason = await self._worked(queued, clients("s3"))
+                    reason = await self._worked(queued, files)
                 finally:
                     self._room.release()
-            await self._notify(queued, clients("sns"), reason)
+            await self._notify(queued, reason)
         except ACCOUNT_FAULTS:
             log.exception("an endpoint may not do what it has to")
         except Exception:
@@ -147,11 +150,15 @@ class Endpoint:
             self._warm = asyncio.create_task(asyncio.sleep(self._told.cold_start))
         await asyncio.shield(self._warm)
 
-    def _clients(self) -> Any:
-        """Return what makes clients with the rights of the execution role."""
-        return self._account.clients_of(self._told.role, service=SERVICE, source=self.arn)
+    def _client(self, name: str) -> Any:
+        """Return a client with the rights of the execution role; it costs much to make, and is kept."""
+        with self._making:
+            if name not in self._kept:
+                make = self._account.clients_of(self._told.role, service=SERVICE, source=self.arn)
+                self._kept[name] = make(name)
+            return self._kept[name]
 
-    async def _notify(self, queued: Queued, topics: Any, reason: str | None) -> None:
+    async def _notify(self, queued: Queued, reason: str | None) -> None:
         topic = self._told.success_topic if reason is None else self._told.error_topic
         if topic is None or queued.doing == "lose_notification":
             return
@@ -166,7 +173,7 @@ class Endpoint:
         )
         said = {"TopicArn": topic, "Message": json.dumps(ended.notification())}
         for _ in range(2 if queued.doing == "double_notification" else 1):
-            await asyncio.to_thread(lambda: topics.publish(**said))
+            await asyncio.to_thread(lambda: self._client("sns").publish(**said))
 
 
 def _put(files: Any, address: str, content: bytes) -> None:

@@ -1,7 +1,6 @@
-"""One record of a job: its line read, asked of an engine, and the lines that answer it."""
+"""One record of a job: asked of an engine, and the lines that answer it."""
 
 import time
-import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +8,8 @@ import orjson
 
 from tests.emulator.host.batch.behaviour import BatchDoing
 from tests.emulator.host.batch.faults import BatchFaults
-from tests.emulator.host.batch.files import JobFails
 from tests.emulator.host.batch.job import Job
+from tests.emulator.host.batch.record import Record
 from tests.emulator.host.desk import Desk
 from tests.emulator.host.ledger import Call
 from tests.emulator.host.refusals import Refusal, invalid
@@ -28,29 +27,6 @@ class Answered:
     succeeded: bool
     input_tokens: int = 0
     output_tokens: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One line of an input file."""
-
-    id: str
-    model_input: Any
-
-    @classmethod
-    def read(cls, line: bytes, job: Job) -> "Record":
-        """Read a line; one that is no record fails the job. A record without an id is given one, as Bedrock does."""
-        try:
-            members = orjson.loads(line)
-            model_input = members["modelInput"]
-        except (orjson.JSONDecodeError, TypeError, KeyError):
-            raise JobFails(f"Batch job {job.arn} has a line that is no record.") from None
-        return cls(str(members.get("recordId") or uuid.uuid4().hex), model_input)
-
-    def said(self, **outcome: Any) -> bytes:
-        """Return a line of the output."""
-        told = {"modelInput": self.model_input, **outcome, "recordId": self.id}
-        return orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE)
 
 
 async def answered(record: Record, job: Job, desk: Desk, faults: BatchFaults) -> Answered:
