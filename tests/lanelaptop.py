@@ -24,7 +24,7 @@ from batchwright.submission import Submission
 from tests.canary import silent
 from tests.fakes import NOON
 from tests.fakes_batch import ScriptedBatchInference
-from tests.lanefakes import ListedTasks, MemorySlots, MemorySubmissions
+from tests.lanefakes import MemorySlots
 from tests.laptop import Laptop
 
 BATCH = """
@@ -51,9 +51,7 @@ class LaneLaptop(Laptop):
     contract: str = BATCH
     batch_jobs: int = 20
     batches: ScriptedBatchInference = None  # type: ignore[assignment]  # over the laptop's own bucket
-    submissions: MemorySubmissions = field(default_factory=MemorySubmissions)
     slots: MemorySlots = field(default_factory=lambda: MemorySlots(time.time))
-    tasks: ListedTasks = field(default_factory=ListedTasks)
     deaf: bool = False
     """Whether no notification arrives."""
     tokens: int = 0

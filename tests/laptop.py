@@ -40,6 +40,7 @@ from tests.fakes import (
     ScriptedEngine,
     StoppedClock,
 )
+from tests.lanefakes import ListedTasks, MemorySubmissions
 
 
 @dataclass
@@ -65,6 +66,8 @@ class Laptop:
     means: Means = field(default_factory=Means)
     seconds: Callable[[], float] = time.monotonic
     """The worker's clock: one that stands tells of no waits."""
+    submissions: MemorySubmissions = field(default_factory=MemorySubmissions)
+    tasks: ListedTasks = field(default_factory=ListedTasks)
     ids: Any = field(default_factory=itertools.count)
     late: Tally = field(default_factory=Tally)
     """What closing said that it settled."""
@@ -99,6 +102,8 @@ class Laptop:
             clock=self.clock,
             models=self.models,
             ledger=self.ledger,
+            submissions=self.submissions,
+            tasks=self.tasks,
             new_salt=lambda: SALT,
         )
         admitted = admit(body, message_id, world)

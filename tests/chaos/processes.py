@@ -38,6 +38,7 @@ from tests.fakes import (
     ListedLedger,
     ListedWorkflows,
 )
+from tests.lanefakes import ListedTasks, MemorySubmissions
 
 SECONDS = 60.0  # a worker's whole time: none of these comes to its end
 CHUNK_RECORDS = 800
@@ -269,6 +270,8 @@ def planned(bed: Bed, content: bytes, key: str) -> str:
         clock=SystemClock(),
         models=(MODEL,),
         ledger=ListedLedger(),
+        submissions=MemorySubmissions(),
+        tasks=ListedTasks(),
         new_salt=lambda: SALT,
     )
     (admitted,) = admit.admit(json.dumps(event), f"message-{key}", door)

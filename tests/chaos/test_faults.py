@@ -40,6 +40,7 @@ from tests.fakes import (
     texts_of,
 )
 from tests.functions.conftest import Context, forget
+from tests.lanefakes import ListedTasks, MemorySubmissions
 from tests.laptop import Laptop, chat_file, chat_line, jsonl, song
 
 TESTS = Path(__file__).parents[1]
@@ -312,6 +313,8 @@ def at_the_door(bed: Bed, workflows: ListedWorkflows) -> World:
         clock=SystemClock(),
         models=(MODEL,),
         ledger=ListedLedger(),
+        submissions=MemorySubmissions(),
+        tasks=ListedTasks(),
         new_salt=lambda: SALT,
     )
 

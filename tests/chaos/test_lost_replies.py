@@ -22,6 +22,7 @@ from tests.chaos.bed import BUCKET, TABLE, Bed
 from tests.chaos.proxy import Fault, FaultProxy, proxied
 from tests.emulator import surroundings
 from tests.fakes import MODEL, SALT, ListedEvents, ListedLedger, ListedWorkflows, settled
+from tests.lanefakes import ListedTasks, MemorySubmissions
 from tests.laptop import chat_file
 
 SEGMENT = r"/chunks/000000/00000\d\.jsonl"
@@ -294,6 +295,8 @@ def test_a_job_whose_row_was_written_and_the_reply_lost_is_started_all_the_same(
         clock=SystemClock(),
         models=(MODEL,),
         ledger=ListedLedger(),
+        submissions=MemorySubmissions(),
+        tasks=ListedTasks(),
         new_salt=lambda: SALT,
     )
     proxy.add(

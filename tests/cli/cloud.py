@@ -29,6 +29,7 @@ from tests.fakes import (
     MemorySchedules,
     ScriptedEngine,
 )
+from tests.lanefakes import ListedTasks, MemorySubmissions
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -72,6 +73,8 @@ class Cloud:
             clock=SystemClock(),
             models=self.models,
             ledger=self.ledger,
+            submissions=MemorySubmissions(),
+            tasks=ListedTasks(),
             new_salt=lambda: SALT,
         )
         dropped = [key for key in self.objects.keys(INBOX) if key not in self.seen]

@@ -28,6 +28,9 @@ GRANTS = {
         s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/*
         s3:GetObject  ${Bucket.Arn}/contracts/* ${Bucket.Arn}/jobs/*/input.jsonl
         s3:GetObject  ${Bucket.Arn}/jobs/*/job.json ${Bucket.Arn}/jobs/*/plan.jsonl
+        s3:GetObject  ${Bucket.Arn}/jobs/*/submissions.jsonl
+        dynamodb:GetItem  ${StateTable.Arn}
+        states:SendTaskSuccess  ${JobStateMachine}
         s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* contracts/* jobs/*
         s3:PutObject  ${Bucket.Arn}/jobs/*/job.json ${Bucket.Arn}/jobs/*/input.jsonl
         dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn} ${LedgerTable.Arn}

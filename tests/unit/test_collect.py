@@ -175,10 +175,13 @@ async def test_a_job_that_is_cancelled_stops_its_batch_and_keeps_what_was_answer
     laptop = laptop_with()
     laptop.batches.behave(in_progress=1_000, stopping=60)
     job_id, (submission,) = laptop.batch(chat_file(120))
-    await laptop.submit(submission)
+    token, _ = await laptop.submit(submission)
     laptop.pass_time(700)
+
     laptop.cancel(job_id)
 
+    assert laptop.tasks.told[token] == {"state": "ended"}, "it is looked at now"
+    assert laptop.workflows.started == [job_id], "and closes by itself, when the batch has stopped"
     assert await laptop.collect(submission) == {"state": "waiting"}
     assert await laptop.child(submission) == "stopped"
     laptop.close(job_id)
@@ -190,6 +193,25 @@ async def test_a_job_that_is_cancelled_stops_its_batch_and_keeps_what_was_answer
     assert 20 < counts["succeeded"] == len(laptop.batches.asked) == row.tally.calls
     assert counts["succeeded"] + counts["cancelled"] == 120
     assert on_demand(laptop) == []
+
+
+async def test_a_batch_that_stops_at_once_is_collected_at_once() -> None:
+    laptop = laptop_with()
+    laptop.batches.behave(in_progress=1_000, stopping=0)
+    job_id, (submission,) = laptop.batch(chat_file(120))
+    await laptop.submit(submission)
+    laptop.pass_time(700)
+    laptop.cancel(job_id)
+    stop = laptop.batches.stop
+
+    def stop_at_once(arn: str) -> None:
+        stop(arn)
+        laptop.batches.pass_time(1)
+
+    laptop.batches.stop = stop_at_once  # type: ignore[method-assign]
+
+    assert await laptop.collect(submission) == {"state": "stopped", "reason": "cancelled"}
+    assert laptop.jobs.progress(job_id).calls > 20
 
 
 async def test_a_budget_that_ends_while_what_is_missing_is_asked_loses_no_answer() -> None:

@@ -111,6 +111,23 @@ async def test_what_needs_no_model_is_settled_on_the_way() -> None:
     assert len(staged(laptop, submission)) == 128
 
 
+async def test_what_was_asked_before_is_answered_on_the_way_and_not_handed_over() -> None:
+    lines = [chat_line(f"req-{number}", song(number), temperature=0) for number in range(120)]
+    laptop = laptop_with(contract=BATCH + "cache: {exact: 7d}\n")
+    _, (submission,) = laptop.batch(jsonl(lines[:100]))
+    assert await laptop.child(submission) == "done"
+    laptop.objects.write("inbox/batch/again.jsonl", jsonl(lines))
+    job_id = laptop.say(laptop.event("inbox/batch/again.jsonl"))
+    laptop.plan(job_id)
+    (submission,) = laptop.submitted(job_id)
+
+    assert await laptop.child(submission) == "done"
+
+    assert len(laptop.batches.runs) == 1
+    tally = laptop.jobs.progress(job_id)
+    assert (tally.cached, tally.calls) == (100, 20), "too few were left for a batch"
+
+
 async def test_too_few_records_are_not_handed_over_but_asked_on_demand() -> None:
     lines = [chat_line(f"req-{number}", "this is forbidden") for number in range(60)]
     lines += [chat_line(f"ok-{number}", song(number)) for number in range(99)]
@@ -154,6 +171,7 @@ async def test_without_a_place_it_waits_until_another_gives_one_back() -> None:
 
     assert answer == {"state": "paused", "seconds": 150}
     assert len(laptop.batches.runs) == 1
+    assert laptop.jobs.reported_at(other_job) is not None, "the sweeper sees that it lives"
     laptop.pass_time(600)
     assert await laptop.collect(first) == {"state": "done"}
     assert (await laptop.submit(second))[1] is None
@@ -198,6 +216,7 @@ async def test_a_job_that_was_stopped_before_starts_no_batch() -> None:
     laptop = laptop_with()
     job_id, (submission,) = laptop.batch(chat_file(100))
     laptop.cancel(job_id)
+    assert laptop.tasks.told == {}, "nobody waits yet"
 
     _, answer = await laptop.submit(submission)
 

@@ -6,15 +6,18 @@ from datetime import timedelta
 import msgspec
 
 from batchwright.chunk import Chunk
+from batchwright.chunklog import ChunkLog
 from batchwright.errors import Missing
 from batchwright.job import Job
 from batchwright.limits import read_limits
 from batchwright.places import checkpoint_key, plan_key
-from batchwright.ports import Budgets, Clock, Objects, Submissions
+from batchwright.ports import Budgets, Clock, Jobs, Objects, Submissions
 from batchwright.slack import slack
 from batchwright.staging import Staged
 from batchwright.submission import Standing, Submission
 
+# The name under which chunk logs are read here; nothing is written under it.
+LANE = "lane"
 # A wish to the budget that is made again within ten minutes is the same one: a booking is repeated for so long.
 REPEATABLE = timedelta(minutes=9)
 
@@ -52,6 +55,14 @@ def hurried(submission: Submission, job: Job, objects: Objects, clock: Clock) ->
         return False
     rest = slack(read_limits(job.job_id, objects), job.terms)
     return clock.now() >= job.ends_at(submission.redrive) - rest
+
+
+def give_a_sign(submission: Submission, objects: Objects, jobs: Jobs) -> None:
+    """Report what stands of the first chunk: who looks for silent jobs sees that this one lives."""
+    chunk, _ = next(chunks_of(submission, objects))
+    log = ChunkLog(objects, chunk.job_id, chunk.chunk, writer=LANE, redrive=chunk.redrives)
+    log.catch_up()
+    jobs.report_chunk(chunk.job_id, chunk.chunk, log.segments, log.tally, redrive=chunk.redrives)
 
 
 def book(

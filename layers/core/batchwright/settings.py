@@ -33,7 +33,7 @@ class Settings(BaseModel):
     max_concurrency: PositiveInt = 10
     in_flight: PositiveInt = 200
     state_table: str = ""
-    """The workers have it, and who hands over, collects and wakes."""
+    """The workers have it, and who hands over, collects, wakes and cancels."""
     sweep_minutes: PositiveInt = 20
     """How long a job may give no sign of life; a worker lives 15 minutes."""
     result_retention_days: PositiveInt = 90

@@ -10,10 +10,9 @@ from typing import Any
 
 from batchwright.asynclane import AsyncLane, Look, Read
 from batchwright.chunk import Chunk
-from batchwright.chunklog import ChunkLog
 from batchwright.collected import Collected, Shelf
 from batchwright.errors import NotAnswered
-from batchwright.handover import book, chunks_of, hurried, staged_of
+from batchwright.handover import book, chunks_of, give_a_sign, hurried, staged_of
 from batchwright.job import Job
 from batchwright.money import spent_billionths
 from batchwright.places import job_key
@@ -105,8 +104,12 @@ class Collecting:
             return (
                 WAITING  # it is not handed over yet, or is to stop for a reason that is told there
             )
+        if state is not None and not state.ended and (self._stopped() or self._in_haste()):
+            self._lane.stop(state.place)
+            state = self._lane.look(state.place)
         if state is not None and not state.ended:
-            return self._wait(state)
+            give_a_sign(submission, self._objects, self._world.worker.jobs)
+            return WAITING
         staged = staged_of(submission, self._objects) or Staged()
         shelf = self._shelf(state, staged)
         if shelf is None:
@@ -132,13 +135,6 @@ class Collecting:
         self.seen.status = state.status
         return state
 
-    def _wait(self, state: Look) -> dict[str, Any]:
-        """Let the task wait on; stop what nobody should wait for."""
-        if self._stopped() or self._in_haste():
-            self._lane.stop(state.place)
-        self._give_a_sign()
-        return WAITING
-
     def _stopped(self) -> bool:
         submission, worker = self._submission, self._world.worker
         reason = worker.jobs.stop_reason(submission.job_id, redrive=submission.redrives)
@@ -147,17 +143,6 @@ class Collecting:
     def _in_haste(self) -> bool:
         clock = self._world.worker.clock
         return not self._stopped() and hurried(self._submission, self._job, self._objects, clock)
-
-    def _give_a_sign(self) -> None:
-        """Report what stands of the first chunk: who looks for silent jobs sees that this one lives."""
-        chunk, _ = next(chunks_of(self._submission, self._objects))
-        log = ChunkLog(
-            self._objects, chunk.job_id, chunk.chunk, writer="collect", redrive=chunk.redrives
-        )
-        log.catch_up()
-        self._world.worker.jobs.report_chunk(
-            chunk.job_id, chunk.chunk, log.segments, log.tally, redrive=chunk.redrives
-        )
 
     def _shelf(self, state: Look | None, staged: Staged) -> Shelf | None:
         if state is None:

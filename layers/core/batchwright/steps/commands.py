@@ -9,8 +9,18 @@ from batchwright.ledger import Entry
 from batchwright.listing import is_joined
 from batchwright.message import Cancelling, Redriving
 from batchwright.outcome import Ending
-from batchwright.ports import Clock, Events, Jobs, Ledger, Objects, Workflows
+from batchwright.ports import (
+    Clock,
+    Events,
+    Jobs,
+    Ledger,
+    Objects,
+    Submissions,
+    Tasks,
+    Workflows,
+)
 from batchwright.run import Run
+from batchwright.sleepers import sleeps, wake_all
 
 CANCELLED = Reason(code="cancelled", message="the job was cancelled")
 
@@ -24,6 +34,8 @@ class World:
     workflows: Workflows
     events: Events
     ledger: Ledger
+    submissions: Submissions
+    tasks: Tasks
     clock: Clock
 
 
@@ -76,10 +88,16 @@ def reopened(row: JobRow, wish: Redriving, now: datetime) -> JobRow:
 
 
 def cancel(wish: Cancelling, world: World) -> None:
-    """Stop a job: its workers give up within seconds, and it is closed; raises :class:`Refused`."""
+    """Stop a job: its workers give up within seconds, and it is closed; raises :class:`Refused`.
+
+    One that waits for batches is woken instead: it stops them, settles what they have answered, and closes then.
+    """
     row = standing_row(world.jobs, wish.job)
     check_cancel(row, wish.redrive)
     world.jobs.stop(wish.job, CANCELLED, redrive=wish.redrive)
+    if sleeps(row):
+        wake_all(row, world.objects, world.submissions, world.tasks)
+        return
     world.workflows.start(Run(job_id=wish.job, redrive=wish.redrive, closing=True))
 
 

@@ -15,7 +15,7 @@ import msgspec
 from batchwright.asynclane import AsyncLane
 from batchwright.chunk import Chunk
 from batchwright.errors import JobStops, RecordInvalid, Throttled, UploadGone
-from batchwright.handover import book, chunks_of, hurried, staged_key, staged_of
+from batchwright.handover import book, chunks_of, give_a_sign, hurried, staged_key, staged_of
 from batchwright.job import Job, Reason
 from batchwright.places import job_key
 from batchwright.ports import Slots, Submissions, Tasks, Upload
@@ -274,5 +274,6 @@ class Handing:
         self._world.slots.give(self._lane.resource, self._submission.name)
 
     def _paused(self, seconds: float = 0.0) -> dict[str, Any]:
+        give_a_sign(self._submission, self._objects, self._world.worker.jobs)
         rest = max(seconds, PATIENCE * (0.5 + self._world.worker.chance() / 2))
         return {"state": "paused", "seconds": round(rest)}

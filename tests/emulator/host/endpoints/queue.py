@@ -82,10 +82,10 @@ class Endpoint:
         """Have a call waited for, answered and told of; whatever comes, it ends."""
         try:
             came = await self._turn(queued)
-            files = await asyncio.to_thread(self._client, "s3")
             reason: str | None = EXPIRED
             if came:
                 try:
+                    files = await asyncio.to_thread(self._client, "s3")
                     reason = await self._worked(queued, files)
                 finally:
                     self._room.release()

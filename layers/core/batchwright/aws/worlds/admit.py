@@ -5,7 +5,16 @@ import secrets
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.eventbridge import EventBridgeEvents
 from batchwright.aws.stepfunctions import StepFunctionsWorkflows
-from batchwright.aws.wiring import armed, client, jobs, ledger, objects, settings
+from batchwright.aws.wiring import (
+    armed,
+    client,
+    jobs,
+    ledger,
+    objects,
+    settings,
+    submissions,
+    tasks,
+)
 from batchwright.steps.admit import World
 
 
@@ -17,6 +26,8 @@ def world() -> World:
         workflows=StepFunctionsWorkflows(client("stepfunctions"), settings().state_machine_arn),
         events=EventBridgeEvents(client("events"), settings().bucket),
         ledger=ledger(),
+        submissions=submissions(),
+        tasks=tasks(),
         clock=SystemClock(),
         models=settings().models,
         new_salt=lambda: secrets.token_hex(32),

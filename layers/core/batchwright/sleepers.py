@@ -1,0 +1,35 @@
+"""Executions that sleep until their lane has answered, and how all of a job's are woken."""
+
+from collections.abc import Iterator
+
+from batchwright.errors import Missing
+from batchwright.job import JobRow
+from batchwright.lane import BEDROCK_BATCH
+from batchwright.lines import lines
+from batchwright.places import submissions_key
+from batchwright.ports import Objects, Submissions, Tasks
+from batchwright.submission import Submission
+
+ENDED = {"state": "ended"}
+
+
+def sleeps(row: JobRow) -> bool:
+    """Whether a job's run waits for batches: few executions, each for hours."""
+    return row.lane == BEDROCK_BATCH
+
+
+def wake_all(row: JobRow, objects: Objects, submissions: Submissions, tasks: Tasks) -> None:
+    """Have every submission of a job's run looked at now; one that nobody waits for is looked at in its turn."""
+    for submission in _listed(row, objects):
+        standing = submissions.get(submission.name)
+        if standing is not None and standing.token is not None:
+            tasks.succeed(standing.token, ENDED)
+
+
+def _listed(row: JobRow, objects: Objects) -> Iterator[Submission]:
+    try:
+        pin = objects.pin(submissions_key(row.job_id, row.redrives))
+    except Missing:
+        return
+    for line in lines(objects.blocks(pin)):
+        yield Submission.model_validate_json(line.content or b"")
