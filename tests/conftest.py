@@ -17,6 +17,14 @@ LISTENER = Listener()
 logging.getLogger().addHandler(LISTENER)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares a cloud, or a file's servers, where tests run on several processes."""
+    for item in items:
+        place = item.path.relative_to(item.config.rootpath)
+        shares = "the laptop cloud" if place.is_relative_to("tests/system") else str(place)
+        item.add_marker(pytest.mark.xdist_group(shares))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[Any, pytest.TestReport, pytest.TestReport]:
     """Fail a test in which a record's text was logged, or written where nobody asked for it."""

@@ -47,7 +47,7 @@ def served(signer: KeptSigner) -> Iterator[str]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        turning = threading.Thread(target=server.serve_forever)
+        turning = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         turning.start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"

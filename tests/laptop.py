@@ -63,6 +63,8 @@ class Laptop:
     chunk_records: int = 10
     chance: Callable[[], float] = lambda: 0.0
     means: Means = field(default_factory=Means)
+    seconds: Callable[[], float] = time.monotonic
+    """The worker's clock: one that stands tells of no waits."""
     ids: Any = field(default_factory=itertools.count)
     late: Tally = field(default_factory=Tally)
     """What closing said that it settled."""
@@ -172,7 +174,7 @@ class Laptop:
             schedules=self.schedules,
             engine=self.engine,
             clock=self.clock,
-            seconds=time.monotonic,
+            seconds=self.seconds,
             time=time.time,
             chance=self.chance,
             new_id=lambda: f"worker-{next(self.ids)}",

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from batchwright.aws.dynamodb import DynamoDBJobs
+from batchwright.aws.schedules import KIND
 from batchwright.job import JobRow
 from tests.emulator.cloud import Cloud
 from tests.emulator.host.running import RunningHost
@@ -159,6 +160,14 @@ class StackUnderTest:
         """Make the host forget its calls, and behave."""
         self.host.reset()
         self.host.behave(engine="echo", **behaviour)
+
+    def forget_limits(self) -> None:
+        """Let workers begin anew with learning what the models take: the next test's host knows other limits."""
+        table = {"TableName": self.cloud.physical("StateTable")}
+        dynamodb = self.cloud.client("dynamodb")
+        for item in dynamodb.scan(**table)["Items"]:
+            if item["id"]["S"].startswith(KIND):
+                dynamodb.delete_item(**table, Key={"id": item["id"]})
 
     def calls(self) -> list[dict[str, Any]]:
         return self.host.calls()

@@ -200,8 +200,10 @@ def living(stack: StackUnderTest, function: str, *, seconds: int) -> Iterator[No
     client, name = stack.cloud.client("lambda"), stack.cloud.physical(function)
     before = client.get_function_configuration(FunctionName=name)["Timeout"]
     client.update_function_configuration(FunctionName=name, Timeout=seconds)
-    yield
-    client.update_function_configuration(FunctionName=name, Timeout=before)
+    try:
+        yield
+    finally:  # all later tests run on the same cloud
+        client.update_function_configuration(FunctionName=name, Timeout=before)
 
 
 @pytest.fixture

@@ -245,7 +245,7 @@ def files(laptop: Laptop, job_id: str) -> list[bytes]:
 
 def half_asked(objects: MemoryObjects | None = None) -> tuple[Laptop, str]:
     """A job of five chunks whose workflow failed after two of them, with a broken line in each half."""
-    laptop = Laptop(chunk_records=4, objects=objects or MemoryObjects())
+    laptop = Laptop(chunk_records=4, objects=objects or MemoryObjects(), seconds=lambda: 0.0)
     lines = chat_file(18).splitlines(keepends=True)
     job_id = laptop.drop(b"".join([*lines[:6], b"{broken\n", *lines[6:], b"{broken\n"]))
     laptop.plan(job_id)

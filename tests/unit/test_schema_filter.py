@@ -338,7 +338,7 @@ def listener() -> Iterator[tuple[str, list[str]]]:
             self.send_error(404)
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/schema", asked
