@@ -63,7 +63,9 @@ async def test_an_answer_that_had_to_call_one_tool_just_ended(
     )
 
     (told,) = answer.choices
-    (call,) = told.message.tool_calls or ()
+    calls = told.message.tool_calls
+    assert calls is not None
+    (call,) = calls
     assert call.type == "function"
     assert call.function.arguments == '{"of": "hello"}'
     assert told.finish_reason == reason
