@@ -1,5 +1,7 @@
 """A file through Bedrock's batch inference, on the deployed template, IAM enforced."""
 
+import json
+import uuid
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +11,9 @@ import pytest
 from batchwright.job import JobRow, Status
 from tests.lanelaptop import BATCH
 from tests.laptop import chat_file, song
+from tests.system.conftest import Probe
 from tests.system.stack_under_test import StackUnderTest, until
+from tests.system.test_amends import allow
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -86,3 +90,47 @@ def test_a_job_that_is_cancelled_while_its_batch_runs_ends_with_a_receipt(
     assert counts["cancelled"] > 0
     assert counts["cancelled"] + counts["succeeded"] == 120
     assert paid(stack)["Batch"] == counts["succeeded"] == row.tally.calls
+
+
+# What a function that may not answer tasks tries with its own; see tests/emulator/amends/tokens.py.
+TRY = """
+import boto3
+answer = boto3.client("stepfunctions").send_task_success(taskToken="{}", output="1")
+"""
+
+
+def test_a_task_whose_function_may_not_answer_it_fails_at_once(
+    stack: StackUnderTest,
+    probe: Probe,  # noqa: ARG001 - it is the function
+) -> None:
+    sfn, iam = stack.cloud.client("stepfunctions"), stack.cloud.client("iam")
+    name = f"waits-{uuid.uuid4().hex}"
+    trust = {"Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=allow(trust))["Role"]["Arn"]
+    may = allow({"Action": "lambda:InvokeFunction", "Resource": "*"})
+    iam.put_role_policy(RoleName=name, PolicyName="invoke", PolicyDocument=may)
+    code = TRY.strip().replace("'", "\\'")
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+        "Parameters": {
+            "FunctionName": "probe",
+            "Payload": {"code.$": f"States.Format('{code}', $$.Task.Token)"},
+        },
+        "TimeoutSeconds": 100,
+        "End": True,
+    }
+    machine = sfn.create_state_machine(
+        name=name,
+        definition=json.dumps({"StartAt": "Wait", "States": {"Wait": task}}),
+        roleArn=role,
+    )
+    arn = sfn.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
+
+    told = until(lambda: failed(sfn.describe_execution(executionArn=arn)), seconds=60)
+
+    assert "AccessDenied" in told["cause"]
+
+
+def failed(told: dict[str, Any]) -> dict[str, Any] | None:
+    return told if told["status"] == "FAILED" else None

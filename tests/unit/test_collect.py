@@ -108,6 +108,7 @@ def test_a_record_that_the_batch_refuses_fails_and_one_that_met_a_fault_is_asked
     assert codes(laptop, row) == {"invalid_request": 5}
     assert row.counts()["succeeded"] == 115
     assert len(on_demand(laptop)) == 5
+    assert row.tally.calls == 125, "what met a fault was called, too"
 
 
 def test_a_batch_that_bedrock_has_forgotten_leaves_what_it_left() -> None:

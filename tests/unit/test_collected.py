@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from batchwright.batchlines import answered_line, read_answer, usage_of
 from batchwright.collected import Collected, Shelf
 from batchwright.completion import Completion
-from batchwright.errors import ContextOverflow, MalformedCompletion, NotAnswered, RecordInvalid
+from batchwright.errors import (
+    ContextOverflow,
+    MalformedCompletion,
+    NotAnswered,
+    RecordInvalid,
+    ServiceFault,
+)
 from batchwright.request import Request
 from batchwright.usage import Usage
 from tests.fakes import MODEL
@@ -76,6 +82,9 @@ def test_what_was_handed_over_and_is_missing_ends_where_a_fault_is_given() -> No
 
     assert collected.take(7, CHAT, MODEL, 1) is fault
     assert collected.take(8, CHAT, MODEL, 1) is None, "it was never handed over"
+    shelf.put(7, kept(error={"errorCode": 500}))
+    failing = Collected(shelf, read_answer, handed=frozenset({7}), fault=fault)
+    assert failing.take(7, CHAT, MODEL, 1) is fault, "the service did not answer it either"
     assert fault.code == "batch_expired"
     shelf.close()
 
@@ -94,10 +103,10 @@ def test_a_line_that_is_nobodys_is_seen(line: bytes) -> None:
     [
         ({"errorCode": 400, "errorMessage": "Malformed input request"}, RecordInvalid),
         ({"errorCode": 400, "errorMessage": "Input is too long for it"}, ContextOverflow),
-        ({"errorCode": 500, "errorMessage": "oops"}, type(None)),
-        ({"errorCode": 429}, type(None)),
-        ({"odd": True}, type(None)),
-        (None, type(None)),
+        ({"errorCode": 500, "errorMessage": "oops"}, ServiceFault),
+        ({"errorCode": 429}, ServiceFault),
+        ({"odd": True}, ServiceFault),
+        (None, ServiceFault),
     ],
 )
 def test_a_records_error_ends_it_where_it_is_its_own(error: Any, kind: type) -> None:

@@ -187,19 +187,20 @@ class Asker:
         if self._collected is None:
             return False
         answer = self._collected.take(asked.index, request, route.model, asked.input_tokens)
-        if answer is None:
+        first = answer is not None and not asked.collected
+        if first:
+            self._pace.answered_at = self._pace.now()
+            asked.collected = True
+            asked.calls += 1
+            self._pace.calls["made"] += 1
+        if answer is None or isinstance(answer, AskAgain):
             if self._only_collected:
                 raise LeftOpen
             return False
-        self._pace.answered_at = self._pace.now()
-        counted, asked.collected = asked.collected, True
-        if not counted:
-            asked.calls += 1
-            self._pace.calls["made"] += 1
         if isinstance(answer, BatchwrightError):
             raise answer
         asked.completion = answer
-        if not counted:
+        if first:
             asked.usage += answer.usage
             self._count_cost(request, route, asked, answer)
         if found := fault_of(answer):

@@ -98,7 +98,7 @@ class AsyncLane(Protocol):
     def answer(
         self, content: bytes, request: Request, model: str, input_tokens: int
     ) -> Answer | None:
-        """Read what was put on the shelf; ``None`` where the service failed, and the record may be asked again."""
+        """Read what was put on the shelf; :class:`AskAgain` or ``None`` where the record may be asked again."""
         ...
 
     def usage(self, content: bytes, kind: str) -> Usage | None:

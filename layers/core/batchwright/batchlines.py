@@ -11,7 +11,13 @@ from msgspec import Raw, Struct
 from batchwright.collected import Answer
 from batchwright.completion import Completion
 from batchwright.conversed import TOO_LONG, completion_of
-from batchwright.errors import ContextOverflow, MalformedCompletion, RecordEnds, RecordInvalid
+from batchwright.errors import (
+    BatchwrightError,
+    ContextOverflow,
+    MalformedCompletion,
+    RecordInvalid,
+    ServiceFault,
+)
 from batchwright.natives import Told
 from batchwright.natives import completion_of as native_completion_of
 from batchwright.prices import BATCH
@@ -79,8 +85,8 @@ def answered_line(content: bytes) -> tuple[int, bytes] | None:
     return int(line.recordId), kept
 
 
-def read_answer(content: bytes, request: Request, model: str, input_tokens: int) -> Answer | None:
-    """Read what was kept of a line; ``None`` where the service failed, and the record may be asked again.
+def read_answer(content: bytes, request: Request, model: str, input_tokens: int) -> Answer:
+    """Read what was kept of a line: the answer, or why there is none.
 
     Where neither the answer nor anybody else counts tokens, they are guessed, as they were when the job was planned.
     """
@@ -115,13 +121,13 @@ def _completion_of(told: bytes, request: Request, input_tokens: int) -> Completi
     return native_completion_of(request.family, told, guessed)
 
 
-def _fault_of(told: bytes, model: str) -> RecordEnds | None:
+def _fault_of(told: bytes, model: str) -> BatchwrightError:
     try:
         fault = FAULT.decode(told)
     except msgspec.DecodeError:
-        return None
+        fault = Fault()
     if fault.errorCode != ITS_OWN_FAULT:
-        return None
+        return ServiceFault(f"{model} answered {fault.errorCode or 'an error'} in a batch")
     words = fault.errorMessage.lower()
     if any(sign in words for sign in TOO_LONG):
         return ContextOverflow(f"{model} in a batch: the prompt is longer than the model can read")

@@ -8,13 +8,13 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from batchwright.completion import Completion
-from batchwright.errors import BatchwrightError
+from batchwright.errors import AskAgain, BatchwrightError
 from batchwright.request import Request
 
 type Answer = Completion | BatchwrightError
 """What came of a record: an answer, or why there is none."""
 type Read = Callable[[bytes, Request, str, int], Answer | None]
-"""Reads the answer to a request to a model, which had about so many tokens; ``None`` where it may be asked again."""
+"""Reads the answer to a request to a model, which had about so many tokens."""
 
 
 class Shelf:
@@ -83,12 +83,16 @@ class Collected:
         return self._shelf.indexes
 
     def take(self, index: int, request: Request, model: str, input_tokens: int) -> Answer | None:
-        """Return what came of a record, once; ``None`` where somebody is to be asked now."""
+        """Return what came of a record, once.
+
+        Where that is :class:`AskAgain`, or ``None``, somebody is to be asked now.
+        """
         if index in self._taken:
             return None
         self._taken.add(index)
         content = self._shelf.get(index)
         answer = None if content is None else self._read(content, request, model, input_tokens)
-        if answer is not None:
+        if answer is not None and not isinstance(answer, AskAgain):
             return answer
-        return self._fault if index in self._handed and not self.only else None
+        ends = index in self._handed and self._fault is not None and not self.only
+        return self._fault if ends else answer

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from batchwright.errors import Missing
 from batchwright.job import JobRow
 from batchwright.lane import BEDROCK_BATCH
-from batchwright.lines import lines
 from batchwright.places import submissions_key
 from batchwright.ports import Objects, Submissions, Tasks
 from batchwright.submission import Submission
@@ -28,8 +27,7 @@ def wake_all(row: JobRow, objects: Objects, submissions: Submissions, tasks: Tas
 
 def _listed(row: JobRow, objects: Objects) -> Iterator[Submission]:
     try:
-        pin = objects.pin(submissions_key(row.job_id, row.redrives))
+        listed = objects.read(submissions_key(row.job_id, row.redrives))
     except Missing:
         return
-    for line in lines(objects.blocks(pin)):
-        yield Submission.model_validate_json(line.content or b"")
+    yield from map(Submission.model_validate_json, listed.splitlines())

@@ -21,7 +21,7 @@ LAMBDA = "arn:aws:states:::lambda:invoke.waitForTaskToken"
 machine: ContextVar[str] = ContextVar("machine", default="*")
 """The state machine of the execution that runs here, its children included."""
 machines: dict[str, str] = {}
-"""By token."""
+"""By token; also of tasks that are over: who answers those is told so, and not that it may not."""
 
 
 @amend(stepfunctions, "_run_execution")
@@ -62,7 +62,6 @@ def _(invoke: Callable[..., Any]) -> Callable[..., Any]:
             return answer_to(waiting, state)
         finally:
             stepfunctions._task_tokens.pop(token, None)
-            machines.pop(token, None)
 
     return invoke_and_fail
 
