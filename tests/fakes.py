@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from batchwright.ledger import Appended, Entry, Head
 from batchwright.money import Money
 from batchwright.outcome import Ending, Outcome, Tally, tally_of
 from batchwright.request import Request, estimated_tokens
+from batchwright.retention import Due
 from batchwright.run import Run, RunState
 from batchwright.schedule import Change, Item, Span
 from batchwright.segment import Settled
@@ -82,6 +83,23 @@ class MemoryObjects:
 
     def delete(self, key: str) -> None:
         self.versions[key].append(None)
+
+    def every_version(self, prefix: str) -> Iterator[tuple[str, str | None]]:
+        for key, versions in [*self.versions.items()]:
+            if key.startswith(prefix):
+                yield from ((key, str(number)) for number in range(1, len(versions) + 1))
+
+    def erase(self, versions: Sequence[tuple[str, str | None]]) -> int:
+        for key, number in versions:
+            if number is None:
+                self.delete(key)
+                continue
+            standing = self.versions.get(key, [])
+            if 0 < int(number) <= len(standing):
+                standing[int(number) - 1] = None
+            if not any(each is not None for each in standing):
+                self.versions.pop(key, None)
+        return len(versions)
 
     def begin(self, key: str) -> "MemoryUpload":
         upload_id = str(next(self._upload_ids))
@@ -156,6 +174,7 @@ class MemoryJobs:
         self.rows: dict[str, JobRow] = {}
         self.reasons: dict[tuple[str, int], Reason] = {}
         self.reports: dict[tuple[str, int, int], tuple[int, Tally, datetime]] = {}
+        self.dues: dict[tuple[datetime, str, str], Due] = {}
         self._lock = Lock()
 
     def add(self, row: JobRow) -> bool:
@@ -212,6 +231,15 @@ class MemoryJobs:
     def recent(self, limit: int) -> list[JobRow]:
         rows = sorted(self.rows.values(), key=lambda row: row.created_at, reverse=True)
         return rows[:limit]
+
+    def add_due(self, due: Due) -> None:
+        self.dues[due.at, due.job_id, due.what] = due
+
+    def due(self, now: datetime) -> Iterator[Due]:
+        yield from [due for (at, *_), due in sorted(self.dues.items()) if at <= now]
+
+    def settle_due(self, due: Due) -> None:
+        self.dues.pop((due.at, due.job_id, due.what), None)
 
 
 class MemoryBudgets:

@@ -39,6 +39,25 @@ PROSE = """The harbour had been quiet since the ferries moved to the new pier. A
 when the light was low, and the men who owned them talked about the weather and the price of fuel. In 2019 the town
 had sold the old customs house to a bakery, which opened at seven and closed when nothing was left. Visitors came on
 Saturdays, 40 or 50 of them, and paid 4.50 for coffee. They asked for the museum, which is in room 12 of the school.
+
+Nobody had planned it so. When the council met in March, three plans lay on the table: a hotel, a row of flats, and a
+park with a stage for concerts. The hotel would have brought two hundred jobs, said its friends, and taken the last
+view of the sea, said everybody else. I remember that a fisherman stood up, took off his cap, and asked who would
+sweep the sand out of the lobby after a storm. There was laughter, but no answer. A month later the investor withdrew;
+his letter spoke of rising costs and thanked the mayor for her patience.
+
+What followed is easily told:
+
+- The flats were drawn again, lower and with fewer windows, and were refused by 11 votes to 4.
+- A gardener planted willows along the northern wall, without asking, and they grew.
+- The stage was built from the planks of a wrecked barge; it seats about ninety people.
+
+So the park came about by itself, as such things sometimes do. In summer a brass band plays there, badly, and children
+run between the chairs. The baker keeps her shop open for an hour more on those nights, and sells what she calls
+"storm rolls", although no recipe was ever seen. If you go, take the early bus: the road floods at spring tide, and
+the late one does not wait. Bring a coat as well, since the wind turns after sunset; and do not feed the gulls, whatever
+your neighbour on the bench tells you. They know the band's programme by heart and arrive with the first march.
+Further inland the valley is quieter still, with orchards, a mill that grinds on Thursdays, and one good inn.
 """
 FULL = """Please update the file. Name: Ann Example, e-mail ann.example@example.com, phone +1 415-555-2671 or
 (030) 12345678 at work. Her card 4111 1111 1111 1111 was charged, then 5500-0000-0000-0004; the refund goes to
@@ -54,6 +73,7 @@ def figures() -> Iterator[Figure]:
     yield at_most("filters.pii.false_per_1000", wrong, FALSE_PER_1000, "of clean sentences")
     yield untargeted("filters.pii.clean_2kb", milliseconds(PROSE, ["pii"]), "ms")
     yield untargeted("filters.pii.full", milliseconds(FULL, ["pii"]), "ms")
+    yield untargeted("filters.pii.full_redacted", milliseconds(FULL, ["pii"], "redact"), "ms")
     every_one = local()
     yield at_most("filters.clean_2kb", milliseconds(PROSE, every_one), CLEAN_MS, "ms")
     yield at_most("filters.full", milliseconds(FULL, every_one), FULL_MS, "ms")
@@ -117,13 +137,13 @@ def local() -> list[str]:
     ]
 
 
-def made(name: str) -> FilterSettings:
-    return Entry.model_validate({name: TOLD.get(name, {"then": "review"})}).settings
+def made(name: str, then: str = "review") -> FilterSettings:
+    return Entry.model_validate({name: {**TOLD.get(name, {}), "then": then}}).settings
 
 
-def milliseconds(text: str, names: list[str]) -> float:
+def milliseconds(text: str, names: list[str], then: str = "review") -> float:
     """Return how long filters take for two kilobytes, in the best of several rounds."""
-    screen = Screen(Stage.OUTPUT, [(name, made(name)) for name in names], Means())
+    screen = Screen(Stage.OUTPUT, [(name, made(name, then)) for name in names], Means())
     whole = (text * (SIZE // len(text) + 1))[:SIZE]
     return round(asyncio.run(best_round(screen, whole)) * 1000, 4)
 
@@ -131,9 +151,9 @@ def milliseconds(text: str, names: list[str]) -> float:
 async def best_round(screen: Screen, text: str) -> float:
     best = float("inf")
     for _ in range(ROUNDS):
-        begun = time.perf_counter()
+        begun = time.process_time()  # nothing waits here: others on the machine do not count
         for _ in range(LOOKS):
             subject = Subject(stage=Stage.OUTPUT, texts=[Text(text)])
             await screen.look(subject, Placeholders())
-        best = min(best, (time.perf_counter() - begun) / LOOKS)
+        best = min(best, (time.process_time() - begun) / LOOKS)
     return best

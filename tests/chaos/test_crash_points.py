@@ -3,6 +3,7 @@
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 
 import pytest
@@ -23,6 +24,7 @@ name: paid
 routes: [{engine: bedrock, model: us.amazon.nova-lite-v1:0, rpm: 600000, tpm: 600000000}]
 models: {"*": us.amazon.nova-lite-v1:0}
 budget: {usd: 25}
+retention: {results: 30d, quarantine: 7d}
 """
 KEY = "inbox/paid/file.jsonl"
 RECORDS = 12
@@ -122,6 +124,9 @@ def check_end(plotted: Workflow, job_id: str, *, denies: bool) -> None:
     row = plotted.laptop.row(job_id)
     assert row.status is (Status.INCOMPLETE if denies else Status.COMPLETED)
     assert (job_id, row.status) in plotted.laptop.events.said, "nobody was told of the end"
+    due = plotted.laptop.jobs.due(datetime.max.replace(tzinfo=UTC))
+    of_this_end = {each.what for each in due if each.ended_at == row.updated_at}
+    assert of_this_end == {"job", "quarantine"}, "it would never be forgotten"
     if not denies:
         assert row.tally.counts == dict.fromkeys(Ending, 0) | ENDINGS
     if not plotted.ledger.dead:

@@ -10,6 +10,7 @@ from batchwright.aws.dynamodb import DynamoDBJobs
 from batchwright.job import JobRow, Reason, Redrive, Status
 from batchwright.outcome import Ending, Tally
 from batchwright.ports import Jobs
+from batchwright.retention import Due
 from batchwright.usage import Usage
 from tests.fakes import NOON, MemoryJobs
 from tests.house import cloudformation
@@ -202,3 +203,19 @@ def test_the_newest_jobs_come_first_whatever_their_status(jobs: Jobs) -> None:
 
     assert [found.job_id for found in jobs.recent(2)] == ["j2", "j1"]
     assert len(jobs.recent(10)) == 3
+
+
+def test_what_is_due_comes_in_the_order_of_time_until_it_is_settled(jobs: Jobs) -> None:
+    hours = [NOON + timedelta(hours=hour) for hour in range(4)]
+    late = Due("a", "job", 1, "2026-11-22T12:00:00.000Z", hours[3])
+    early = Due("b", "job", 0, "2026-11-22T12:00:00.000Z", hours[1])
+    first = Due("b", "quarantine", 0, "2026-11-22T12:00:00.000Z", hours[0])
+    for due in (late, early, first, early):
+        jobs.add_due(due)
+
+    assert [*jobs.due(hours[0])] == [first]
+    assert [*jobs.due(hours[2])] == [first, early]
+    jobs.settle_due(first)
+    jobs.settle_due(first)
+    assert [*jobs.due(hours[3])] == [early, late]
+    assert [*jobs.unended()] == jobs.recent(9) == []

@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 from batchwright.aws.s3 import PART, S3Objects, part_size
 from batchwright.cli.local import LocalObjects
 from batchwright.errors import AlreadyExists, Missing, UploadGone
-from batchwright.ports import Changeable, Objects, Upload
+from batchwright.ports import Changeable, Erasable, Objects, Upload
 from tests.bench.disk import DiskObjects
 from tests.fakes import MemoryObjects
 
@@ -258,3 +258,43 @@ def test_keys_are_listed_in_order_by_their_beginning(objects: Objects) -> None:
         objects.write(key, b"")
 
     assert list(objects.keys("b/")) == ["b/1", "b/2"]
+
+
+@pytest.fixture(params=["in memory", "in S3"])
+def erasable(request: pytest.FixtureRequest, tmp_path: Path) -> Erasable:
+    found = bucket(request, tmp_path)
+    assert isinstance(found, MemoryObjects | S3Objects)
+    return found
+
+
+def test_every_version_is_erased_and_leaves_no_mark(erasable: Erasable) -> None:
+    for key, content in (("a/1", b"old"), ("a/1", b"new"), ("a/2", b"x"), ("b/1", b"kept")):
+        erasable.write(key, content)
+    found = [*erasable.every_version("a/")]
+    assert sorted(key for key, _ in found) == ["a/1", "a/1", "a/2"]
+
+    assert erasable.erase(found) == 3
+    assert erasable.erase(found) == 3, "once more is the same"
+
+    assert [*erasable.every_version("")] == [*erasable.every_version("b/")]
+    assert [*erasable.keys("")] == ["b/1"]
+
+
+def test_a_version_is_erased_from_under_a_newer_one(erasable: Erasable) -> None:
+    erasable.write("a", b"old")
+    old = erasable.pin("a")
+    erasable.write("a", b"new")
+
+    erasable.erase([("a", old.version_id)])
+
+    assert erasable.read("a") == b"new"
+    with pytest.raises(Missing):
+        erasable.read_pinned(old, span=(0, 3))
+
+
+def test_what_s3_does_not_delete_is_told() -> None:
+    client = boto3.client("s3", region_name="us-east-1")
+    with Stubber(client) as s3:
+        s3.add_response("delete_objects", {"Errors": [{"Key": "a", "Code": "AccessDenied"}]})
+        with pytest.raises(Missing, match="1 objects could not be deleted"):
+            S3Objects(client, "box").erase([("a", "1")])

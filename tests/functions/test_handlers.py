@@ -1,4 +1,7 @@
 import json
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,9 +19,9 @@ import functions.submit
 import functions.sweep
 import functions.wake
 from batchwright.aws import wiring
-from batchwright.errors import Unforeseen
+from batchwright.errors import BatchwrightError, Unforeseen
 from batchwright.job import JobRow, Status, timestamp
-from tests.functions.conftest import BUCKET, STATE_MACHINE, Context, LastMoment, event
+from tests.functions.conftest import BUCKET, STATE_MACHINE, Context, LastMoment, event, forget
 from tests.laptop import chat_file
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -221,6 +224,7 @@ def test_a_close_whose_time_is_up_goes_on_in_the_next_run(
 
 
 SWEEP = "sweep.every-five-minutes"
+SAID = {"messages": [{"role": "user", "content": [{"text": "Where is my parcel?"}]}]}
 
 
 def test_a_sweep_that_finds_nothing_measures_zeros(capsys: pytest.CaptureFixture[str]) -> None:
@@ -229,7 +233,7 @@ def test_a_sweep_that_finds_nothing_measures_zeros(capsys: pytest.CaptureFixture
 
     swept = functions.sweep.handler(event(SWEEP), Context())
 
-    assert swept == {"stalled": 0, "restarted": 0, "stuck": 0}
+    assert swept == {"stalled": 0, "restarted": 0, "stuck": 0, "forgotten": 0}
     (metrics,) = [line for line in logged(capsys) if "_aws" in line]
     assert [metrics[name] for name in ("JobsStalled", "JobsRestarted", "JobsStuck")] == [[0]] * 3
 
@@ -242,7 +246,7 @@ def test_a_sweep_takes_up_a_job_whose_execution_is_not_there(
 
     swept = functions.sweep.handler(event(SWEEP), Context())
 
-    assert swept == {"stalled": 0, "restarted": 1, "stuck": 0}
+    assert swept == {"stalled": 0, "restarted": 1, "stuck": 0, "forgotten": 0}
     sfn = boto3.client("stepfunctions")
     (execution,) = sfn.list_executions(stateMachineArn=STATE_MACHINE)["executions"]
     assert execution["name"] == job_id
@@ -269,6 +273,40 @@ def test_a_job_that_cannot_be_swept_fails_the_sweep_and_leaves_its_metrics(
     assert [line["message"] for line in told] == ["job not looked at", "handler failed"]
     assert (told[0]["job_id"], told[0]["error"]) == (job_id, "ValidationError")
     assert "canary-4711" not in str(told)
+
+
+def test_a_sweep_forgets_a_job_whose_time_is_over_and_tells_no_more_than_its_id(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    s3 = boto3.client("s3")
+    contract = (
+        b"name: brief\nroutes: [{model: 'us.amazon.nova-lite-v1:0'}]\nretention: {results: 1h}\n"
+    )
+    s3.put_object(Bucket=BUCKET, Key="contracts/brief.yaml", Body=contract)
+    told = {"contract": "brief", "records": [{"recordId": "a", "modelInput": SAID}]}
+    queued = event("admit.records-queued")
+    queued["Records"] = [{**queued["Records"][0], "body": json.dumps(told)}]
+    functions.admit.handler(queued, Context())
+    (row,) = wiring.jobs().recent(2)
+    functions.plan.handler({"job_id": row.job_id}, Context())
+    functions.close.handler({"job_id": row.job_id, "failure": None}, Context())
+    (due,) = wiring.jobs().due(datetime.now(UTC) + timedelta(hours=1))
+    wiring.jobs().settle_due(due)
+    wiring.jobs().add_due(replace(due, at=datetime.now(UTC) - timedelta(seconds=9)))
+    caplog.clear()
+
+    assert functions.sweep.handler(event(SWEEP), Context())["forgotten"] == 1
+
+    versions = s3.list_object_versions(Bucket=BUCKET)
+    left = [each["Key"] for each in versions["Versions"] if row.job_id in each["Key"]]
+    assert left == [
+        f"results/{row.job_id}/{name}" for name in ("receipt.json", "seal.json", "tree/0")
+    ]
+    kinds = [json.loads(each.content)["kind"] for each in wiring.ledger().entries()]
+    assert kinds == ["close", "forget"]
+    (line,) = [vars(record) for record in caplog.records]
+    assert (line["message"], line["job_id"], line["what"]) == ("job forgotten", row.job_id, "job")
+    assert functions.sweep.handler(event(SWEEP), Context())["forgotten"] == 0
 
 
 def silent_job() -> str:
@@ -308,6 +346,42 @@ def test_no_text_of_a_record_is_ever_logged(
     logs = written.out + written.err + caplog.text
     assert "chunk worked on" in logs
     assert "canary-4711" not in logs
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        functions.admit.handler,
+        functions.plan.handler,
+        functions.invoke.handler,
+        functions.join.handler,
+        functions.close.handler,
+        functions.sweep.handler,
+        functions.submit.handler,
+        functions.collect.handler,
+    ],
+    ids=lambda handler: handler.__module__,
+)
+@pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")  # where it fails before
+def test_a_trace_is_told_no_word_of_what_failed(
+    handler: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUCKET", "")
+    monkeypatch.setenv("JOBS_TABLE", "canary 4711")  # no table can be called so
+    forget()
+
+    with pytest.raises(BatchwrightError) as caught:
+        handler({"canary-4711": "canary-4711", "Records": [{"body": "canary-4711"}]}, Context())
+
+    assert "4711" not in json.dumps(as_x_ray_is_told(caught.value))
+
+
+def as_x_ray_is_told(fault: BaseException) -> dict[str, Any]:
+    """What Lambda's runtime sends as the cause of a failed call (awslambdaric's bootstrap.py, ``make_xray_fault``)."""
+    frames = traceback.extract_tb(fault.__traceback__)
+    stack = [{"label": each.name, "path": each.filename, "line": each.lineno} for each in frames]
+    told = {"message": str(fault), "type": type(fault).__name__, "stack": stack}
+    return {"working_directory": str(Path.cwd()), "exceptions": [told], "paths": []}
 
 
 def test_an_exception_that_nobody_foresaw_leaves_without_its_words(

@@ -186,9 +186,16 @@ GRANTS = {
     """,
     "SweepRole": """
         s3:GetObject  ${Bucket.Arn}/jobs/*/job.json
-        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in jobs/*
+        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in jobs/* results/*
+        s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/results/*/outcomes.jsonl
+        s3:ListBucketVersions  ${Bucket.Arn}  if s3:prefix in jobs/* results/* quarantine/* cache/*
+        s3:DeleteObject s3:DeleteObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/* ${Bucket.Arn}/jobs/*
+        s3:DeleteObject s3:DeleteObjectVersion  ${Bucket.Arn}/cache/* ${Bucket.Arn}/quarantine/*
+        s3:DeleteObject s3:DeleteObjectVersion  ${Bucket.Arn}/results/*.jsonl ${Bucket.Arn}/results/*/salt.txt
+        s3:DeleteObject s3:DeleteObjectVersion  ${Bucket.Arn}/results/*/manifest.json.out
         dynamodb:Query  ${JobsTable.Arn} ${JobsTable.Arn}/index/status-index
-        dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn}
+        dynamodb:GetItem dynamodb:PutItem dynamodb:DeleteItem  ${JobsTable.Arn}
+        dynamodb:GetItem dynamodb:PutItem  ${LedgerTable.Arn}
         states:StartExecution  ${JobStateMachine}
         states:DescribeExecution  ${OurRuns}:*
         events:PutEvents  ${OurBus}
@@ -231,6 +238,9 @@ PLACES = {
 CORE = ROOT / "layers/core/batchwright"
 CALLED_AS = {
     "s3:GetObjectVersion": "VersionId",
+    "s3:DeleteObject": ".delete_objects(",
+    "s3:DeleteObjectVersion": ".delete_objects(",
+    "s3:ListBucketVersions": '"list_object_versions"',
     "bedrock:InvokeModel": '"converse"',
     "bedrock:ListModelInvocationJobs": '"list_model_invocation_jobs"',
     "dynamodb:UpdateItem": "transact_write_items",

@@ -230,15 +230,15 @@ def test_a_worker_whose_time_is_up_is_followed_by_another(stack: StackUnderTest)
 def test_a_file_that_one_run_cannot_plan_is_planned_by_several(stack: StackUnderTest) -> None:
     before = told_more(stack, "plan")
     line = json.dumps(chat_line("req-@", "x", model="us.meta.llama9-v1:0")).encode() + b"\n"
-    content = b"".join(line.replace(b"@", b"%d" % number) for number in range(200_000))
+    content = b"".join(line.replace(b"@", b"%d" % number) for number in range(600_000))
 
-    with living(stack, "PlanFunction", seconds=3):
-        row = stack.run("inbox/long-plan.jsonl", content, seconds=120)
+    with living(stack, "PlanFunction", seconds=10):  # to start takes some of them
+        row = stack.run("inbox/long-plan.jsonl", content, seconds=300)
 
     assert told_more(stack, "plan") - before > 0
     assert row.reason is not None
     assert row.reason.code == "no_valid_record"
-    assert row.problems == 200_000
+    assert row.problems == 600_000
 
 
 def told_more(stack: StackUnderTest, step: str) -> int:

@@ -323,7 +323,7 @@ async def test_calls_that_were_made_are_told_of_a_record_whose_picture_is_gone_s
     job_id = laptop.drop(picture_file(1, CUP))
     laptop.plan(job_id)
     (chunk,) = laptop.chunks(job_id)
-    assert await laptop.invoke(chunk, seconds=0.3) == {"state": "more"}
+    assert await laptop.invoke(chunk, seconds=1.5) == {"state": "more"}
     bucket.delete(KEY)
 
     assert await laptop.invoke(chunk) == {"state": "done"}

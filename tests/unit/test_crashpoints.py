@@ -134,13 +134,22 @@ def test_every_object_that_a_whole_job_writes_has_a_number() -> None:
     assert {*watch.seen} == {*Point} - NOT_ALWAYS
 
 
-# Only a job with a budget, a stop, records in a message, a cache, or a lane that waits has these.
-NOT_ALWAYS = {Point.MONEY, Point.STOP, Point.RECORDS, Point.KEEP}
+# Only a job with a budget, a stop, records in a message, a cache, a retention, or a lane that waits has these.
+NOT_ALWAYS = {Point.MONEY, Point.STOP, Point.RECORDS, Point.KEEP, Point.DUE}
 NOT_ALWAYS |= {Point.STAND, Point.PLACE, Point.WAKE}
 OBJECTS = {*BY_KEY.values()}
 READS = {
     *("bucket", "pin", "read", "read_pinned", "blocks", "keys", "now", "money", "state"),
-    *("tokens_a_minute", "get", "stop_reason", "progress", "reported_at", "unended", "recent"),
+    *(
+        "tokens_a_minute",
+        "get",
+        "due",
+        "stop_reason",
+        "progress",
+        "reported_at",
+        "unended",
+        "recent",
+    ),
 }
 UPLOADS = {"begin", "resume", "upload", "abort", "pause"}
 

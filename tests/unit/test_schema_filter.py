@@ -15,6 +15,7 @@ from batchwright.errors import ContractInvalid, TimedOut
 from batchwright.places import CACHE, QUARANTINE
 from batchwright.request import Request
 from batchwright.usage import Usage
+from tests import natives
 from tests.fakes import MODEL, ScriptedEngine
 from tests.laptop import Laptop, chat_line, converse_line, jsonl
 
@@ -51,16 +52,17 @@ def laptop_for(
     *others: str,
     more: str = "",
     response: dict[str, Any] | None = None,
+    model: str = MODEL,
 ) -> Laptop:
-    laptop = Laptop(engine=engine)
+    laptop = Laptop(engine=engine, models=(model,))
     output = ", ".join([f"{{schema: {json.dumps(entry)}}}", *others])
     form = {"schema": SCHEMA} if response is None else response
     laptop.put_contract(
         "formed",
         f"""
 name: formed
-routes: [{{model: "{MODEL}", max_tokens: 100, temperature: 0}}]
-models: {{"*": "{MODEL}"}}
+routes: [{{model: "{model}", max_tokens: 100, temperature: 0}}]
+models: {{"*": "{model}"}}
 filters: {{output: [{output}]}}
 {f"response: {json.dumps(form)}" if form else ""}
 {more}
@@ -208,11 +210,46 @@ def test_repairs_may_be_told_without_a_schema() -> None:
     assert (outcome["error"]["message"], outcome["attempts"]) == ("the answer is not JSON", 3)
 
 
-def test_a_native_body_is_not_repaired() -> None:
+MISTRAL_CHAT = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 100}
+
+
+@pytest.mark.parametrize(
+    ("family", "model", "body", "turn"),
+    [
+        ("nova", MODEL, natives.NOVA, [{"text": "no JSON"}]),
+        ("anthropic", "us.anthropic.claude-haiku-4-5-20251001-v1:0", natives.CLAUDE, "no JSON"),
+        ("openai", "openai.gpt-oss-20b-1:0", natives.GPT_OSS, "no JSON"),
+        ("mistral", "mistral.mistral-large-2407-v1:0", MISTRAL_CHAT, "no JSON"),
+    ],
+)
+def test_a_native_conversation_is_repaired_in_its_own_words(
+    family: str, model: str, body: dict[str, Any], turn: Any
+) -> None:
+    engine = saying(said("no JSON", native={"a": "no JSON"}), said(GOOD, native={"a": GOOD}))
+    laptop = laptop_for(engine, "repair", response={}, model=model)
+    outcome = outcome_of(laptop, run(laptop, {"recordId": "r0", "modelInput": body}))
+    assert (outcome["status"], kinds(outcome)) == ("succeeded", [("repaired", "pass")])
+    first, second = engine.calls
+    assert (first.family, second.family) == (family, family)
+    assert second.body["messages"][:-2] == first.body["messages"]
+    assert second.body["messages"][-2] == {"role": "assistant", "content": turn}
+    assert "not JSON" in json.dumps(second.body["messages"][-1]["content"])
+
+
+@pytest.mark.parametrize(
+    ("model", "body"),
+    [
+        ("meta.llama3-1-8b-instruct-v1:0", natives.LLAMA),
+        ("mistral.mistral-7b-instruct-v0:2", natives.MISTRAL),
+        ("cohere.command-r-v1:0", natives.COMMAND_R),
+    ],
+)
+def test_a_native_prompt_that_is_no_conversation_is_not_repaired(
+    model: str, body: dict[str, Any]
+) -> None:
     engine = saying(said("no JSON", native={"generation": "no JSON"}))
-    laptop = laptop_for(engine, "repair", response={})
-    line = {"recordId": "r0", "modelInput": {"schemaVersion": "messages-v1", **NOVA}}
-    outcome = outcome_of(laptop, run(laptop, line))
+    laptop = laptop_for(engine, "repair", response={}, model=model)
+    outcome = outcome_of(laptop, run(laptop, {"recordId": "r0", "modelInput": body}))
     assert (outcome["error"]["code"], outcome["attempts"]) == ("schema_violation", 1)
 
 

@@ -36,11 +36,6 @@ class Settings(FilterSettings):
     """Settings that make such a filter."""
 
     made: Any = None
-    seconds: float = 10.0
-
-    @property
-    def patience(self) -> float:
-        return self.seconds
 
     def filter(self, means: Means) -> Filter:  # noqa: ARG002
         made: Filter = self.made
@@ -138,18 +133,6 @@ def test_a_filter_that_raises_holds_the_record(fault: Exception) -> None:
     result = screened("x", settings(raising(fault), "pass"))
     assert result.verdict is Verdict.REVIEW
     assert [each.finding for each in result.noted] == [Finding(kind="filter_failed")]
-
-
-def test_a_filter_that_hangs_holds_the_record() -> None:
-    class Hanging:
-        gate: Sequence[str] = ()
-
-        async def look(self, _: Subject) -> list[Finding]:
-            await asyncio.sleep(60)
-            return []
-
-    hanging = RemoteSettings.model_validate({"then": "pass", "made": Hanging(), "seconds": 0.01})
-    assert screened("x", hanging).verdict is Verdict.REVIEW
 
 
 @pytest.mark.parametrize("place", [(0, 2), (-1, 1), (1, 1), (5, 9)])

@@ -38,6 +38,7 @@ from batchwright.natives import native
 from batchwright.prices import Price, price_of
 from batchwright.record import Record
 from batchwright.request import Request
+from batchwright.retention import Retention
 from batchwright.schema import Schema, structured_output
 from batchwright.suiting import LONGEST_NAME_SHOWN
 
@@ -341,6 +342,7 @@ class Contract(BaseModel):
     """What is reserved of a model's quota for an answer: what it will need by all that is known, or all it may have."""
     cache: Cache | None = None
     filters: Filters = Filters()
+    retention: Retention | None = None
 
     @field_validator("deadline")
     @classmethod

@@ -60,11 +60,13 @@ class Point(IntEnum):
     """An entry is appended to the ledger."""
     SEAL = 17
     """A signed checkpoint or a job's seal is written."""
-    STAND = 18
+    DUE = 18
+    """What is to be deleted of a job is noted, or was."""
+    STAND = 19
     """It is noted how a submission stands, or how far it is staged."""
-    PLACE = 19
+    PLACE = 20
     """A place in a lane is taken or given back."""
-    WAKE = 20
+    WAKE = 21
     """A task that waits is told something."""
 
 
@@ -81,6 +83,8 @@ BY_METHOD = {
     "settle": Point.MONEY,
     "exchange": Point.TURN,
     "append": Point.LEDGER,
+    "add_due": Point.DUE,
+    "settle_due": Point.DUE,
     "job_changed": Point.PUBLISH,
     "job_stalled": Point.PUBLISH,
     "started": Point.STAND,

@@ -3,7 +3,7 @@
 Adapters are in ``aws/``; the tests bring their own, held to the same contract.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from batchwright.ledger import Appended, Entry, Head
 from batchwright.money import Money
 from batchwright.outcome import Tally
 from batchwright.request import Request
+from batchwright.retention import Due
 from batchwright.run import Run, RunState
 from batchwright.schedule import Change, Item
 from batchwright.submission import Standing
@@ -104,6 +105,18 @@ class Changeable(Objects, Protocol):
         ...
 
 
+class Erasable(Objects, Protocol):
+    """A bucket from which things can be taken for good."""
+
+    def every_version(self, prefix: str) -> Iterator[tuple[str, str | None]]:
+        """Yield every version, and every mark of a deletion, of the keys that begin with ``prefix``."""
+        ...
+
+    def erase(self, versions: Sequence[tuple[str, str | None]]) -> int:
+        """Delete up to a thousand versions; return how many. Those that are gone already count, too."""
+        ...
+
+
 class Jobs(Protocol):
     """The table of jobs."""
 
@@ -151,6 +164,18 @@ class Jobs(Protocol):
 
     def recent(self, limit: int) -> list[JobRow]:
         """Return the newest jobs, newest first."""
+        ...
+
+    def add_due(self, due: Due) -> None:
+        """Note what is to be deleted of a job, and when."""
+        ...
+
+    def due(self, now: datetime) -> Iterator[Due]:
+        """Yield what is to be deleted by now, the oldest first."""
+        ...
+
+    def settle_due(self, due: Due) -> None:
+        """Take a note away: it was done, or need not be."""
         ...
 
 

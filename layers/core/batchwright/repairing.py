@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 from batchwright.conformity import REPAIRED, noted
 from batchwright.errors import BudgetExceeded, RecordEnds, SchemaViolation
@@ -14,6 +15,10 @@ WISH = (
     "Your answer was checked and cannot be used. {complaint}\n"
     "Answer again with the whole corrected JSON and nothing else."
 )
+
+# Converse's turns and Nova's are lists of blocks; a text alone is a turn with these.
+_OF_BLOCKS = frozenset((None, "nova"))
+_OF_TEXTS = frozenset(("anthropic", "mistral", "openai"))
 
 
 async def answered(
@@ -29,7 +34,7 @@ async def answered(
         try:
             as_it_is = await screens.answered(asked, request)
         except SchemaViolation as fault:
-            if repairs < screens.repairs and request.family is None:
+            if repairs < screens.repairs and _goes_on(request):
                 wished = _repair_of(wished, asked, fault)
                 if await _asked_again(wished, ask):
                     repairs += 1
@@ -53,14 +58,27 @@ async def _asked_again(wished: Request, ask: Callable[[Request], Awaitable[None]
     return True
 
 
+def _goes_on(request: Request) -> bool:
+    """Whether a request is a conversation, to which turns can be added: raw prompts are in their model's template."""
+    known = request.family in _OF_BLOCKS or request.family in _OF_TEXTS
+    return known and isinstance(request.body.get("messages"), list)
+
+
+def _turn(request: Request, role: str, text: str) -> dict[str, Any]:
+    return {
+        "role": role,
+        "content": [{"text": text}] if request.family in _OF_BLOCKS else text,
+    }
+
+
 def _repair_of(request: Request, asked: Asked, fault: SchemaViolation) -> Request:
     """Return a conversation with the answer and what is wrong with it at its end."""
     assert asked.completion is not None  # noqa: S101 - there is an answer
     said, wish = asked.completion.text.strip(), WISH.format(complaint=fault.complaint)
     messages = [
         *request.body["messages"],
-        {"role": "assistant", "content": [{"text": said}]},
-        {"role": "user", "content": [{"text": wish}]},
+        _turn(request, "assistant", said),
+        _turn(request, "user", wish),
     ]
     asked.cached = False  # an answer that was kept may have been so under looser filters
     asked.input_tokens += estimated_tokens((said, wish))

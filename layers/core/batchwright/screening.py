@@ -6,7 +6,6 @@ order. The strictest verdict holds. A filter that fails holds the record for rev
 comes before all of it (:mod:`batchwright.conformity`).
 """
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -32,10 +31,11 @@ class Screened:
     texts: dict[str, str] = field(default_factory=dict)
     """What is released instead of texts that were redacted."""
 
-    def note(self, noted: Noted) -> None:
-        """Add a finding."""
-        self.noted.append(noted)
-        self.verdict = strictest(self.verdict, noted.verdict)
+    def note(self, *noted: Noted) -> None:
+        """Add findings."""
+        self.noted += noted
+        for verdict in {each.verdict for each in noted}:
+            self.verdict = strictest(self.verdict, verdict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,6 @@ class _Placed:
     name: str
     filter: Filter
     verdict: Verdict
-    patience: float | None
     patterns: frozenset[int]
     """Its own patterns in the gate; none where it looks at everything."""
 
@@ -69,7 +68,6 @@ class Screen:
                 name=name,
                 filter=made,
                 verdict=settings.verdict,
-                patience=settings.patience,
                 patterns=frozenset(range(first, len(patterns))),
             )
             (self._remote if settings.remote else self._local).append(placed)
@@ -102,8 +100,7 @@ class Screen:
 
     async def _look(self, placed: _Placed, subject: Subject, screened: Screened) -> None:
         try:
-            async with asyncio.timeout(placed.patience):
-                told = await placed.filter.look(subject)
+            told = await placed.filter.look(subject)
             findings = [_as_written(found, subject.texts) for found in told]
         except (JobStops, LeftForLater):
             raise
@@ -111,8 +108,7 @@ class Screen:
             findings, verdict = [Finding(kind=FAILED)], Verdict.REVIEW
         else:
             verdict = placed.verdict
-        for found in findings:
-            screened.note(self._noted(placed.name, found, verdict))
+        screened.note(*[self._noted(placed.name, found, verdict) for found in findings])
 
     def _noted(self, name: str, found: Finding, verdict: Verdict) -> Noted:
         if verdict is Verdict.REDACT and found.start is None:
@@ -152,10 +148,10 @@ def _as_written(found: Finding, texts: Sequence[Text]) -> Finding:
     """Return a finding with its place in the text as it is written."""
     text = texts[found.part]
     if found.start is None or found.end is None:
-        return replace(found, start=None, end=None)
+        return found._replace(start=None, end=None)
     if not 0 <= found.start < found.end <= len(text.folded):
         raise ValueError("there is no such place")
-    place = text.span(found.start, found.end)
+    start, end = text.span(found.start, found.end)
     return (
-        found if place == (found.start, found.end) else replace(found, start=place[0], end=place[1])
+        found if start == found.start and end == found.end else found._replace(start=start, end=end)
     )

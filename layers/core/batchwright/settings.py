@@ -38,8 +38,9 @@ class Settings(BaseModel):
     """How long a job may give no sign of life; a worker lives 15 minutes."""
     result_retention_days: PositiveInt = 90
     """A job's row lives as long as its results."""
+    quarantine_retention_days: PositiveInt = 7
     ledger_table: str = ""
-    """Only close has it, and what follows."""
+    """Only close, admit and sweep have it; close has what follows."""
     ledger_key: str = ""
     """The id of the key that signs checkpoints."""
     ledger_name: str = ""

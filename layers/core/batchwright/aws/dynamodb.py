@@ -11,6 +11,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from batchwright.aws.faults import told
 from batchwright.job import WAY, JobRow, Reason, Redrive, Status, may_become, timestamp
 from batchwright.outcome import Tally, tally_of
+from batchwright.retention import Due
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -19,6 +20,10 @@ JOB = "job"
 STOP = "stop"
 CHUNK = "chunk#"
 REDRIVE = "redrive#"
+# No job has this id. What is due stands together, in the order of time.
+DUES = "dues"
+# So long somebody has to find out why nothing was deleted, before the notes go, too.
+DUE_LIFE = timedelta(days=365)
 STATUS_INDEX = "status-index"
 # As long as the results are kept: a job whose results are gone must not stand in the way of a new one.
 ROW_LIFE = timedelta(days=90)
@@ -112,6 +117,44 @@ class DynamoDBJobs:
         rows = [row for status in Status for row in self._of_status(status, limit)]
         return sorted(rows, key=lambda row: row.created_at, reverse=True)[:limit]
 
+    def add_due(self, due: Due) -> None:
+        """Note what is to be deleted of a job."""
+        item = {
+            **_due_key(due),
+            "of": due.job_id,
+            "what": due.what,
+            "redrives": due.redrives,
+            "ended_at": due.ended_at,
+            "at": timestamp(due.at),
+            "expires_at": _seconds(due.at + DUE_LIFE),
+        }
+        with told("write to the jobs table"):
+            self._dynamodb.put_item(
+                TableName=self._table, Item={name: _write(value) for name, value in item.items()}
+            )
+
+    def due(self, now: datetime) -> Iterator[Due]:
+        """Yield what is to be deleted by now."""
+        with told("query of the jobs table"):
+            pages = self._dynamodb.get_paginator("query").paginate(
+                TableName=self._table,
+                KeyConditionExpression="job_id = :dues AND sk < :behind",
+                ExpressionAttributeValues={
+                    ":dues": {"S": DUES},
+                    ":behind": {"S": f"{timestamp(now)}$"},  # the sign behind #
+                },
+            )
+            for page in pages:
+                for item in map(_plain, page["Items"]):
+                    at = datetime.fromisoformat(item["at"])
+                    yield Due(item["of"], item["what"], item["redrives"], item["ended_at"], at)
+
+    def settle_due(self, due: Due) -> None:
+        """Take a note away."""
+        key = {name: _write(value) for name, value in _due_key(due).items()}
+        with told("delete in the jobs table"):
+            self._dynamodb.delete_item(TableName=self._table, Key=key)
+
     def _of_status(self, status: Status, limit: int) -> Iterator[JobRow]:
         with told("query of the jobs table"):
             found = self._dynamodb.query(
@@ -185,6 +228,10 @@ class DynamoDBJobs:
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return False
         return True
+
+
+def _due_key(due: Due) -> dict[str, str]:
+    return {"job_id": DUES, "sk": f"{timestamp(due.at)}#{due.job_id}#{due.what}"}
 
 
 def _seconds(time: datetime) -> int:

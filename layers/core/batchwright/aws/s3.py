@@ -1,18 +1,18 @@
 """The bucket."""
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from batchwright.aws.faults import told
-from batchwright.errors import BatchwrightError, Unavailable
+from batchwright.errors import BatchwrightError, Missing, Unavailable
 from batchwright.job import Pin
 from batchwright.places import INBOX, UPLOADS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, ObjectIdentifierTypeDef
 
 BLOCK = 4 * 1024 * 1024
 # S3 takes 10,000 parts of 5 MiB to 5 GiB, the last may be smaller
@@ -126,6 +126,33 @@ class S3Objects:
             with suppress(BatchwrightError):  # the lifecycle removes what is left
                 upload.abort()
             raise
+
+    def every_version(self, prefix: str) -> Iterator[tuple[str, str | None]]:
+        """Yield every version and every delete marker under a prefix."""
+        with told(f"listing of the versions under {prefix}"):
+            pages = self._s3.get_paginator("list_object_versions").paginate(
+                Bucket=self.bucket, Prefix=prefix
+            )
+            for page in pages:
+                for found in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+                    yield found["Key"], found["VersionId"]
+
+    def erase(self, versions: Sequence[tuple[str, str | None]]) -> int:
+        """Delete up to a thousand versions."""
+        every: list[ObjectIdentifierTypeDef] = [
+            {"Key": key, "VersionId": version} if version else {"Key": key}
+            for key, version in versions
+        ]
+        with told("deletion of a job's objects"):
+            answer = self._s3.delete_objects(
+                Bucket=self.bucket, Delete={"Objects": every, "Quiet": True}
+            )
+        if failed := answer.get("Errors"):
+            code = failed[0].get("Code")
+            raise Missing(
+                f"{len(failed)} objects could not be deleted ({code}); forget the job once more"
+            )
+        return len(every)
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys that begin with ``prefix``."""

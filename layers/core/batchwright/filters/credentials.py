@@ -171,7 +171,12 @@ CREDENTIALS: tuple[Credential, ...] = (
     Credential(
         "notion_token", ("ntn_", "secret_"), r"\b(?:ntn_[A-Za-z0-9]{43,}|secret_[A-Za-z0-9]{43})\b"
     ),
-    Credential("airtable_token", ("pat",), r"\bpat[A-Za-z0-9]{14}\.[a-f0-9]{64}\b"),
+    Credential(
+        "airtable_token",
+        (),
+        r"\bpat[A-Za-z0-9]{14}\.[a-f0-9]{64}\b",
+        gate=r"pat[A-Za-z0-9]{14}\.",
+    ),
     Credential("figma_token", ("figd_",), r"\bfigd_[A-Za-z0-9_-]{40,}"),
     Credential("dropbox_token", ("sl.",), r"\bsl\.[A-Za-z0-9_-]{100,}"),
     Credential("supabase_key", ("sbp_",), r"\bsbp_[a-f0-9]{40}\b"),

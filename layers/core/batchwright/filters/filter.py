@@ -49,8 +49,8 @@ class Filter(Protocol):
     async def look(self, subject: Subject) -> list[Finding]:
         """Return what is there, by text and place in its folded form.
 
-        Whatever it raises, and where it does not return in time, the record is held for review: no text is released
-        that a filter could not look at. Only what stops the job or the worker goes its own way.
+        Whatever it raises, the record is held for review: no text is released that a filter could not look at. Only
+        what stops the job or the worker goes its own way. A filter that waits for somebody bounds how long.
         """
         ...
 
@@ -130,11 +130,6 @@ class FilterSettings(BaseModel):
         return Verdict(self.then)
 
     @property
-    def patience(self) -> float | None:
-        """How many seconds a look may take; ``None`` where the filter bounds each of its calls itself."""
-        return 10.0
-
-    @property
     def models(self) -> tuple[str, ...]:
         """Which models it asks."""
         return ()
@@ -145,11 +140,6 @@ class FilterSettings(BaseModel):
 
 
 class RemoteSettings(FilterSettings):
-    """A filter that asks a service: it waits for its turn there, so that only its calls are bounded, not its looks."""
+    """A filter that asks a service: the service's queue bounds its calls, which wait for their turn, not its looks."""
 
     remote: ClassVar[bool] = True
-
-    @property
-    def patience(self) -> None:
-        """No bound: the queue of the service has one for each call."""
-        return

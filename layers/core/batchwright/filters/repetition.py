@@ -17,6 +17,8 @@ COMPRESSES = 0.35
 RUN = 12
 # Where so few of all runs of twelve characters are different, what there is stands there four times.
 DIFFERENT = 0.25
+# So many times as many runs as may be different are looked at first.
+BEGINNING = 1.3
 # So many times a long line stands there, and with its like makes up half of the text.
 LINE, TIMES = 40, 4
 
@@ -61,17 +63,30 @@ def _goes_round(stretch: str) -> bool:
     words = stretch.split()
     if len(words) >= FEW_WORDS and len(set(words)) > HALF * len(words):
         return False
+    runs = len(stretch) - RUN + 1
+    few = DIFFERENT * runs
+    # Where too many of the first runs are different, too many of all are: most texts that are no loop need not be
+    # compressed, nor all of their runs be cut.
+    if _different(stretch, int(few * BEGINNING)) > few:
+        return False
     written = stretch.encode("utf-8", "surrogatepass")
     if len(zlib.compress(written, 1)) > COMPRESSES * len(written):
         return False
-    runs = len(stretch) - RUN + 1
-    return len({stretch[place : place + RUN] for place in range(runs)}) <= DIFFERENT * runs
+    return _different(stretch, runs) <= few
+
+
+def _different(stretch: str, runs: int) -> int:
+    """Return how many of so many runs, from the first on, are different."""
+    return len({stretch[place : place + RUN] for place in range(runs)})
 
 
 def _same_lines(text: str) -> bool:
     """Whether a few long lines, too far apart for a stretch, make up half of a text."""
     if len(text) < LINE * TIMES:
         return False
-    lines = Counter(line for line in text.split("\n") if len(line) >= LINE)
+    long = [line for line in text.split("\n") if len(line) >= LINE]
+    if len(set(long)) == len(long):
+        return False
+    lines = Counter(long)
     again = sum(len(line) * times for line, times in lines.items() if times >= TIMES)
     return again >= HALF * len(text)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -29,6 +30,8 @@ class World(commands.World):
     """The ids that the stack may ask."""
     new_salt: Callable[[], str]
     """32 random bytes, in hexadecimal."""
+    keeps_results: timedelta = timedelta(days=90)
+    keeps_quarantine: timedelta = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,13 +143,17 @@ class Door:
 
     def _terms(self, name: str) -> "Terms":
         try:
-            return Terms(
-                name=name,
-                contract=find_contract(name, self._world.objects, self._world.models),
-                refusal=None,
-            )
+            contract = find_contract(name, self._world.objects, self._world.models)
+            self._check_retention(contract)
         except Refused as refusal:
             return Terms(name=name, contract=None, refusal=refusal)
+        return Terms(name=name, contract=contract, refusal=None)
+
+    def _check_retention(self, contract: Contract) -> None:
+        world, wished = self._world, contract.retention
+        kept = {"results": world.keeps_results, "quarantine": world.keeps_quarantine}
+        if wished and (fault := wished.fault(**kept)):
+            raise ContractInvalid(f"contract {contract.name!r}: retention.{fault}")
 
     def _pin(self, source: Source) -> Pin:
         objects = self._world.objects

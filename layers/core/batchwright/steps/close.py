@@ -121,6 +121,10 @@ def _closed(
     _seal(closed(job, row, tree, receipt), row, world)
     if job.salt:
         world.objects.write(result_key(row.job_id, SALT, row.redrives), job.salt.encode() + b"\n")
+    if job.contract and job.terms.retention:
+        # Before the job has ended: no end is without them, and those of an end that was none count for nothing.
+        for due in job.terms.retention.dues(row.job_id, row.redrives, row.updated_at):
+            world.jobs.add_due(due)
     if not world.jobs.change(row):
         return _ended(row, world) or row, None
     return row, late

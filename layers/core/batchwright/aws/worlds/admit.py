@@ -1,6 +1,7 @@
 """What admission needs, on AWS."""
 
 import secrets
+from datetime import timedelta
 
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.eventbridge import EventBridgeEvents
@@ -31,4 +32,6 @@ def world() -> World:
         clock=SystemClock(),
         models=settings().models,
         new_salt=lambda: secrets.token_hex(32),
+        keeps_results=timedelta(days=settings().result_retention_days),
+        keeps_quarantine=timedelta(days=settings().quarantine_retention_days),
     )

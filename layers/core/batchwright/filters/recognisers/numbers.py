@@ -1,9 +1,8 @@
 """Numbers that are told by their shape: groups of digits and letters, and what checks them."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from batchwright.filters.recognisers.recogniser import Place, Reading
 from batchwright.filters.recognisers.words import Words
@@ -11,7 +10,15 @@ from batchwright.filters.recognisers.words import Words
 # So sure is what is next to never something else, even in a row of numbers.
 SURE = 0.95
 _MARKS = re.compile(r"[^0-9A-Za-z]")
+# A number that is followed by these goes on.
+_GOES_ON = frozenset((b".9", b"-9"))
+_NO_WORDS: frozenset[str] = frozenset()
+# Under this key a tree of shapes says that one ends there.
+_END = ""
 _LETTER = {"9": "[0-9]", "A": "[A-Za-z]"}
+
+
+type _Tree = dict[str, "_Tree"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,70 +44,91 @@ class Numbers:
     """Finds numbers of several kinds by one walk over a text's shape."""
 
     def __init__(self, numbers: Sequence[Number]) -> None:
-        """Compile all their shapes into one pattern, which a text of any length is looked through once with."""
-        import re2  # noqa: PLC0415 - it costs a cold start, and only filters need it
-
+        """Compile all their shapes into one pattern."""
         # What may be so written: kinds with a shape of their own, and those that need a word.
-        self._kinds: dict[bytes, tuple[list[Number], list[Number]]] = {}
+        kinds: dict[str, tuple[list[Number], list[Number]]] = {}
         for number in numbers:
             for shapes, among in ((number.shapes, 0), (number.plain, 1)):
                 for shape in shapes:
-                    self._kinds.setdefault(shape.encode(), ([], []))[among].append(number)
+                    kinds.setdefault(shape, ([], []))[among].append(number)
         self._words = Words({number.kind: number.words for number in numbers})
-        shapes = [shape.decode() for shape in self._kinds]
+        written = {shape: _Written(shape, *kinds[shape]) for shape in kinds}
         # What a longer one begins with is tried where the longer one is none.
-        self._tries = {shape.encode(): _beginnings(shape, self._kinds) for shape in shapes}
-        self._first = {shape.encode(): _first_group(shape) for shape in shapes}
-        self._pattern: Any = _longest(re2, rf"\b(?:{'|'.join(map(re.escape, shapes))})\b")
-        self.gate = [_written(shapes)]
+        self._tries = {
+            shape.encode(): [written[begun] for begun in _beginnings(shape, kinds)]
+            for shape in kinds
+        }
+        self._first = {shape.encode(): _first_group(shape) for shape in kinds}
+        self._search = re.compile(longest_of(kinds).encode()).search
+        self.gate = [_gate_of([*kinds])]
 
     def find(self, reading: Reading) -> Iterator[Place]:
         """Yield every number that holds; the longest where several begin at one place."""
         shape, at = reading.rest, 0
-        while at >= 0:
-            begun, at = at, -1
-            for found in self._pattern.finditer(shape, begun):
-                place = self._longest(reading, found.start(), found.group())
-                if place:
-                    yield place
-                if not place or place.end < found.end():
-                    at = place.end if place else found.start() + self._first[found.group()]
-                    break
+        while found := self._search(shape, at):
+            start, which = found.start(), found.group()
+            place = self._longest(reading, start, which)
+            if place:
+                yield place
+            at = place.end if place else start + self._first[which]
 
     def _longest(self, reading: Reading, start: int, shape: bytes) -> Place | None:
         if not _stands_alone(reading, start):
             return None
-        for tried in self._tries[shape]:
-            if place := self._judged(reading, start, start + len(tried), tried):
+        for written in self._tries[shape]:
+            if place := self._judged(reading, start, start + written.length, written):
                 return place
         return None
 
-    def _judged(self, reading: Reading, start: int, end: int, shape: bytes) -> Place | None:
-        if _goes_on(reading, end):
+    def _judged(self, reading: Reading, start: int, end: int, written: "_Written") -> Place | None:
+        if reading.shape[end : end + 2] in _GOES_ON:
             return None
-        numbers, plain = self._kinds[shape]
-        near = frozenset[str]()
-        lined_up = b" " in shape and _lined_up(reading, start, end)
-        if plain or lined_up:
+        lined_up = written.spaced and _lined_up(reading, start, end)
+        numbers = written.numbers
+        near = _NO_WORDS
+        if written.plain or lined_up:
             near = self._words.near(reading, start, end)
-            numbers = [
-                *(each for each in numbers if not lined_up or each.confidence >= SURE),
-                *(each for each in (*numbers, *plain) if each.kind in near),
-            ]
+            numbers = written.among(near, lined_up=lined_up)
         if not numbers:
             return None
-        bare = _MARKS.sub("", reading.text[start:end])
-        value = bare.upper()
-        best = None
-        for number in numbers:
-            if (number.upper and bare != value) or not number.holds(value):
-                continue
-            if best is None or (number.kind in near, number.confidence) > (
-                best.kind in near,
-                best.confidence,
-            ):
-                best = number
-        return None if best is None else Place(start, end, best.kind, best.confidence)
+        best = _best(numbers, near, written.bare(reading.text[start:end]))
+        return Place(start, end, best.kind, best.confidence) if best else None
+
+
+def _best(numbers: Sequence[Number], near: frozenset[str], bare: str) -> Number | None:
+    """Return what a value is: of several, what stands near, and what is surest."""
+    value = bare.upper()
+    holding = [each for each in numbers if not (each.upper and bare != value) and each.holds(value)]
+    if len(holding) > 1:
+        return max(holding, key=lambda each: (each.kind in near, each.confidence))
+    return holding[0] if holding else None
+
+
+class _Written:
+    """One way to write a number, and the kinds that are so written."""
+
+    __slots__ = ("_marks", "length", "numbers", "plain", "spaced")
+
+    def __init__(self, shape: str, numbers: list[Number], plain: list[Number]) -> None:
+        self.numbers = numbers
+        self.plain = plain
+        self.length = len(shape)
+        self.spaced = " " in shape
+        # An underscore has the shape of a point.
+        self._marks = {*_MARKS.findall(shape), *("_" if "." in shape else "")}
+
+    def among(self, near: frozenset[str], *, lined_up: bool) -> list[Number]:
+        """Return the kinds that count where the words of some stand ``near``."""
+        numbers = [each for each in self.numbers if not lined_up or each.confidence >= SURE]
+        if near:
+            numbers += [each for each in (*self.numbers, *self.plain) if each.kind in near]
+        return numbers
+
+    def bare(self, number: str) -> str:
+        """Return a number's letters and digits."""
+        for mark in self._marks:
+            number = number.replace(mark, "")
+        return number
 
 
 def _stands_alone(reading: Reading, start: int) -> bool:
@@ -119,23 +147,18 @@ def _lined_up(reading: Reading, start: int, end: int) -> bool:
     return shape[max(0, start - 2) : start] == b"9 " or shape[end : end + 2] == b" 9"
 
 
-def _goes_on(reading: Reading, end: int) -> bool:
-    behind = reading.shape[end : end + 2]
-    return behind in (b".9", b"-9")
-
-
-def _beginnings(shape: str, known: dict[bytes, Any]) -> list[bytes]:
+def _beginnings(shape: str, known: Container[str]) -> list[str]:
     """Return the shapes that a shape begins with, itself first.
 
-    >>> _beginnings("999 99 9999", {b"999 99": 1, b"999 99 9999": 1, b"999 9": 1})
-    [b'999 99 9999', b'999 99']
+    >>> _beginnings("999 99 9999", {"999 99", "999 99 9999", "999 9"})
+    ['999 99 9999', '999 99']
     """
     ends = [
         end
         for end in range(len(shape), 0, -1)
         if shape[end - 1].isalnum() and not shape[end : end + 1].isalnum()
     ]
-    return [shape[:end].encode() for end in ends if shape[:end].encode() in known]
+    return [shape[:end] for end in ends if shape[:end] in known]
 
 
 def _first_group(shape: str) -> int:
@@ -144,14 +167,34 @@ def _first_group(shape: str) -> int:
     return found.end()
 
 
-def _longest(re2: Any, pattern: str) -> Any:
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1
-    options.longest_match = True
-    return re2.compile(pattern.encode(), options)
+def longest_of(shapes: Iterable[str]) -> str:
+    r"""Return a pattern for the longest of some shapes that stands as a word.
+
+    As a tree, in which the longer one is tried first: so a text is looked through once, however many there are.
+
+    >>> longest_of(["99", "99-A"])
+    '9(?<=\\b9)(?:9(?:\\-(?:A(?:\\b))|\\b))'
+    """
+    tree: _Tree = {}
+    for shape in shapes:
+        branch = tree
+        for letter in shape:
+            branch = branch.setdefault(letter, {})
+        branch[_END] = {}
+    # Begun with a letter, and not with \b, the pattern lets the search skip what no shape begins with.
+    return "|".join(
+        rf"{letter}(?<=\b{letter}){_branch_of(rest)}" for letter, rest in sorted(tree.items())
+    )
 
 
-def _written(shapes: Sequence[str]) -> str:
+def _branch_of(tree: "_Tree") -> str:
+    longer = [
+        re.escape(letter) + _branch_of(rest) for letter, rest in sorted(tree.items()) if letter
+    ]
+    return f"(?:{'|'.join([*longer, *([r'\b'] if _END in tree else [])])})"
+
+
+def _gate_of(shapes: Sequence[str]) -> str:
     """Return a pattern for what has one of these shapes."""
     return "|".join(
         "".join(_LETTER.get(letter, re.escape(letter)) for letter in shape)

@@ -8,6 +8,8 @@ from typing import Any
 from batchwright.filters.recognisers.recogniser import Place, Reading
 from batchwright.filters.recognisers.words import Words
 
+# In a shape, possessive: nothing behind it makes a shorter one match.
+_RUN = re.compile(rb"9(?:[ ()./-]{0,3}+9){6,}+")
 _NO_DIGIT = re.compile(r"[^0-9]")
 _WORD = re.compile(r"[^ ]+")
 _EXTENSION = re.compile(r" ?(?:x|ext\.?|extension) ?[0-9]{1,6}(?![0-9A-Za-z])", re.IGNORECASE)
@@ -60,10 +62,8 @@ class Phones:
         import re2  # noqa: PLC0415 - it costs a cold start, and only filters need it
 
         options = re2.Options()
-        options.encoding = re2.Options.Encoding.LATIN1
         options.log_errors = False
         options.max_mem = _MEMORY
-        self._runs: Any = re2.compile(rb"\(?\+?\(?9(?:[ ()./-]{0,3}9){6,}", options)
         self._national: Any = re2.Set.FullMatchSet(options)
         plans = [_plan(region) for region in regions]
         for plan in plans:
@@ -80,9 +80,9 @@ class Phones:
 
     def find(self, reading: Reading) -> Iterator[Place]:
         """Yield every number; one without a country's code has a way to be written, or a word, that tells."""
-        for found in self._runs.finditer(reading.rest):
+        for run in _runs(reading.rest):
             end = 0
-            for first, last, confidence in self._sure(reading, *found.span()):
+            for first, last, confidence in self._sure(reading, *run):
                 if first >= end:
                     extension = _EXTENSION.match(reading.text, last)
                     end = extension.end() if extension else last
@@ -102,14 +102,20 @@ class Phones:
             for first in range(count - size + 1):
                 if sum(digits[first : first + size]) >= _FEWEST:
                     place = words[first][0], words[first + size - 1][1]
-                    sure = self._confidence(reading, *place)
+                    # Behind one that may be a number only what surely is one counts.
+                    sure = self._confidence(reading, *place, distinct=bool(best[2]))
                     if sure >= _DISTINCT:
                         return [(*place, sure)]
                     best = best if best[2] else (*place, sure)
         return [best] if best[2] else []
 
-    def _confidence(self, reading: Reading, start: int, end: int) -> float:
-        """Return how sure it is that this is a phone's number; 0, if it is none."""
+    def _confidence(
+        self, reading: Reading, start: int, end: int, *, distinct: bool = False
+    ) -> float:
+        """Return how sure it is that this is a phone's number; 0, if it is none.
+
+        ``distinct`` asks only for those with a shape of their own; others may be told as 0.
+        """
         if _goes_on(reading, start, end):
             return 0.0
         written = reading.text[start:end]
@@ -118,33 +124,69 @@ class Phones:
             national = _NO_DIGIT.sub("", written.replace("(0)", ""))
             return 0.95 if _international(national) and not _DECIMAL.fullmatch(written) else 0.0
         long = self._shortest <= len(digits) <= _LONGEST
-        fits = (long or _SHORT.fullmatch(written)) and not _DATE.search(written)
-        if not fits or _OTHERWISE.search(reading.text, max(0, start - _WINDOW), start):
+        if not (long or _SHORT.fullmatch(written)) or _DATE.search(written):
             return 0.0
-        named = bool(self._words.near(reading, start, end))
-        grouped = len(digits) < len(written)
-        if not long:
-            return 0.6 if named else 0.0
-        abroad = written.startswith("00") and (named or grouped) and _international(digits[2:])
-        if abroad or (self._american and _AMERICAN.fullmatch(written)):
-            return _DISTINCT
-        return self._national_confidence(written, digits, named=named, grouped=grouped)
+        near = _Near(self._words, reading, start, end)
+        sure = self._distinct(written, digits, near) if long else 0.0
+        if not sure and not distinct:
+            sure = self._national_confidence(written, digits, near) if long else 0.6 * near()
+        if sure and _OTHERWISE.search(reading.text, max(0, start - _WINDOW), start):
+            return 0.0
+        return sure
 
-    def _national_confidence(
-        self, written: str, digits: str, *, named: bool, grouped: bool
-    ) -> float:
+    def _distinct(self, written: str, digits: str, near: "_Near") -> float:
+        if self._american and _AMERICAN.fullmatch(written):
+            return _DISTINCT
+        grouped = len(digits) < len(written)
+        abroad = written.startswith("00") and _international(digits[2:]) and (grouped or near())
+        return _DISTINCT if abroad else 0.0
+
+    def _national_confidence(self, written: str, digits: str, near: "_Near") -> float:
         if len(digits) > _LONGEST_NATIONAL:
             return 0.0
         planned = bool(self._national.Match(digits))
-        if planned and named:
+        if planned and near():
             return 0.8
         if _DECIMAL.fullmatch(written) or ("." in written and "-" in written):
             return 0.0
+        grouped = len(digits) < len(written)
         trunk = written[0] == "0" and written[1].isdigit()
         told = trunk or written[0] == "(" or _TOLD.fullmatch(written) is not None
         if planned and grouped and told:
             return 0.7
-        return 0.6 if named and (grouped or trunk) and len(digits) >= _SHORTEST else 0.0
+        return 0.6 if (grouped or trunk) and len(digits) >= _SHORTEST and near() else 0.0
+
+
+class _Near:
+    """Whether a word for phones stands near a place; looked at when it is asked for, and once."""
+
+    __slots__ = ("_near", "_place", "_words")
+
+    def __init__(self, words: Words, reading: Reading, start: int, end: int) -> None:
+        self._words = words
+        self._place = reading, start, end
+        self._near: bool | None = None
+
+    def __call__(self) -> bool:
+        if self._near is None:
+            self._near = bool(self._words.near(*self._place))
+        return self._near
+
+
+def _runs(shape: bytes) -> Iterator[tuple[int, int]]:
+    """Yield digits with marks between them, and with the marks that a number begins with: ``(+(``.
+
+    >>> [*_runs(b"AA (+(99) 999 99"), *_runs(b"A((9999999, 999999")]
+    [(3, 16), (1, 10)]
+    """
+    at = 0
+    for found in _RUN.finditer(shape):
+        start = found.start()
+        for mark in b"(+(":
+            if start > at and shape[start - 1] == mark:
+                start -= 1
+        at = found.end()
+        yield start, at
 
 
 def _words(text: str, start: int, end: int) -> tuple[list[tuple[int, int]], list[int]]:

@@ -4,6 +4,11 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
+# Every letter as a small one, and a blank for all else.
+_LETTERS = bytes.maketrans(
+    bytes(range(128)),
+    bytes(ord(chr(code).lower()) if chr(code).isalpha() else 32 for code in range(128)),
+)
 _SHAPES = bytes.maketrans(
     b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_",
     b"9" * 10 + b"A" * 52 + b".",
@@ -37,6 +42,11 @@ class Reading:
     def shape(self) -> bytes:
         """The same with ``9`` for every digit and ``A`` for every letter, of which the underscore is none."""
         return self.ascii.translate(_SHAPES)
+
+    @cached_property
+    def words(self) -> str | None:
+        """Its letters, all of them small ones, with blanks for everything else; ``None`` where not all is ASCII."""
+        return self.ascii.translate(_LETTERS).decode("ascii") if self.text.isascii() else None
 
     @property
     def rest(self) -> bytes:

@@ -36,9 +36,14 @@ class Words:
 
     def near(self, reading: Reading, start: int, end: int) -> frozenset[str]:
         """Return the kinds of which a word stands near a place."""
+        first, last = max(0, start - BEFORE), end + BEHIND
+        if (words := reading.words) is not None:
+            return self._near(f"{words[first:start]} {words[end:last]}".split(), "")
         text = reading.text
-        around = f"{text[max(0, start - BEFORE) : start]} {text[end : end + BEHIND]}".casefold()
-        found = _LETTERS.findall(around)
+        around = f"{text[first:start]} {text[end:last]}".casefold()
+        return self._near(_LETTERS.findall(around), around)
+
+    def _near(self, found: list[str], around: str) -> frozenset[str]:
         near: set[str] = set()
         if not self._firsts.isdisjoint(found):
             for at, word in enumerate(found, 1):

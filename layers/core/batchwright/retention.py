@@ -1,0 +1,75 @@
+"""How long a contract lets be kept what its jobs hold of anybody, and when that is over."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+type What = Literal["job", "quarantine"]
+"""What goes: everything that a job holds of anybody, or only what its filters held."""
+
+SPAN = r"^[1-9][0-9]{0,3}[hd]$"
+_UNITS = {"h": "hours", "d": "days"}
+
+
+class Retention(BaseModel):
+    """When jobs are forgotten, counted from their end; without a word, when the stack's own time is over."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
+    )
+
+    results: Annotated[str, Field(pattern=SPAN)] | None = None
+    """How long a job's input, working files, results and cached answers are kept: hours or days."""
+    quarantine: Annotated[str, Field(pattern=SPAN)] | None = None
+    """How long what filters held is kept: hours or days."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.results is None and self.quarantine is None:
+            raise ValueError("say results, quarantine, or both, as `30d`")
+        if self.results and self.quarantine and _span(self.quarantine) > _span(self.results):
+            raise ValueError(
+                "quarantine is longer than results, and what was held goes with the rest"
+            )
+        return self
+
+    def fault(self, *, results: timedelta, quarantine: timedelta) -> str | None:
+        """Return what the stack cannot keep to, since it keeps things for no longer than this; ``None`` if nothing.
+
+        >>> Retention(results="31d").fault(results=timedelta(days=30), quarantine=timedelta(days=7))
+        'results: this stack keeps them for 30d (ResultRetentionDays)'
+        """
+        if self.results and _span(self.results) > results:
+            return f"results: this stack keeps them for {results.days}d (ResultRetentionDays)"
+        if self.quarantine and _span(self.quarantine) > quarantine:
+            return (
+                f"quarantine: this stack keeps it for {quarantine.days}d (QuarantineRetentionDays)"
+            )
+        return None
+
+    def dues(self, job_id: str, redrives: int, ended_at: str) -> "Iterator[Due]":
+        """Yield what is due of a job that ended at a time, in ISO 8601."""
+        ended = datetime.fromisoformat(ended_at)
+        if self.quarantine:
+            yield Due(job_id, "quarantine", redrives, ended_at, ended + _span(self.quarantine))
+        if self.results:
+            yield Due(job_id, "job", redrives, ended_at, ended + _span(self.results))
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """That something of a job is to be deleted."""
+
+    job_id: str
+    what: What
+    redrives: int
+    ended_at: str
+    """Which end of the job it is counted from, as its row tells it: a redrive's end is another."""
+    at: datetime
+
+
+def _span(written: str) -> timedelta:
+    return timedelta(**{_UNITS[written[-1]]: int(written[:-1])})

@@ -1,0 +1,201 @@
+"""Jobs are forgotten when their contract's time for them is over, and the ledger says so."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from batchwright.errors import Unavailable
+from batchwright.job import Status
+from batchwright.retention import Retention
+from batchwright.steps.forget import Forgot, World, forget_due
+from tests.fakes import MODEL, MemoryObjects
+from tests.laptop import Laptop, chat_file, chat_line, jsonl
+
+CONTRACT = """
+name: brief
+routes: [{model: "%s", max_tokens: 20, temperature: 0}]
+models: {"*": "%s"}
+cache: {exact: 7d}
+filters: {output: [{terms: {words: [hold], then: review}}]}
+retention: %s
+"""
+BOTH = "{results: 30d, quarantine: 7d}"
+
+
+def laptop_with(retention: str) -> Laptop:
+    laptop = Laptop()
+    laptop.put_contract("brief", CONTRACT % (MODEL, MODEL, retention))
+    return laptop
+
+
+def run(laptop: Laptop, *said: str) -> str:
+    lines = [chat_line(f"r{n}", text) for n, text in enumerate(said)]
+    return laptop.run(jsonl(lines), "inbox/brief/file.jsonl").job_id
+
+
+def after(laptop: Laptop, enough_time: Callable[[], bool] = lambda: True, **span: float) -> Forgot:
+    """Forget what is due so long after the last end."""
+    clock = replace(laptop.clock, time=laptop.clock.now() + timedelta(**span))
+    world = World(objects=laptop.objects, jobs=laptop.jobs, ledger=laptop.ledger, clock=clock)
+    return forget_due(world, enough_time)
+
+
+def left(laptop: Laptop, prefix: str = "") -> list[str]:
+    return [key for key in laptop.objects.keys(prefix) if not key.startswith("contracts/")]
+
+
+def told(laptop: Laptop) -> list[dict[str, Any]]:
+    entries = [json.loads(each.content) for each in laptop.ledger.entries()]
+    return [each for each in entries if each["kind"] == "forget"]
+
+
+def test_what_was_held_goes_first_and_then_the_job() -> None:
+    laptop = laptop_with(BOTH)
+    job_id = run(laptop, "hello", "hold this")
+    assert len(left(laptop, "quarantine/")) == 1
+    before = left(laptop)
+
+    assert after(laptop, days=6.99).done == []
+    assert left(laptop) == before
+
+    (done,) = after(laptop, days=7).done
+    assert (done.job_id, done.what, done.deleted) == (job_id, "quarantine", 1)
+    assert left(laptop) == [key for key in before if not key.startswith("quarantine/")]
+
+    (done,) = after(laptop, days=30).done
+    assert done.what == "job"
+    assert [key for key in left(laptop) if not key.startswith("ledger/")] == [
+        f"results/{job_id}/receipt.json",
+        f"results/{job_id}/seal.json",
+        f"results/{job_id}/tree/0",
+    ]
+    first, second = told(laptop)
+    assert (first["job"], first["only"], first["redrives"]) == (job_id, "quarantine", 0)
+    assert (second["job"], second["redrives"]) == (job_id, 0)
+    assert "only" not in second
+    assert after(laptop, days=300).done == []
+
+
+def test_a_job_without_a_word_about_it_is_left_to_the_stack() -> None:
+    laptop = Laptop()
+    laptop.run(chat_file(2), "inbox/file.jsonl")
+    before = left(laptop)
+    assert after(laptop, days=10_000).done == []
+    assert left(laptop) == before
+
+
+def test_a_refused_file_is_forgotten_too() -> None:
+    laptop = laptop_with("{results: 12h}")
+    row = laptop.run(b"no JSON at all, but somebody's words\n", "inbox/brief/file.jsonl")
+    assert row.status is Status.FAILED
+    assert left(laptop, "inbox/")
+
+    assert [each.what for each in after(laptop, hours=12).done] == ["job"]
+    assert left(laptop, "inbox/") == left(laptop, "jobs/") == []
+
+
+def test_a_job_that_ended_once_more_is_kept_from_its_last_end_on() -> None:
+    laptop = laptop_with("{results: 10d}")
+    job_id = run(laptop, "hello", "hold this")
+    first_end = laptop.clock
+    laptop.clock = replace(first_end, time=first_end.now() + timedelta(days=9))
+    laptop.redrive(job_id, only=["review"])
+
+    assert after(laptop, days=1).done == [], "it runs again"
+    laptop.finish(job_id, 1)
+
+    assert after(laptop, days=9.99).done == []
+    assert [each.what for each in after(laptop, days=10).done] == ["job"]
+    assert left(laptop, "jobs/") == []
+    assert [each["redrives"] for each in told(laptop)] == [1]
+
+
+def test_a_job_whose_row_is_gone_is_forgotten_all_the_same() -> None:
+    laptop = laptop_with("{results: 90d}")
+    job_id = run(laptop, "hello")
+    del laptop.jobs.rows[job_id]
+    assert len(after(laptop, days=90).done) == 1
+
+
+def test_what_is_not_done_in_time_is_done_the_next_time() -> None:
+    laptop = laptop_with(BOTH)
+    run(laptop, "hello", "hold this")
+    turns = iter([True, False])
+
+    assert after(laptop, lambda: next(turns, False), days=30).done == []
+    assert told(laptop) == []
+
+    assert [each.what for each in after(laptop, days=30).done] == ["quarantine", "job"]
+
+
+def test_a_job_that_cannot_be_forgotten_keeps_no_other_from_it() -> None:
+    laptop = laptop_with("{results: 1d}")
+    first, second = run(laptop, "hello"), run(laptop, "hello again")
+
+    class Stubborn(MemoryObjects):
+        """Does not delete the first job's."""
+
+        def erase(self, versions: Any) -> int:
+            if any(first in key for key, _ in versions):
+                raise Unavailable("no")
+            return super().erase(versions)
+
+    stubborn = Stubborn()
+    stubborn.versions = laptop.objects.versions
+    easy, laptop.objects = laptop.objects, stubborn
+
+    forgot = after(laptop, days=1)
+
+    assert [each.job_id for each in forgot.done] == [second]
+    assert forgot.faults.keys() == {first}
+    with pytest.raises(ExceptionGroup, match="not forgotten"):
+        forgot.check()
+    laptop.objects = easy
+    assert [each.job_id for each in after(laptop, days=1).done] == [first]
+
+
+def test_a_job_that_was_forgotten_by_hand_is_told_once() -> None:
+    laptop = laptop_with("{results: 1d}")
+    run(laptop, "hello")
+    after(laptop, days=1)
+    laptop.jobs.add_due(next(iter(Retention(results="1d").dues(*_row(laptop)))))
+    after(laptop, days=1)
+    assert len(told(laptop)) == 1
+
+
+def _row(laptop: Laptop) -> tuple[str, int, str]:
+    (row,) = laptop.jobs.rows.values()
+    return row.job_id, row.redrives, row.updated_at
+
+
+@pytest.mark.parametrize("retention", ["{results: 91d}", "{results: 10d, quarantine: 8d}"])
+def test_a_contract_that_keeps_for_longer_than_the_stack_is_refused(retention: str) -> None:
+    laptop = laptop_with(retention)
+    job_id = laptop.drop(chat_file(1), "inbox/brief/file.jsonl")
+    laptop.plan(job_id)
+    laptop.close(job_id)
+    row = laptop.row(job_id)
+    assert row.reason is not None
+    assert row.reason.code == "contract_invalid"
+    assert "this stack keeps" in row.reason.message
+
+
+@pytest.mark.parametrize(
+    ("told", "complaint"),
+    [
+        ({}, "say results, quarantine, or both"),
+        ({"results": "30"}, "results"),
+        ({"results": "5m"}, "results"),
+        ({"results": "0d"}, "results"),
+        ({"results": "1d", "quarantine": "2d"}, "quarantine is longer"),
+        ({"inputs": "1d"}, "inputs"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(told: dict[str, str], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        Retention.model_validate(told)
