@@ -348,6 +348,16 @@ async def test_only_so_many_records_wait_at_an_endpoint_at_once() -> None:
     assert (await laptop.submit(submissions[2]))[1] is None
 
 
+def test_chunks_are_no_larger_than_what_may_wait_at_once() -> None:
+    laptop = laptop_with(ENDPOINT.replace("endpoint: own", "endpoint: own, in_flight: 30"))
+    job_id, submissions = laptop.batch(chat_file(60))
+
+    laptop.to_the_end(job_id)
+
+    assert [submission.records for submission in submissions] == [30, 30]
+    assert (len(laptop.endpoints.calls), on_demand(laptop)) == (60, 0)
+
+
 async def test_a_job_that_is_cancelled_keeps_what_was_answered_and_asks_nothing_more() -> None:
     laptop = laptop_with(works=False)
     job_id, (submission,) = laptop.batch(chat_file(10))

@@ -6,6 +6,7 @@ import pytest
 
 from batchwright.container import Container
 from batchwright.contract import Contract, Route, contract_from_json
+from batchwright.contractadvice import advice_on
 from batchwright.contractfile import read_contract
 from batchwright.errors import ContractInvalid, RecordInvalid
 from batchwright.judging import route_of
@@ -160,3 +161,13 @@ def test_a_judge_that_a_route_leads_to_needs_no_models_arn() -> None:
     job_id = laptop.drop(chat_file(1), "inbox/own/file.jsonl")
 
     assert laptop.row(job_id).reason is None
+
+
+def test_an_endpoint_that_is_polled_for_every_record_is_asked_about() -> None:
+    told = {}
+    for lane in ("on_demand", "auto", "sagemaker_async"):
+        text = f"name: own\nroutes: [{{engine: sagemaker, endpoint: e, max_tokens: 5}}]\nlane: {lane}\n"
+        found = advice_on(text.encode(), read_contract(text.encode(), name="own"))
+        told[lane] = [fault.path for fault in found if fault.path in {"lane", "deadline"}]
+
+    assert told == {"on_demand": ["lane"], "auto": [], "sagemaker_async": []}

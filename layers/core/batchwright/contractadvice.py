@@ -9,7 +9,7 @@ from batchwright.contractfaults import Fault, told_at
 from batchwright.contractyaml import composed
 from batchwright.families import EMBEDDING, family_of
 from batchwright.finding import Stage, Verdict
-from batchwright.lane import AUTO, BEDROCK_BATCH
+from batchwright.lane import AUTO, BEDROCK_BATCH, ENGINE, ON_DEMAND, SAGEMAKER_ASYNC
 from batchwright.lanecosts import lane_knows
 from batchwright.obstacles import hours
 from batchwright.suiting import LONGEST_NAME_SHOWN
@@ -48,13 +48,19 @@ def _unpriced(model: str, contract: Contract) -> str:
 
 
 def _on_lanes(contract: Contract) -> Iterator[Advice]:
-    model = contract.routes[0].model
+    model, engine = contract.routes[0].model, contract.routes[0].engine
+    if contract.lane == ON_DEMAND and engine == ENGINE[SAGEMAKER_ASYNC]:
+        yield (
+            ("lane",),
+            "on demand, workers are paid for while they look for an endpoint's answers: say lane: auto, for its queue",
+        )
     if contract.lane == BEDROCK_BATCH and not lane_knows(BEDROCK_BATCH, model):
         yield (
             ("lane",),
             f"{model[:LONGEST_NAME_SHOWN]!r} is not among the models that are known to take batches",
         )
-    if contract.lane in {BEDROCK_BATCH, AUTO} and contract.lifetime <= BATCH_LIKELY:
+    batched = contract.lane in {BEDROCK_BATCH, AUTO} and engine == ENGINE[BEDROCK_BATCH]
+    if batched and contract.lifetime <= BATCH_LIKELY:
         yield (
             ("deadline",),
             f"a batch is likely to take {hours(BATCH_LIKELY)}: so soon most records will be asked on demand",

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 
 import msgspec
 import orjson
-from msgspec import Raw, Struct
 
 from batchwright.asynclane import Look, Read
 from batchwright.bodies import Body, body_of, completion_of, said_of
@@ -24,6 +23,7 @@ from batchwright.endpointcall import (
 )
 from batchwright.endpointfailure import failure_of
 from batchwright.endpointnotice import inference_id
+from batchwright.endpointtaken import Call, Line, Taken
 from batchwright.errors import (
     MalformedCompletion,
     Missing,
@@ -52,30 +52,6 @@ NOTED_EVERY = 20
 GRACE = timedelta(minutes=2)
 JSONL = "application/jsonlines"
 ANSWERED, FAILED = b"+", b"-"
-
-
-class Line(Struct, frozen=True):
-    """A request as it is staged."""
-
-    index: int
-    body: Raw
-
-
-class Call(Struct, frozen=True):
-    """A call that SageMaker has taken: for which records, and where its answer will lie."""
-
-    indexes: list[int]
-    output_key: str
-    failure_key: str
-
-
-class Taken(Struct, kw_only=True):
-    """What was handed over."""
-
-    until: datetime
-    """When the last will be over, whatever becomes of it."""
-    calls: list[Call] = []
-    whole: bool = False
 
 
 class EndpointLane:
