@@ -21,6 +21,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         chunk_records=settings().chunk_records,
         max_concurrency=settings().max_concurrency,
         in_flight=settings().in_flight,
+        batch_jobs=settings().batch_jobs,
         redrive=event.get("redrive", 0),
         time_left=lambda: context.get_remaining_time_in_millis() / 1000,
     )

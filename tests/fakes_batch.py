@@ -195,7 +195,7 @@ class ScriptedBatchInference:
             place = f"{run.wish.output_prefix}{run.arn.rpartition('/')[2]}"
             name = run.wish.input_key.rpartition("/")[2]
             self.objects.write(f"{place}/{name}.out", b"".join(lines))
-            self.objects.write(f"{place}/manifest.json.out", b"{}")
+            self.objects.write(f"{place}/manifest.json.out", manifest(run, lines))
         self._become(run, status, message)
 
     def _done(self, run: BatchRun) -> list[dict[str, Any]]:
@@ -268,3 +268,20 @@ class ScriptedBatchInference:
         self.runs[run.arn] = run
         if self._faults.of_event(run.wish.name, status) != "lose_event":
             self.told.append((run.wish.name, status))
+
+
+def manifest(run: BatchRun, lines: list[bytes]) -> bytes:
+    """Return what Bedrock counts beside the answers: of all records that it has processed, lost ones included."""
+    usages = [
+        json.loads(line)["modelOutput"]["usage"] for line in lines if b"modelOutput" in line
+    ] or [{"inputTokens": 0, "outputTokens": 0}]
+    answered = run.processed - run.errors
+    counted = {
+        "totalRecordCount": len(run.records),
+        "processedRecordCount": run.processed,
+        "successRecordCount": answered,
+        "errorRecordCount": run.errors,
+        "inputTokenCount": answered * usages[0]["inputTokens"],
+        "outputTokenCount": answered * usages[0]["outputTokens"],
+    }
+    return json.dumps(counted).encode()

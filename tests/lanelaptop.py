@@ -5,7 +5,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from batchwright.batchjob import BatchStatus
 from batchwright.batchlane import BatchLane
 from batchwright.job import Job, JobRow
 from batchwright.places import submissions_key
+from batchwright.steps.close import World as CloseWorld
 from batchwright.steps.collect import Seen, collect
 from batchwright.steps.collect import World as CollectWorld
 from batchwright.steps.submit import World as SubmitWorld
@@ -69,6 +70,10 @@ class LaneLaptop(Laptop):
 
     def lane_of(self, submission: Submission, _job: Job) -> AsyncLane:
         return BatchLane(submission, self.batches, self.objects, places=self.batch_jobs)
+
+    def close_world(self) -> CloseWorld:
+        ports = {"submissions": self.submissions, "batch_inference": lambda: self.batches}
+        return replace(super().close_world(), **ports)  # type: ignore[arg-type]
 
     def pass_time(self, seconds: float) -> None:
         """Let so much time pass for everybody, and events arrive."""
@@ -184,8 +189,7 @@ class LaneLaptop(Laptop):
     def to_the_end(self, job_id: str, redrive: int = 0) -> JobRow:
         """Take all submissions of a planned job to their end, one after the other, and close it."""
         for submission in self.submitted(job_id, redrive):
-            if asyncio.run(self.child(submission)) == "stopped":
-                break
+            asyncio.run(self.child(submission))
         self.close(job_id, redrive=redrive)
         return self.row(job_id)
 

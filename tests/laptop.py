@@ -143,6 +143,7 @@ class Laptop:
             chunk_records=self.chunk_records,
             max_concurrency=4,
             in_flight=8,
+            batch_jobs=20,
             time_left=time_left,
         )
         silent("the answer of Plan", planned)
@@ -194,7 +195,16 @@ class Laptop:
         *,
         redrive: int = 0,
     ) -> dict[str, Any]:
-        world = CloseWorld(
+        answer, late = close(
+            job_id, failure, self.close_world(), redrive=redrive, time_left=time_left
+        )
+        silent("the answer of Close", (answer, late))
+        if late is not None:
+            self.late.add_all(late)
+        return answer
+
+    def close_world(self) -> CloseWorld:
+        return CloseWorld(
             objects=self.objects,
             jobs=self.jobs,
             events=self.events,
@@ -204,11 +214,6 @@ class Laptop:
             copies=self.copies,
             uncopied=self.uncopied.append,
         )
-        answer, late = close(job_id, failure, world, redrive=redrive, time_left=time_left)
-        silent("the answer of Close", (answer, late))
-        if late is not None:
-            self.late.add_all(late)
-        return answer
 
     def run(self, content: bytes, key: str = "inbox/file.jsonl") -> JobRow:
         """Drop a file and take its job to the end."""

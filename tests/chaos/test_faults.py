@@ -65,11 +65,12 @@ CRASHES, REDRIVE, CANCEL = (
     "system/test_redrive.py",
     "system/test_cancel.py",
 )
+COLLECT, BATCH_LANE = "unit/test_collect.py", "unit/test_batch_lane.py"
 VERIFYING = "unit/test_verifying.py"
 KILLED = (KILLS, "test_whenever_workers_are_killed_every_record_has_one_outcome")
 CRASHED = (CRASHES, "test_a_kill_at_any_effect_breaks_no_law")
 
-# By the number in the list: file and test. 33, 34, 42 and 43 come with what they are about: filters, the batch lanes.
+# By the number in the list: file and test. 33, 34 and 42 come with what they are about: filters, the endpoints' lane.
 FAULTS: Mapping[str, list[tuple[str, str]]] = {
     "1 the same event twice, fifty times at once": [
         (ADMIT, "test_the_same_event_twice_is_one_job"),
@@ -233,6 +234,14 @@ FAULTS: Mapping[str, list[tuple[str, str]]] = {
         (HERE, "test_a_workflow_that_runs_again_calls_nobody"),
         ("unit/test_sweep.py", "test_a_workflow_that_ended_without_closing_is_taken_up_three_times"),
         (LOST, "test_a_job_whose_workers_are_killed_again_and_again_completes_by_the_workflows_retries"),
+    ],
+    "43 Bedrock batch: partial, reordered, missing or extra recordIds, expired": [
+        (COLLECT, "test_the_outputs_of_every_batch_that_ended_are_read_and_the_rest_is_asked"),
+        (COLLECT, "test_what_a_batch_left_fails_where_the_contract_says_so"),
+        (COLLECT, "test_missing_doubled_and_foreign_lines_are_seen_and_every_record_has_one_outcome"),
+        (BATCH_LANE, "test_whatever_a_batch_does_every_record_has_one_outcome_and_no_other_ones_answer"),
+        ("chaos/test_lane_crash_points.py", "test_a_kill_at_any_effect_breaks_no_law"),
+        ("system/test_batch_lane.py", "test_what_a_batch_leaves_is_asked_on_demand"),
     ],
     "44 audit: flip, drop, reorder, truncate, replay, race, fork": [
         (VERIFYING, "test_no_bit_of_any_file_can_be_flipped"),

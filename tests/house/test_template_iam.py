@@ -173,6 +173,8 @@ GRANTS = {
         s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/*
         s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/results/*
         s3:GetObject  ${Bucket.Arn}/results/*/receipt.json
+        dynamodb:GetItem  ${StateTable.Arn}
+        bedrock:GetModelInvocationJob bedrock:StopModelInvocationJob  ${OurBatches}
         s3:PutObject  ${Bucket.Arn}/jobs/*/chunks/* ${Bucket.Arn}/jobs/*/work/close.json
         dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn} ${LedgerTable.Arn}
         kms:Sign kms:GetPublicKey  ${LedgerKey.Arn}
@@ -425,7 +427,7 @@ def test_models_are_asked_by_workers_and_batches_alone_and_only_those_that_are_a
     }
 
 
-def test_batches_are_started_by_submit_alone_with_one_role_and_stopped_by_collect(
+def test_batches_are_started_by_submit_alone_with_one_role_and_stopped_by_collect_and_close(
     expanded: Template,
 ) -> None:
     may = {(role, action) for role in GRANTS for action, _, _ in given(expanded, role)}
@@ -435,7 +437,8 @@ def test_batches_are_started_by_submit_alone_with_one_role_and_stopped_by_collec
     }
     assert {role for role, action in may if action == "iam:PassRole"} == {"SubmitRole"}
     assert {role for role, action in may if action == "bedrock:StopModelInvocationJob"} == {
-        "CollectRole"
+        "CollectRole",
+        "CloseRole",
     }
 
 

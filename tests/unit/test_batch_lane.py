@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from batchwright.batchjob import BatchStatus
 from batchwright.job import Status
@@ -89,7 +91,11 @@ def test_a_large_file_is_divided_so_that_no_batch_is_too_small() -> None:
     job_id, submissions = laptop.batch(chat_file(51_050))
 
     assert [submission.records for submission in submissions] == [26_000, 25_050]
-    assert laptop.plan(job_id)["plan"]["key"].endswith("submissions.jsonl")
+    planned = laptop.plan(job_id)
+    assert planned["plan"]["key"].endswith("submissions.jsonl")
+    assert planned["max_concurrency"] == 20, (
+        "as many as may run at once, and not as there are workers"
+    )
 
 
 def test_a_lost_event_is_made_up_for_by_looking() -> None:
@@ -113,3 +119,44 @@ async def test_a_submission_that_still_runs_is_waited_for_again() -> None:
     assert laptop.turns.count("Submit") > 2
     assert len(laptop.batches.runs) == 1
     assert laptop.seen.status == BatchStatus.COMPLETED
+
+
+faults = st.lists(
+    st.fixed_dictionaries(
+        {
+            "do": st.sampled_from(["drop", "double", "extra", "error"]),
+            "match": st.builds("sing [0-9]*{} ".format, st.integers(0, 9)),
+            "code": st.sampled_from([400, 429, 500]),
+        }
+    ),
+    max_size=3,
+)
+ends = st.none() | st.fixed_dictionaries(
+    {"do": st.sampled_from(["partial", "expire", "fail"]), "after": st.integers(0, 120)}
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(faults=faults, end=ends, missing=st.sampled_from(["on_demand", "fail"]), deaf=st.booleans())
+def test_whatever_a_batch_does_every_record_has_one_outcome_and_no_other_ones_answer(
+    faults: list[dict[str, Any]], end: dict[str, Any] | None, missing: str, *, deaf: bool
+) -> None:
+    laptop = laptop_with(contract=f"{BATCH}missing: {missing}\n", deaf=deaf, chunk_records=40)
+    laptop.batches.behave(faults=[*faults, *([end] if end else [])])
+    job_id, _ = laptop.batch(chat_file(110))
+
+    row = laptop.to_the_end(job_id)
+
+    outcomes = laptop.results(job_id, "outcomes.jsonl")
+    assert [outcome["index"] for outcome in outcomes] == [*range(110)]
+    for line in laptop.results(job_id, "output.jsonl"):
+        said = line["response"]["body"]["choices"][0]["message"]["content"]
+        assert said == song(int(line["custom_id"].removeprefix("req-")))
+    assert row.counts()["succeeded"] + row.counts()["failed"] == 110
+    assert row.tally.calls == sum(outcome["attempts"] for outcome in outcomes)
+    assert len(laptop.batches.asked) <= 110
+    if missing == "fail":
+        assert asked(laptop) == []
+    else:
+        told = {outcome["error"]["code"] for outcome in outcomes if outcome["error"]}
+        assert told <= {"invalid_request"}

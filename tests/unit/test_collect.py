@@ -12,6 +12,7 @@ import pytest
 from batchwright.batchjob import BatchStatus
 from batchwright.errors import Unavailable
 from batchwright.job import JobRow, Status
+from batchwright.money import Money
 from tests.fakes import NOON, MemoryObjects, ScriptedEngine
 from tests.fakes_batch import echoed
 from tests.lanelaptop import BATCH, LaneLaptop, hurrying
@@ -196,6 +197,19 @@ async def test_a_job_that_is_cancelled_stops_its_batch_and_keeps_what_was_answer
     assert on_demand(laptop) == []
 
 
+async def test_a_job_that_ends_because_its_workflow_failed_leaves_no_batch_running() -> None:
+    laptop = laptop_with()
+    laptop.batches.behave(in_progress=10_000)
+    job_id, (submission,) = laptop.batch(chat_file(120))
+    await laptop.submit(submission)
+
+    laptop.close(job_id, {"Error": "States.TaskFailed", "Cause": "whatever"})
+
+    (run,) = laptop.batches.runs.values()
+    assert run.status is BatchStatus.STOPPING
+    assert laptop.row(job_id).status is Status.FAILED
+
+
 async def test_a_batch_that_stops_at_once_is_collected_at_once() -> None:
     laptop = laptop_with()
     laptop.batches.behave(in_progress=1_000, stopping=0)
@@ -228,6 +242,20 @@ async def test_a_budget_that_ends_while_what_is_missing_is_asked_loses_no_answer
     assert counts["succeeded"] == 60 + len(on_demand(laptop))
     money = laptop.budgets.money(job_id)
     assert money.spent + money.reserved <= 40_000_000
+
+
+async def test_what_a_batch_was_paid_for_is_booked_even_where_the_answer_got_lost() -> None:
+    laptop = laptop_with(
+        {"do": "drop", "match": "sing 1[0-9] "}, contract=FAIL + "budget: {usd: 9}\n"
+    )
+    job_id, (submission,) = laptop.batch(chat_file(120))
+
+    assert await laptop.child(submission) == "done"
+
+    read = laptop.seen.read
+    assert read is not None
+    assert not read.whole
+    assert laptop.budgets.money(job_id) == Money(spent=120 * (2 * 60 + 240) // 2)
 
 
 async def test_a_collecting_whose_time_is_up_goes_on_and_pays_for_nothing_twice() -> None:

@@ -1,6 +1,7 @@
 """Answers on their shelf: found by their record, whatever came in whichever order."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -153,3 +154,16 @@ def test_tokens_that_nobody_counts_are_guessed_for_the_outcome_and_unknown_to_th
     assert answer.usage.input_tokens == 99
     assert answer.usage.output_tokens > 0
     assert usage_of(kept(modelOutput=output), "mistral") is None
+
+
+def test_what_is_kept_lies_in_a_file_and_not_in_memory() -> None:
+    shelf, answer = Shelf(), b"+" * 10_000
+    tracemalloc.start()
+    for index in range(5_000):
+        shelf.put(index, answer)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert shelf.get(4_999) == answer
+    assert held < 2_000_000, "of 50 MB"
+    shelf.close()

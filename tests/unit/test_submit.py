@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from batchwright.batchjob import BatchJob, BatchStatus
 from batchwright.errors import AccessDenied, RecordInvalid, Throttled, Unavailable
 from batchwright.job import Status
 from batchwright.money import Money
@@ -222,6 +223,39 @@ async def test_a_job_that_was_stopped_before_starts_no_batch() -> None:
 
     assert answer == {"state": "stopped", "reason": "cancelled"}
     assert laptop.batches.runs == {}
+
+
+async def test_a_batch_whose_start_nobody_noted_is_stopped_with_its_job() -> None:
+    laptop = laptop_with()
+    laptop.batches.behave(in_progress=10_000)
+    laptop.batches.lost_replies = 1
+    job_id, (submission,) = laptop.batch(chat_file(100))
+    with pytest.raises(Unavailable):
+        await laptop.submit(submission)
+    laptop.cancel(job_id)
+
+    assert await laptop.child(submission) == "stopped"
+
+    (run,) = laptop.batches.runs.values()
+    assert run.status is BatchStatus.STOPPED
+
+
+async def test_a_cancel_that_comes_while_a_batch_is_started_is_not_slept_over() -> None:
+    laptop = laptop_with()
+    laptop.batches.behave(in_progress=10_000)
+    job_id, (submission,) = laptop.batch(chat_file(100))
+    start = laptop.batches.start
+
+    def start_late(wish: BatchJob) -> str:
+        arn = start(wish)
+        laptop.cancel(job_id)  # nobody waits yet who could be woken
+        return arn
+
+    laptop.batches.start = start_late  # type: ignore[method-assign]
+
+    assert (await laptop.submit(submission))[1] == {"state": "ended"}
+    assert await laptop.collect(submission) == {"state": "waiting"}
+    assert (await laptop.submit(submission))[1] is None, "it is stopping"
 
 
 async def test_the_money_of_a_batch_is_set_aside_at_half_the_price_and_booked_as_spent() -> None:

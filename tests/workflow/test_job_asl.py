@@ -214,6 +214,16 @@ def state_that_is_more_than_pointers(definition: Definition) -> Iterator[str]:
             yield f"{name} keeps whatever came back"
 
 
+def submissions_that_end_their_siblings(definition: Definition) -> Iterator[str]:
+    """A child that fails ends the map, and with it children that sleep while their batch runs and is paid for."""
+    (chunks,) = (state for _, state in states(definition) if state["Type"] == "Map")
+    children = chunks["ItemProcessor"]["States"]
+    for name in ("Submitted?", "Collected?"):
+        for choice in children[name]["Choices"]:
+            if children[choice["Next"]]["Type"] == "Fail":
+                yield f"{name} {choice['StringEquals']}"
+
+
 def a_map_that_is_not_ours(definition: Definition) -> Iterator[str]:
     (chunks,) = (state for _, state in states(definition) if state["Type"] == "Map")
     if chunks["ItemProcessor"]["ProcessorConfig"] != {
@@ -299,6 +309,8 @@ BROKEN: list[tuple[Rule, str, object]] = [
     (a_map_that_is_not_ours, "Run chunks.ToleratedFailurePercentage", 5),
     (a_map_that_is_not_ours, "Run chunks.ResultWriter", ...),
     (a_map_that_is_not_ours, "Run chunks.Label", "Pieces"),
+    (submissions_that_end_their_siblings, f"{CHUNK}.Collected?.Choices.4.Next", "Chunk stopped"),
+    (submissions_that_end_their_siblings, f"{CHUNK}.Submitted?.Choices.3.Next", "Chunk stopped"),
     (runs_that_are_not_named, "Begin.Parameters.begin.$", ...),
     (runs_that_are_not_named, "Begin.Parameters.text.$", "$.text"),
     (runs_that_are_not_named, "Close.Parameters.redrive.$", ...),

@@ -22,6 +22,8 @@ class Look:
     """In the service's own words, for the log."""
     ended: bool
     """Whether nothing more comes of it; it may have left answers all the same."""
+    stopping: bool = False
+    """Whether it is about to end because it was asked to."""
     expired: bool = False
     """Whether it ended because its time was over."""
 
@@ -37,6 +39,8 @@ class Read:
     """Lines that answer a record once more."""
     processed: int | None = None
     """How many records the service says it has processed, where it says so."""
+    usage: Usage | None = None
+    """The tokens of all of them by its own count, where it says so."""
 
     @property
     def whole(self) -> bool:

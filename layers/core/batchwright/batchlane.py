@@ -1,6 +1,7 @@
 """The lane of Bedrock's batch inference: what is handed over, how it stands, and what comes of it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -41,6 +42,8 @@ class Manifest(Struct, frozen=True):
 
     totalRecordCount: int = 0  # noqa: N815 - Bedrock's words
     processedRecordCount: int = 0  # noqa: N815
+    inputTokenCount: int = 0  # noqa: N815
+    outputTokenCount: int = 0  # noqa: N815
 
 
 class BatchLane:
@@ -97,8 +100,13 @@ class BatchLane:
             status = self._batches.state(place).status
         except Missing:
             return Look(place=place, status="forgotten", ended=True)
-        expired = status is BatchStatus.EXPIRED
-        return Look(place=place, status=status.value, ended=status.ended, expired=expired)
+        return Look(
+            place=place,
+            status=status.value,
+            ended=status.ended,
+            stopping=status is BatchStatus.STOPPING,
+            expired=status is BatchStatus.EXPIRED,
+        )
 
     def stop(self, place: str) -> None:
         """Stop it; what it has answered so far, it leaves."""
@@ -111,7 +119,7 @@ class BatchLane:
         shelf, read = Shelf(), Read()
         for key in self._objects.keys(f"{self._prefix}output/{job_of(look.place)}/"):
             if key.endswith(MANIFEST):
-                read.processed = self._processed(key)
+                self._note(key, read)
             elif key.endswith(OUTPUT) and not self._put(key, handed, shelf, read, late):
                 shelf.close()
                 return None
@@ -151,12 +159,14 @@ class BatchLane:
                 shelf.put(*answer)
         return True
 
-    def _processed(self, key: str) -> int | None:
-        try:
-            manifest = msgspec.json.decode(self._objects.read(key), type=Manifest)
-        except msgspec.DecodeError:
-            return None
-        return manifest.processedRecordCount
+    def _note(self, key: str, read: Read) -> None:
+        """Note what the manifest counts; one that does not read counts nothing."""
+        with suppress(msgspec.DecodeError):
+            told = msgspec.json.decode(self._objects.read(key), type=Manifest)
+            read.processed = told.processedRecordCount
+            read.usage = Usage(
+                input_tokens=told.inputTokenCount, output_tokens=told.outputTokenCount
+            )
 
 
 def _hours(left: timedelta) -> int:

@@ -1,12 +1,13 @@
-"""Executions that sleep until their lane has answered, and how all of a job's are woken."""
+"""Executions that sleep until their lane has answered: how all of a job's are woken, or their batches stopped."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from batchwright.errors import Missing
 from batchwright.job import JobRow
 from batchwright.lane import BEDROCK_BATCH
 from batchwright.places import submissions_key
-from batchwright.ports import Objects, Submissions, Tasks
+from batchwright.ports import BatchInference, Objects, Submissions, Tasks
 from batchwright.submission import Submission
 
 ENDED = {"state": "ended"}
@@ -23,6 +24,17 @@ def wake_all(row: JobRow, objects: Objects, submissions: Submissions, tasks: Tas
         standing = submissions.get(submission.name)
         if standing is not None and standing.token is not None:
             tasks.succeed(standing.token, ENDED)
+
+
+def stop_all(
+    row: JobRow, objects: Objects, submissions: Submissions, batches: BatchInference
+) -> None:
+    """Stop every batch of a job's run that nobody waits for any more."""
+    for submission in _listed(row, objects):
+        standing = submissions.get(submission.name)
+        if standing is not None and standing.place is not None and not standing.ended:
+            with suppress(Missing):
+                batches.stop(standing.place)
 
 
 def _listed(row: JobRow, objects: Objects) -> Iterator[Submission]:

@@ -14,9 +14,19 @@ from batchwright.ledger import Entry, closed
 from batchwright.listing import first_chunk
 from batchwright.outcome import Ending, Tally
 from batchwright.places import job_key, problems_key, result_key
-from batchwright.ports import Clock, Events, Jobs, Ledger, Objects, Signer
+from batchwright.ports import (
+    BatchInference,
+    Clock,
+    Events,
+    Jobs,
+    Ledger,
+    Objects,
+    Signer,
+    Submissions,
+)
 from batchwright.receipt import ResultFile, TreeFiles, manifest_of, receipt_of, row_told_by
 from batchwright.sealing import SEAL, sealed
+from batchwright.sleepers import sleeps, stop_all
 
 RECEIPT = "receipt.json"
 # Without it nobody can guess at what the leaves commit to; it goes when the data goes.
@@ -45,6 +55,9 @@ class World:
     """Buckets where signed checkpoints are kept besides, out of the reach of whoever owns the first."""
     uncopied: Callable[[int], None] = lambda _: None
     """Hears how many of these did not take a checkpoint."""
+    submissions: Submissions | None = None
+    batch_inference: Callable[[], BatchInference] | None = None
+    """Where what a job that ends early leaves running is stopped; few jobs need it."""
 
 
 def close(
@@ -93,6 +106,9 @@ def _closing(job: Job, row: JobRow, failure: dict[str, Any] | None, world: World
     if reason is not None and row.chunks:
         # A worker may outlive the workflow that called it: it looks here every few seconds.
         world.jobs.stop(job.job_id, reason, redrive=row.redrives)
+    if reason is not None and sleeps(row) and world.submissions and world.batch_inference:
+        # Who waited for them may be gone: a map that fails ends all of its children.
+        stop_all(row, world.objects, world.submissions, world.batch_inference())
     return row
 
 

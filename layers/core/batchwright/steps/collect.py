@@ -162,7 +162,10 @@ class Collecting:
         book(standing, spent, submissions, worker.budgets, job_id, worker.clock)
 
     def _spent(self, standing: Standing, shelf: Shelf, staged: Staged) -> int:
-        """Add up what the answers cost; one that does not tell costs its share of what was set aside."""
+        """Add up what the answers cost; one that does not tell costs its share of what was set aside.
+
+        Where the service counts more tokens than its answers tell, some that it was asked for got lost on the way.
+        """
         model, share = self._submission.model, -(-standing.reserved // standing.records)
         factor = self._lane.factor
         spent = 0
@@ -170,6 +173,9 @@ class Collecting:
             usage = self._lane.usage(shelf.get(index) or b"", staged.kind or "")
             cost = None if usage is None else spent_billionths(model, usage, self._lane.price)
             spent += share if cost is None or factor is None else part_of(cost, factor)
+        if self.seen.read is not None and self.seen.read.usage is not None and factor is not None:
+            counted = spent_billionths(model, self.seen.read.usage) or 0
+            spent = max(spent, part_of(counted, factor))
         return min(spent, standing.reserved)
 
     async def _settle(

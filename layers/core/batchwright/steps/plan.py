@@ -16,7 +16,7 @@ from batchwright.contract import Contract
 from batchwright.crew import crew
 from batchwright.errors import AccessDenied, Missing, Refused, UploadGone
 from batchwright.job import Job, JobRow, Pin, Reason, Status, timestamp
-from batchwright.lane import ASYNCHRONOUS
+from batchwright.lane import ASYNCHRONOUS, BEDROCK_BATCH
 from batchwright.lanefile import asked_again, keep_lane, plan_lane
 from batchwright.lanes import check_wish, chunk_records_of
 from batchwright.limits import Limits, plan_limits, read_limits
@@ -71,7 +71,7 @@ class Checkpoint(Struct, kw_only=True):
     problems: dict[str, Any] | None = None
 
 
-def plan(
+def plan(  # noqa: PLR0913 - each is a parameter of the template
     job_id: str,
     world: World,
     *,
@@ -79,6 +79,7 @@ def plan(
     chunk_records: int,
     max_concurrency: int,
     in_flight: int,
+    batch_jobs: int = 1,
     time_left: Callable[[], float],
 ) -> dict[str, Any]:
     """Plan a run of a job, or refuse it, or come as far as the time allows; return the answer for the workflow.
@@ -88,7 +89,7 @@ def plan(
     planned otherwise: records may be settled by its cuts. ``time_left`` is in seconds, until the run is killed.
 
     ``max_concurrency`` is how many workers may run at once, each with so many requests ``in_flight``; fewer, where the
-    limits of the models keep no more of them busy.
+    limits of the models keep no more of them busy. Of batches, which sleep most of the time, ``batch_jobs`` at least.
     """
     row = world.jobs.get(job_id)
     if row is None:
@@ -112,8 +113,10 @@ def plan(
     if not pin.size:
         return {"state": "settled"}
     running = world.jobs.get(job_id)
-    if running is not None and running.lane in ASYNCHRONOUS:  # those sleep, most of the time
+    if running is not None and running.lane in ASYNCHRONOUS:
         key, workers = submissions_key(job_id, redrive), max_concurrency
+        if running.lane == BEDROCK_BATCH:
+            workers = max(workers, batch_jobs)
     else:
         limits = read_limits(job_id, world.objects)
         key, workers = pin.key, crew(limits, job.terms, in_flight=in_flight, most=max_concurrency)

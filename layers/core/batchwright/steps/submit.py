@@ -94,7 +94,7 @@ class Handing:
         """Come as far as can be; return the answer, ``None`` where the task is to wait."""
         submission, submissions = self._submission, self._world.submissions
         standing = submissions.get(submission.name)
-        if standing is not None and standing.place is not None:
+        if standing is not None and self._is_started(standing):
             return self._wait(token)
         if (reason := self._stop_reason()) is not None:
             self._give_back(standing)
@@ -110,13 +110,22 @@ class Handing:
             return ENDED
         return self._start(standing) or self._wait(token)
 
+    def _is_started(self, standing: Standing) -> bool:
+        """Whether it is under way, also where an earlier call died before it could note the reply."""
+        if standing.place is None and standing.records and (place := self._lane.find()) is not None:
+            self._world.submissions.started(standing.name, place)
+            return True
+        return standing.place is not None
+
     def _wait(self, token: str) -> dict[str, Any] | None:
-        """Let the task wait, unless it is over already."""
-        name = self._submission.name
-        standing = self._world.submissions.register(name, token)
+        """Let the task wait, unless it is over already, or somebody is to stop it."""
+        standing = self._world.submissions.register(self._submission.name, token)
         self._take_place()
-        over = standing.ended and standing.place and self._lane.look(standing.place).ended
-        return ENDED if over else None
+        stopped = self._stop_reason() is not None
+        if standing.place is None or not (standing.ended or stopped):
+            return None
+        look = self._lane.look(standing.place)
+        return ENDED if look.ended or (stopped and not look.stopping) else None
 
     async def _stage(self) -> dict[str, Any] | None:
         """Stage what is open; return the answer where that does not come to its end."""
@@ -215,21 +224,19 @@ class Handing:
 
     def _start(self, standing: Standing) -> dict[str, Any] | None:
         """Start what is staged, if there is a place for it; return the answer where it does not start."""
-        place = self._lane.find()  # an earlier call may have died before it could note the reply
-        if place is None:
-            if not self._take_place():
-                return self._paused()
-            staged = staged_of(self._submission, self._objects)
-            assert staged is not None  # noqa: S101 - its row is written after it
-            try:
-                place = self._lane.start(
-                    staged, now=self._world.worker.clock.now(), ends_at=self._ends_at
-                )
-            except Throttled as fault:
-                self._leave_place()
-                return self._paused(fault.retry_after or 0)
-            except (JobStops, RecordInvalid) as fault:
-                return self._refused(standing, fault)
+        if not self._take_place():
+            return self._paused()
+        staged = staged_of(self._submission, self._objects)
+        assert staged is not None  # noqa: S101 - its row is written after it
+        try:
+            place = self._lane.start(
+                staged, now=self._world.worker.clock.now(), ends_at=self._ends_at
+            )
+        except Throttled as fault:
+            self._leave_place()
+            return self._paused(fault.retry_after or 0)
+        except (JobStops, RecordInvalid) as fault:
+            return self._refused(standing, fault)
         self._world.submissions.started(self._submission.name, place)
         return None
 
