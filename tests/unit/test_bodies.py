@@ -316,6 +316,7 @@ TOOLS = {"tools": [{"toolSpec": {"name": "f", "inputSchema": {"json": {}}}}]}
         (shape("tgi"), ask(toolConfig=TOOLS).body, "toolConfig"),
         (shape("openai"), ask(guardrailConfig={}).body, "guardrailConfig"),
         (shape("tgi"), ask(outputConfig={"textFormat": {}}).body, "outputConfig"),
+        (shape("openai"), ask(outputConfig={"textFormat": {}}).body, "outputConfig.textFormat"),
         (
             Container(jinja="{{ prompt }}", answer="/a"),
             ask(CANARY).body,

@@ -203,6 +203,9 @@ def _format(config: dict[str, Any]) -> dict[str, Any]:
     wanted = config.get("textFormat")
     if wanted is None:
         return {}
-    held = wanted["structure"]["jsonSchema"]
-    schema = {"name": held.get("name", "answer"), "schema": orjson.loads(held["schema"])}
+    match wanted:
+        case {"structure": {"jsonSchema": {"schema": str(written), **named}}}:
+            schema = {"name": named.get("name", "answer"), "schema": orjson.loads(written)}
+        case _:
+            raise _refused("outputConfig.textFormat", "this endpoint has only JSON Schema")
     return {"response_format": {"type": "json_schema", "json_schema": {**schema, "strict": True}}}
