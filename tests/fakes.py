@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from batchwright.checkpoint import PublicKey
 from batchwright.completion import Completion
+from batchwright.contract import Route
 from batchwright.digest import digest
 from batchwright.errors import AlreadyExists, ContentFiltered, Missing, UploadGone
 from batchwright.job import JobRow, Pin, Reason, Status, may_become
@@ -423,9 +424,9 @@ class ScriptedEngine:
     most_open: int = 0
 
     async def ask(
-        self, request: Request, *, model: str, timeout: float, metadata: Mapping[str, str]
+        self, request: Request, *, route: Route, timeout: float, metadata: Mapping[str, str]
     ) -> Completion:
-        assert model
+        assert route.model
         assert timeout > 0
         assert metadata["idempotency_key"]
         self.calls.append(request)
@@ -447,9 +448,9 @@ class SteadyEngine(ScriptedEngine):
     """Seconds."""
 
     async def ask(
-        self, request: Request, *, model: str, timeout: float, metadata: Mapping[str, str]
+        self, request: Request, *, route: Route, timeout: float, metadata: Mapping[str, str]
     ) -> Completion:
-        answer = await super().ask(request, model=model, timeout=timeout, metadata=metadata)
+        answer = await super().ask(request, route=route, timeout=timeout, metadata=metadata)
         await asyncio.sleep(self.takes)
         return answer
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from batchwright.chunk import Chunk
 from batchwright.completion import Completion
+from batchwright.contract import Route
 from batchwright.crashpoints import Point, Watch, When, watched
 from batchwright.errors import UploadGone
 from batchwright.ports import Engine
@@ -124,12 +125,12 @@ class Clerk:
     ledger: Ledger
 
     async def ask(
-        self, request: Request, *, model: str, timeout: float, metadata: Mapping[str, str]
+        self, request: Request, *, route: Route, timeout: float, metadata: Mapping[str, str]
     ) -> Completion:
         job_id, text, worker = metadata["job_id"], texts_of(request)[-1], WORKER.get()
         turn = next(self.ledger.turns)
         self.ledger.asks.append(Ask(turn=turn, worker=worker, job_id=job_id, text=text))
-        completion = await self.engine.ask(request, model=model, timeout=timeout, metadata=metadata)
+        completion = await self.engine.ask(request, route=route, timeout=timeout, metadata=metadata)
         self.ledger.answered.add((job_id, text, worker))
         return completion
 

@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 
 from batchwright.chunk import Chunk
 from batchwright.completion import Completion
+from batchwright.contract import Route
 from batchwright.crashpoints import Point, Watch, When
 from batchwright.errors import (
     AccessDenied,
@@ -61,11 +62,11 @@ class HeldBack(ScriptedEngine):
     """Answers some workers only when it is let."""
 
     async def ask(
-        self, request: Request, *, model: str, timeout: float, metadata: Mapping[str, str]
+        self, request: Request, *, route: Route, timeout: float, metadata: Mapping[str, str]
     ) -> Completion:
         if held := HELD.get(None):
             await held.wait()
-        return await super().ask(request, model=model, timeout=timeout, metadata=metadata)
+        return await super().ask(request, route=route, timeout=timeout, metadata=metadata)
 
 
 @dataclass

@@ -246,6 +246,25 @@ def test_output_of_newer_claudes_takes_five_times_its_quota(
     assert told["minutes"] == reserved / 200_000
 
 
+def test_a_server_of_ones_own_costs_what_its_contract_says_on_demand_and_nowhere_else(
+    batchwright: Command, laid: Path, mails: Path
+) -> None:
+    own = (
+        f"engine: openai, model: '{MODEL}', base_url: 'https://llm.example.com/v1', max_tokens: 10"
+    )
+    (laid / "own.yaml").write_text(
+        f"name: own\nroutes: [{{{own}, price: {{input: 10, output: 0}}}}]\nmodels: {{'*': '{MODEL}'}}\n"
+    )
+
+    (told,) = batchwright("estimate", mails, "--contract", "./own.yaml", "--json").json["models"]
+
+    assert told["model"] == MODEL
+    cost = told["input_tokens"] / 100_000
+    assert told["cost_usd"].pop("on_demand") == {"least": cost, "most": cost}
+    assert {*told["cost_usd"].values()} == {None}
+    assert (told["quota"]["tpm"], told["minutes"]) == (None, None)
+
+
 def test_what_nobody_knows_is_null_and_never_0(batchwright: Command, laid: Path) -> None:
     file = laid / "file.jsonl"
     file.write_bytes(jsonl([chat_line("a", "b"), chat_line("c", "d", model="some.new-model")]))

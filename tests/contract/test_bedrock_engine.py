@@ -20,6 +20,7 @@ from batchwright.aws.bedrock import BedrockEngine, told_of
 from batchwright.aws.refusals import fault_of
 from batchwright.completion import Completion
 from batchwright.completion import fault_of as fault_of_completion
+from batchwright.contract import Route
 from batchwright.conversed import completion_of
 from batchwright.errors import (
     AccessDenied,
@@ -79,7 +80,9 @@ async def ask(
 ) -> Completion:
     engine = BedrockEngine(endpoint=address, region="us-east-1", credentials=CREDENTIALS, limit=10)
     async with engine:
-        return await engine.ask(request, model=model, timeout=seconds, metadata=METADATA)
+        return await engine.ask(
+            request, route=Route(model=model), timeout=seconds, metadata=METADATA
+        )
 
 
 def boto3_ask(address: str, request: Request, model: str = MODEL) -> dict[str, Any]:

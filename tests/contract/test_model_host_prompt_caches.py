@@ -7,6 +7,7 @@ import pytest
 from botocore.credentials import Credentials
 
 from batchwright.aws.bedrock import BedrockEngine
+from batchwright.contract import Route
 from batchwright.marking import marked
 from batchwright.request import Request
 from batchwright.usage import Usage
@@ -120,7 +121,9 @@ async def test_our_marks_are_such_that_a_prompt_is_kept_and_our_client_reads_so(
         endpoint=host.url, region="us-east-1", credentials=CREDENTIALS, limit=1
     ) as engine:
         first, second = [
-            await engine.ask(request, model=SONNET, timeout=9, metadata={"job_id": "j"})
+            await engine.ask(
+                request, route=Route(model=SONNET), timeout=9, metadata={"job_id": "j"}
+            )
             for _ in range(2)
         ]
 

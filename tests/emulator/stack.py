@@ -7,7 +7,7 @@ import os
 import platform
 import subprocess
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -60,12 +60,20 @@ def build(*, log: Path) -> None:
 
 def deploy(environment: Mapping[str, str], *, log: Path) -> None:
     """Run `sam deploy` against the cloud that the environment leads to."""
-    _sam(
-        "deploy", "--template-file", str(BUILT / "template.yaml"), environment=environment, log=log
-    )
+    # The host's port is known only now; it is somebody's own server of OpenAI's API, too.
+    own = f"EndpointUrls={environment['AWS_ENDPOINT_URL_BEDROCK_RUNTIME']}/v1"
+    template = ("--template-file", str(BUILT / "template.yaml"))
+    _sam("deploy", *template, environment=environment, log=log, more=[own])
 
 
-def _sam(verb: str, *arguments: str, environment: Mapping[str, str], log: Path) -> None:
+def _sam(
+    verb: str,
+    *arguments: str,
+    environment: Mapping[str, str],
+    log: Path,
+    more: Sequence[str] = (),
+) -> None:
+    """``more`` are parameters of the template besides those of the laptop."""
     options = ("--config-env", "local", "--config-file", str(ROOT / "samconfig.toml"))
     command = [
         str(LOCAL / "sam/bin/sam"),
@@ -74,6 +82,7 @@ def _sam(verb: str, *arguments: str, environment: Mapping[str, str], log: Path) 
         *arguments,
         "--parameter-overrides",
         *_parameters(),
+        *more,
     ]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out:

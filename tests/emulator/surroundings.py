@@ -22,6 +22,7 @@ def of_a_client(*, ministack: str, host: str) -> dict[str, str]:
         "AWS_ENDPOINT_URL_BEDROCK": host,
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": host,
         "AWS_ENDPOINT_URL_COMPREHEND": host,
+        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": host,
         "AWS_ENDPOINT_URL_SERVICE_QUOTAS": host,  # knows none, and says so at once; ministack does not answer
         **CREDENTIALS,
         "BATCHWRIGHT_STACK": STACK,
@@ -40,7 +41,7 @@ def of_a_server(tmp: Path) -> dict[str, str]:
 
 
 def of_host(tmp: Path, *, ministack: str) -> dict[str, str]:
-    """Return the model host's settings: where the files of batch jobs lie."""
+    """Return the model host's settings: where the files of batch jobs and endpoints lie."""
     return {**of_a_server(tmp), "AWS_ENDPOINT_URL": ministack}
 
 
@@ -53,6 +54,7 @@ def of_ministack(tmp: Path, *, port: int, host: str, wait_scale: float) -> dict[
         "AWS_ENDPOINT_URL_BEDROCK": host,
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": host,
         "AWS_ENDPOINT_URL_COMPREHEND": host,
+        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": host,
         "AWS_ENDPOINT_URL_SERVICE_QUOTAS": host,  # knows none, and says so at once; ministack does not answer
         "AWS_EC2_METADATA_DISABLED": "true",
         "BIND_HOST": "127.0.0.1",

@@ -66,7 +66,8 @@ def test_the_events_of_a_lane_tell_how_too_few_records_are_asked_on_demand() -> 
 
     assert functions.submit.handler(event("submit.chunks"), Context()) is None
 
-    assert functions.wake.handler(event("wake.batch-ended"), Context()) == {"batchItemFailures": []}
+    for what in ("wake.batch-ended", "wake.endpoint-answered"):
+        assert functions.wake.handler(event(what), Context()) == {"batchItemFailures": []}
     assert functions.collect.handler(event("collect.chunks"), Context()) == {"state": "done"}
     closed = functions.close.handler(event("close.job"), Context())
     assert closed == {"state": "done", "status": "completed"}

@@ -12,6 +12,7 @@ from batchwright.contractfile import read_contract
 from batchwright.document import Document
 from batchwright.logwriter import FLUSH_OUTCOMES, FLUSH_SECONDS
 from batchwright.outcome import Ending
+from batchwright.prices import Price
 from batchwright.steps.sweep import MOST_RESTARTS, Did, Swept
 from tests.house.cloudformation import Template, of_type
 
@@ -58,19 +59,21 @@ def test_every_code_that_a_user_can_see_is_explained() -> None:
 
 def test_every_field_of_a_contract_is_documented() -> None:
     page = (ROOT / "docs/contracts.md").read_text()
-    example, of_documents = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    written, cut = yaml.safe_load(example), yaml.safe_load(of_documents)
+    examples = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    written, cut, *others = found = [yaml.safe_load(example) for example in examples]
+    routes = [route for each in (written, *others) for route in each["routes"]]
 
-    assert set(written) | set(cut) == set(Contract.model_fields)
+    assert set().union(*found) == set(Contract.model_fields)
     assert set(cut["document"]) == set(Document.model_fields)
-    assert set(written["routes"][0]) == set(Route.model_fields)
+    assert set().union(*routes) == set(Route.model_fields)
+    assert set().union(*(route.get("price", ()) for route in routes)) == set(Price.model_fields)
     assert set(written["cache"]) == set(Cache.model_fields)
     assert set(written["prompt"]) == set(Prompt.model_fields)
     assert set(written["response"]) == {
         field.alias or name for name, field in ResponseFormat.model_fields.items()
     }
-    read_contract(example.encode(), name="product-tags")
-    read_contract(of_documents.encode(), name="summaries")
+    for example, each in zip(examples, found, strict=True):
+        read_contract(example.encode(), name=each["name"])
 
 
 @pytest.mark.parametrize("file", sorted(ROOT.glob("docs/contracts/*.yaml")), ids=lambda f: f.name)

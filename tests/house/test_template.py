@@ -19,7 +19,7 @@ type Rule = Callable[[Template], Iterator[str]]
 
 QUEUES = {"JobsQueue": "JobsDeadLetterQueue", "CompletionsQueue": "CompletionsDeadLetterQueue"}
 KEPT = ("Key", "Bucket", "LedgerTable", "LedgerKey", "CheckpointBucket")
-EXPIRING = {"inbox/", "uploads/", "jobs/", "results/", "quarantine/", "cache/"}
+EXPIRING = {"inbox/", "uploads/", "jobs/", "results/", "quarantine/", "cache/", "endpoints/"}
 HOLDERS = ("AWS::S3::Bucket", "AWS::SQS::Queue", "AWS::SNS::Topic")
 DOORS = {
     "Bucket": ("s3:*", {"${Bucket.Arn}", "${Bucket.Arn}/*"}),
@@ -30,6 +30,8 @@ DOORS = {
     "CompletionsDeadLetterQueue": ("sqs:*", {"${CompletionsDeadLetterQueue.Arn}"}),
     "JobEventsDeadLetterQueue": ("sqs:*", {"${JobEventsDeadLetterQueue.Arn}"}),
     "JobEventsTopic": ("sns:Publish", {"${JobEventsTopic}"}),
+    "EndpointsSucceededTopic": ("sns:Publish", {"${EndpointsSucceededTopic}"}),
+    "EndpointsFailedTopic": ("sns:Publish", {"${EndpointsFailedTopic}"}),
 }
 LAYERS = {"Plan": ["Core", "Parquet"]}
 FOURTEEN_DAYS = 1209600
@@ -46,6 +48,8 @@ WATCHED = {
     ("Batchwright", "CheckpointsUncopied", STACK),
     ("Batchwright", "JobsStalled", STACK),
 }
+# What calls nobody: it starts something by itself.
+STARTS = {"EndpointWakeAlarm": "${EndpointWakePolicy}"}
 TOLD = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
 
 # Where a service may act for us without naming the source that it acts for, and why.
@@ -150,6 +154,10 @@ def events_that_would_be_lost(template: Template) -> Iterator[str]:
 def what_nobody_hears_of(template: Template) -> Iterator[str]:
     watched = set()
     for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items():
+        if name in STARTS:
+            if [*map(shown, alarm.get("AlarmActions", []))] != [STARTS[name]]:
+                yield f"{name} starts nothing"
+            continue
         if alarm["TreatMissingData"] != "notBreaching":
             yield f"{name} is never quiet"
         if alarm.get("AlarmActions") != TOLD or alarm.get("OKActions") != TOLD:
@@ -394,6 +402,7 @@ BROKEN: list[tuple[Rule, str, object]] = [
     (events_that_would_be_lost, "JobEventsDeadLetterQueue.RedriveAllowPolicy", {}),
     (what_nobody_hears_of, "JobsStuckAlarm.MetricName", "JobsStalled"),
     (what_nobody_hears_of, "JobsStuckAlarm.Threshold", 5),
+    (what_nobody_hears_of, "EndpointWakeAlarm.AlarmActions", []),
     (what_nobody_hears_of, "JobsStalledAlarm.TreatMissingData", "breaching"),
     (what_nobody_hears_of, "ExecutionsFailedAlarm.AlarmActions", []),
     (what_nobody_hears_of, "SweepFunction.Environment.Variables.POWERTOOLS_SERVICE_NAME", "batchwright"),
@@ -421,7 +430,7 @@ BROKEN: list[tuple[Rule, str, object]] = [
     (an_open_or_forgetful_bucket, f"Bucket.{EVENTS}.EventBridgeEnabled", False),
     (what_never_expires, "Bucket.LifecycleConfiguration.Rules.0.Status", "Disabled"),
     (what_never_expires, "Bucket.LifecycleConfiguration.Rules.3.Prefix", "result/"),
-    (what_never_expires, "Bucket.LifecycleConfiguration.Rules.6", {"Status": "Enabled"}),
+    (what_never_expires, "Bucket.LifecycleConfiguration.Rules.7", {"Status": "Enabled"}),
     (tables_that_could_be_lost, "JobsTable.PointInTimeRecoverySpecification", {}),
     (tables_that_could_be_lost, "LedgerTable.DeletionProtectionEnabled", False),
     (tables_that_could_be_lost, "LedgerTable.TimeToLiveSpecification", {"AttributeName": "at"}),

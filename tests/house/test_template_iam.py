@@ -59,6 +59,14 @@ GRANTS = {
         bedrock:ApplyGuardrail  ${GuardrailArns}
         bedrock:InvokeGuardrailChecks comprehend:DetectPiiEntities comprehend:DetectToxicContent  *
         lambda:InvokeFunction  ${FilterFunctionArns}
+        sagemaker:InvokeEndpointAsync  ${EndpointArns} ${Endpoint}
+        s3:PutObject  ${Bucket.Arn}/endpoints/input/* ${Bucket.Arn}/jobs/*/batches/*/stopped
+        s3:GetObject  ${Bucket.Arn}/endpoints/output/* ${Bucket.Arn}/endpoints/failure/*
+        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in endpoints/*
+        secretsmanager:GetSecretValue  ${EndpointSecretArns}
+        kms:Decrypt  ${EndpointSecretKeyArns}  if by Secrets Manager
+        ec2:CreateNetworkInterface ec2:DescribeNetworkInterfaces ec2:DescribeSubnets  *  if by Lambda itself
+        ec2:DeleteNetworkInterface ec2:AssignPrivateIpAddresses ec2:UnassignPrivateIpAddresses  *  if by Lambda itself
         s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/* ${Bucket.Arn}/jobs/*
         s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/* cache/*
         s3:PutObject  ${Bucket.Arn}/jobs/*/chunks/*
@@ -75,6 +83,14 @@ GRANTS = {
         bedrock:ApplyGuardrail  ${GuardrailArns}
         bedrock:InvokeGuardrailChecks comprehend:DetectPiiEntities comprehend:DetectToxicContent  *
         lambda:InvokeFunction  ${FilterFunctionArns}
+        sagemaker:InvokeEndpointAsync  ${EndpointArns} ${Endpoint}
+        s3:PutObject  ${Bucket.Arn}/endpoints/input/* ${Bucket.Arn}/jobs/*/batches/*/stopped
+        s3:GetObject  ${Bucket.Arn}/endpoints/output/* ${Bucket.Arn}/endpoints/failure/*
+        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in endpoints/*
+        secretsmanager:GetSecretValue  ${EndpointSecretArns}
+        kms:Decrypt  ${EndpointSecretKeyArns}  if by Secrets Manager
+        ec2:CreateNetworkInterface ec2:DescribeNetworkInterfaces ec2:DescribeSubnets  *  if by Lambda itself
+        ec2:DeleteNetworkInterface ec2:AssignPrivateIpAddresses ec2:UnassignPrivateIpAddresses  *  if by Lambda itself
         s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/* ${Bucket.Arn}/jobs/*
         s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/* cache/*
         s3:PutObject  ${Bucket.Arn}/jobs/*/chunks/*
@@ -97,6 +113,14 @@ GRANTS = {
         bedrock:ApplyGuardrail  ${GuardrailArns}
         bedrock:InvokeGuardrailChecks comprehend:DetectPiiEntities comprehend:DetectToxicContent  *
         lambda:InvokeFunction  ${FilterFunctionArns}
+        sagemaker:InvokeEndpointAsync  ${EndpointArns} ${Endpoint}
+        s3:PutObject  ${Bucket.Arn}/endpoints/input/* ${Bucket.Arn}/jobs/*/batches/*/stopped
+        s3:GetObject  ${Bucket.Arn}/endpoints/output/* ${Bucket.Arn}/endpoints/failure/*
+        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in endpoints/*
+        secretsmanager:GetSecretValue  ${EndpointSecretArns}
+        kms:Decrypt  ${EndpointSecretKeyArns}  if by Secrets Manager
+        ec2:CreateNetworkInterface ec2:DescribeNetworkInterfaces ec2:DescribeSubnets  *  if by Lambda itself
+        ec2:DeleteNetworkInterface ec2:AssignPrivateIpAddresses ec2:UnassignPrivateIpAddresses  *  if by Lambda itself
         s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/* ${Bucket.Arn}/jobs/*
         s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/* cache/*
         s3:PutObject  ${Bucket.Arn}/jobs/*/chunks/*
@@ -133,6 +157,16 @@ GRANTS = {
         kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
         logs:CreateLogStream logs:PutLogEvents  ${JoinLogGroup.Arn}
         xray:PutTraceSegments xray:PutTelemetryRecords  *
+    """,
+    "EndpointRole": """
+        s3:GetObject  ${Bucket.Arn}/endpoints/input/*
+        s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/endpoints/output/* ${Bucket.Arn}/endpoints/failure/*
+        s3:GetObject  arn:${AWS::Partition}:s3:::${Path}
+        sns:Publish  ${EndpointsSucceededTopic} ${EndpointsFailedTopic}
+        kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
+        ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:GetDownloadUrlForLayer  ${Registries}
+        ecr:GetAuthorizationToken  *
+        logs:CreateLogGroup logs:CreateLogStream logs:PutLogEvents  ${EndpointLogs}
     """,
     "CloseRole": """
         s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/* ${Bucket.Arn}/jobs/*
@@ -196,6 +230,8 @@ REVIEWERS = """
     kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
 """
 PLACES = {
+    "${Registries}": "ecr:*:*:repository/*",
+    "${EndpointLogs}": "logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/sagemaker/Endpoints/*",
     "${OurStack}": "cloudformation:${AWS::Region}:${AWS::AccountId}:stack/${AWS::StackName}/*",
     "${OurBus}": "events:${AWS::Region}:${AWS::AccountId}:event-bus/default",
     "${OurBatches}": "bedrock:${AWS::Region}:${AWS::AccountId}:model-invocation-job/*",
@@ -225,18 +261,46 @@ CALLED_BY_AWS = {  # for us: polling, encrypting, tracing, logging, mapping; and
     "logs:DescribeLogGroups",
     "lambda:InvokeFunction",
     "iam:PassRole",
+    *(f"ecr:{verb}" for verb in ("BatchGetImage", "BatchCheckLayerAvailability")),
+    *(f"ecr:Get{what}" for what in ("DownloadUrlForLayer", "AuthorizationToken")),
+    "logs:CreateLogGroup",
+    "sns:Publish",
+    *(f"ec2:{verb}NetworkInterface" for verb in ("Create", "Delete")),
+    *(f"ec2:Describe{what}" for what in ("NetworkInterfaces", "Subnets")),
+    *(f"ec2:{verb}PrivateIpAddresses" for verb in ("Assign", "Unassign")),
     *(f"states:{verb}Execution" for verb in ("Stop", "Redrive")),
 }
 BEDROCKS = {"bedrock:InvokeGuardrailChecks", "bedrock:ListModelInvocationJobs"}
 # The only actions here that know no resources, or services none of whose actions do.
-ON_EVERYTHING = {"xray", "logs", "comprehend", "servicequotas", *BEDROCKS}
+ON_EVERYTHING = {
+    "xray",
+    "logs",
+    "comprehend",
+    "servicequotas",
+    "ec2",
+    "ecr:GetAuthorizationToken",
+    *BEDROCKS,
+}
 # What contracts may have their filters ask is given only to who deploys the stack with it.
+MODEL_DATA = {"Fn::Select": [1, {"Fn::Split": ["s3://", {"Ref": "EndpointModelData"}]}]}
+WORKERS = {"InvokeRole", "SubmitRole", "CollectRole"}
 WISHED = {
+    "EndpointsPolicy": "HasEndpoints",
+    "EndpointSecretsPolicy": "HasEndpointSecrets",
+    "EndpointSecretKeysPolicy": "HasEndpointSecretKeys",
     "GuardrailsPolicy": "HasGuardrails",
     "ManagedFiltersPolicy": "HasManagedFilters",
     "FilterFunctionsPolicy": "HasFilterFunctions",
 }
-WISHES = {"GuardrailArns": "", "ManagedFilters": "false", "FilterFunctionArns": ""}
+WISHES = {
+    "EndpointArns": "",
+    "EndpointImage": "",
+    "EndpointSecretArns": "",
+    "EndpointSecretKeyArns": "",
+    "GuardrailArns": "",
+    "ManagedFilters": "false",
+    "FilterFunctionArns": "",
+}
 
 
 def asked(text: str) -> set[Grant]:
@@ -267,6 +331,15 @@ def condition(statement: Statement) -> str:
             more or others
         ):
             return f"if iam:PassedToService is {service}"
+        case {"StringEquals": {"kms:ViaService": service, **more}, **others} if (
+            not (more or others)
+            and shown(service) == "secretsmanager.${AWS::Region}.${AWS::URLSuffix}"
+        ):
+            return "if by Secrets Manager"
+        case {"Null": {"lambda:SourceFunctionArn": "true", **more}, **others} if not (
+            more or others
+        ):
+            return "if by Lambda itself"
         case other:
             return str(other)
 
@@ -292,6 +365,8 @@ def resources_of(statement: Statement) -> list[str]:
     match statement["Resource"]:
         case {"Fn::Split": [",", {"Fn::Sub": [text, {"Models": {"Fn::Join": [",", models]}}]}]}:
             return [shown(models), *text.split(",")[1:]]
+        case {"Fn::Sub": [text, {"Path": path}]} if path == MODEL_DATA:
+            return [text]
         case resource:
             return [shown(each_) for each_ in each(resource)]
 
@@ -367,7 +442,28 @@ def test_batches_are_started_by_submit_alone_with_one_role_and_stopped_by_collec
     }
 
 
-def test_what_filters_ask_is_given_only_where_it_was_wished(expanded: Template) -> None:
+def test_only_whoever_asks_models_reads_keys_of_endpoints_and_can_be_in_a_vpc(
+    expanded: Template,
+) -> None:
+    reading = {
+        role
+        for role in GRANTS
+        for action, _, _ in given(expanded, role)
+        if action.startswith(("secretsmanager:", "ec2:"))
+    }
+    functions = of_type(expanded, "AWS::Lambda::Function")
+    inside = {name for name, properties in functions.items() if "VpcConfig" in properties}
+    told = {
+        name
+        for name, properties in functions.items()
+        if "ENDPOINT_URLS" in properties["Environment"]["Variables"]
+    }
+
+    assert reading == WORKERS
+    assert inside == told == {f"{role.removesuffix('Role')}Function" for role in WORKERS}
+
+
+def test_what_was_not_asked_for_is_not_given(expanded: Template) -> None:
     wished = {
         name: resource["Condition"]
         for name, resource in expanded["Resources"].items()
@@ -388,9 +484,12 @@ def test_the_keys_are_used_and_never_changed_by_roles_and_only_close_signs(
         uses = {(action, where) for action, where, _ in given(expanded, role) if "kms:" in action}
         signs = {("kms:Sign", "${LedgerKey.Arn}"), ("kms:GetPublicKey", "${LedgerKey.Arn}")}
 
-        assert uses == {("kms:Decrypt", "${Key.Arn}"), ("kms:GenerateDataKey", "${Key.Arn}")} | (
-            signs if role == "CloseRole" else set()
-        )
+        reads = {("kms:Decrypt", "${EndpointSecretKeyArns}")}  # by Secrets Manager
+
+        assert uses == {("kms:Decrypt", "${Key.Arn}"), ("kms:GenerateDataKey", "${Key.Arn}")} | {
+            "CloseRole": signs,
+            **dict.fromkeys(WORKERS, reads),
+        }.get(role, set())
 
 
 def wider(policy: list[Statement]) -> None:
@@ -418,7 +517,8 @@ def test_a_grant_too_many_or_too_few_is_seen(
 
 
 @pytest.mark.parametrize(
-    "role", [name for name in GRANTS if name not in {"JobStateMachineRole", "WakeRole"}]
+    "role",
+    [name for name in GRANTS if name not in {"JobStateMachineRole", "WakeRole", "EndpointRole"}],
 )
 def test_a_condition_that_was_lost_is_seen(role: str, expanded: Template) -> None:
     assert given(changed(expanded, role, unconditional), role) != asked(GRANTS[role])

@@ -7,6 +7,7 @@ import pytest
 
 from batchwright.attachments import LARGEST_REQUEST, MOST_HELD, Room
 from batchwright.completion import Completion
+from batchwright.contract import Route
 from batchwright.errors import AccessDenied, Throttled, Unavailable
 from batchwright.job import Pin
 from batchwright.media import LARGEST_DOCUMENT, LARGEST_IMAGE, located, with_sources
@@ -365,7 +366,7 @@ class Holding(ScriptedEngine):
         self.most = 0
 
     async def ask(
-        self, request: Request, *, model: str, timeout: float, metadata: Mapping[str, str]
+        self, request: Request, *, route: Route, timeout: float, metadata: Mapping[str, str]
     ) -> Completion:
         seen = -1
         while seen != self.bucket.reads:  # the others read meanwhile, as far as they may
@@ -373,7 +374,7 @@ class Holding(ScriptedEngine):
             await asyncio.sleep(0.1)
         self.most = max(self.most, self.bucket.size - self.answered)
         self.answered += sum(map(len, sources_in(request)))
-        return await super().ask(request, model=model, timeout=timeout, metadata=metadata)
+        return await super().ask(request, route=route, timeout=timeout, metadata=metadata)
 
 
 async def test_a_worker_holds_no_more_of_pictures_than_one_request_may_have(

@@ -90,7 +90,7 @@ def test_a_changed_prompt_changes_the_digest() -> None:
         (TRIAGE.replace("300", "0"), "routes.0.max_tokens: more than 0 is wanted"),
         (
             TRIAGE.replace("engine: bedrock", "engine: oracle"),
-            "routes.0.engine: 'bedrock' is wanted (line 4)",
+            "routes.0.engine: 'bedrock', 'openai' or 'sagemaker' is wanted (line 4)",
         ),
         (TRIAGE + "  - [", "it is not YAML: see line 6"),
         (TRIAGE + "prompt: {user: '{% if %}'}", "prompt.user: line 1"),

@@ -10,6 +10,7 @@ import pytest
 
 from batchwright.breaker import FAILURES
 from batchwright.completion import Completion
+from batchwright.contract import Route
 from batchwright.contractfile import read_contract
 from batchwright.errors import (
     AccessDenied,
@@ -43,13 +44,13 @@ class ModelsEngine:
     calls: list[tuple[str, Request]] = field(default_factory=list)
 
     async def ask(
-        self, request: Request, *, model: str, timeout: float, metadata: Mapping[str, str]
+        self, request: Request, *, route: Route, timeout: float, metadata: Mapping[str, str]
     ) -> Completion:
         assert timeout > 0
         assert metadata["idempotency_key"]
-        self.calls.append((model, request))
+        self.calls.append((route.model, request))
         await asyncio.sleep(0)
-        return self.scripts.get(model, echo)(request)
+        return self.scripts.get(route.model, echo)(request)
 
     def asked(self, model: str) -> list[Request]:
         return [request for asked, request in self.calls if asked == model]

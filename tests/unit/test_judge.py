@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from batchwright.completion import Completion
+from batchwright.contract import Route
 from batchwright.contractfile import read_contract
 from batchwright.errors import (
     AccessDenied,
@@ -278,10 +279,10 @@ def test_each_call_has_a_key_of_its_own() -> None:
 
     class Noting(ScriptedEngine):
         async def ask(
-            self, request: Request, *, model: str, timeout: float, metadata: Mapping[str, str]
+            self, request: Request, *, route: Route, timeout: float, metadata: Mapping[str, str]
         ) -> Completion:
-            keys.append((model, metadata["idempotency_key"]))
-            return await super().ask(request, model=model, timeout=timeout, metadata=metadata)
+            keys.append((route.model, metadata["idempotency_key"]))
+            return await super().ask(request, route=route, timeout=timeout, metadata=metadata)
 
     laptop = Laptop(engine=Noting(judging(by_insult)), models=(MODEL, JUDGE))
     laptop.put_contract("judged", contract())
@@ -386,11 +387,11 @@ async def test_an_answer_is_judged_even_where_the_worker_stops_meanwhile() -> No
     @dataclass
     class Slow(ScriptedEngine):
         async def ask(
-            self, request: Request, *, model: str, timeout: float, metadata: Mapping[str, str]
+            self, request: Request, *, route: Route, timeout: float, metadata: Mapping[str, str]
         ) -> Completion:
             if texts_of(request) == ["slow"]:
                 await asyncio.sleep(0.2)
-            return await super().ask(request, model=model, timeout=timeout, metadata=metadata)
+            return await super().ask(request, route=route, timeout=timeout, metadata=metadata)
 
     def resting(request: Request, call: int) -> Completion:
         if texts_of(request) == ["throttled"]:

@@ -52,9 +52,10 @@ def contract(lane: str = "auto", *routes: Route, **said: Any) -> Contract:
     return Contract.model_validate(fields)
 
 
-def asking(engine: Any) -> Route:
-    """A route of any engine; what else its engine wants to be told does not matter here."""
-    return Route.model_construct(engine=engine, model="qwen-small")
+def asking(engine: str) -> Route:
+    """A route of another engine than Bedrock."""
+    where = {"openai": {"base_url": "https://llm.example.com/v1"}, "sagemaker": {"endpoint": "e"}}
+    return Route.model_validate({"engine": engine, "model": "qwen-small", **where[engine]})
 
 
 def load(records: int = 100_000, model: str = MODEL, **said: Any) -> Load:
@@ -214,6 +215,15 @@ def test_an_endpoint_of_sagemaker_is_asked_by_its_queue_in_short_chunks() -> Non
         contract("bedrock_batch"),
     ):
         assert chunk_records_of(other, 1000) == 1000
+
+
+def test_an_endpoint_whose_price_the_contract_says_costs_that_in_its_queue() -> None:
+    told = {"engine": "sagemaker", "endpoint": "qwen-small", "price": {"input": 1, "output": 2}}
+    asked = load(1000, model="qwen-small")
+
+    choice = choose(contract("auto", Route.model_validate(told)), asked)
+
+    assert choice.lanes[SAGEMAKER_ASYNC].cost_usd == {"least": 0.5, "most": 1.1}
 
 
 def test_flex_is_never_chosen_by_itself_since_nobody_tells_its_price() -> None:

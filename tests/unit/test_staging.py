@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from batchwright.batchlines import asked_line, batchable
+from batchwright.prices import Price
 from batchwright.request import Request
 from batchwright.settling import Asked
 from batchwright.staging import Stage, Staged
@@ -27,6 +28,7 @@ class Bears:
     most: int = 4
     largest: int = 10_000
     factor: float | None = 0.5
+    price: Price | None = None
 
     def line(self, index: int, request: Request) -> bytes | None:
         return asked_line(index, request) if batchable(request) else None

@@ -98,6 +98,62 @@ def test_what_is_not_about_a_submission_of_ours_is_left_alone(world: World, body
     assert wake(body, world) == Woken()
 
 
+def answered(index: int | str, status: str = "Completed", **changed: Any) -> str:
+    told = {
+        "invocationStatus": status,
+        "inferenceId": f"{NAME}-{index}",
+        "eventSource": "aws:sagemaker",
+        "eventName": "InferenceResult",
+    }
+    return json.dumps(told | changed)
+
+
+def test_the_last_answer_of_an_endpoint_wakes_the_task_whether_it_succeeded_or_failed(
+    world: World,
+) -> None:
+    world.submissions.add(Standing(name=NAME, records=3))
+    world.submissions.register(NAME, "token")
+
+    woke = [
+        wake(answered(index, status), world).woke
+        for index, status in ((0, "Completed"), (2, "Failed"), (2, "Completed"), (1, "Completed"))
+    ]
+
+    assert woke == [False, False, False, True]
+
+
+def test_the_answer_for_all_records_wakes_the_task_alone(world: World) -> None:
+    begun(world, "token")
+
+    assert wake(answered("all"), world) == Woken(name=NAME, woke=True)
+
+
+def test_answers_of_an_endpoint_before_the_task_waits_are_found_when_it_does(world: World) -> None:
+    world.submissions.add(Standing(name=NAME, records=1))
+
+    assert wake(answered(0), world) == Woken(name=NAME)
+
+    assert world.submissions.register(NAME, "token").ended
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        answered(0, inferenceId="somebody-elses"),
+        answered("x"),
+        answered(-1),
+        answered(10**11),
+        answered(0, eventSource="aws:s3"),
+        answered(0, inferenceId=None),
+        answered(0, inferenceId=f"x{NAME}-0"),
+    ],
+)
+def test_answers_that_are_nobodys_of_ours_are_left_alone(world: World, body: str) -> None:
+    begun(world, "token")
+
+    assert wake(body, world) == Woken()
+
+
 async def test_a_batch_that_ends_before_anybody_waits_for_it_is_collected_at_once() -> None:
     laptop = LaneLaptop()
     laptop.batches.behave(submitted=0, validating=0, scheduled=0, in_progress=0)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from batchwright.completion import Completion
+from batchwright.contract import Route
 from batchwright.contractfile import read_contract
 from batchwright.errors import ContractInvalid, RecordInvalid
 from batchwright.job import JobRow
@@ -205,10 +206,10 @@ class KeepingEngine(ScriptedEngine):
     kept: set[str] = field(default_factory=set)
 
     async def ask(
-        self, request: Request, *, model: str, timeout: float, metadata: Mapping[str, str]
+        self, request: Request, *, route: Route, timeout: float, metadata: Mapping[str, str]
     ) -> Completion:
         warm = {*self.kept}
-        answer = await super().ask(request, model=model, timeout=timeout, metadata=metadata)
+        answer = await super().ask(request, route=route, timeout=timeout, metadata=metadata)
         if not is_marked(request):
             return answer
         text = request.body["system"][0]["text"]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from batchwright.breaker import Breaker
+from batchwright.charges import cost_usd_of
 from batchwright.collected import Collected
 from batchwright.completion import Completion, fault_of
 from batchwright.contract import Contract, Route
@@ -24,7 +25,7 @@ from batchwright.marking import lasts_an_hour
 from batchwright.outcome import add_costs
 from batchwright.pace import LeftForLater, LeftOpen, Pace
 from batchwright.ports import Engine
-from batchwright.prices import saved_usd, tier_cost_usd
+from batchwright.prices import saved_usd
 from batchwright.purse import Payer
 from batchwright.quotas import quota_tokens
 from batchwright.request import Request
@@ -116,7 +117,7 @@ class Asker:
         metadata = {"job_id": job_id, "idempotency_key": asked.key}
         if asked.counted_calls >= self._max_attempts:
             raise TimedOut(f"{asked.counted_calls} calls ended without a whole answer")
-        async with self._warming.shared(request, route.model) as marked:
+        async with self._warming.shared(request, route.listed) as marked:
             await self._ask(marked, route, asked, metadata, falls_back_on)
 
     @contextmanager
@@ -137,7 +138,8 @@ class Asker:
     ) -> None:
         delays = 0
         enlarged = again = False
-        lengths = self._gates.lengths(route) if self._tight and request.trimmable else None
+        tight = self._tight and route.reserves and request.trimmable
+        lengths = self._gates.lengths(route) if tight else None
         room = Room(lengths, route.reserve_at_least)
         replaceable = Throttled in falls_back_on
         self._retries.earn()
@@ -237,7 +239,7 @@ class Asker:
         except BaseException:
             leave.failed()
             raise
-        leave.settle(quota_tokens(route.model, completion.usage))
+        leave.settle(quota_tokens(route.listed, completion.usage))
         room.learn(completion, request, sent)
         if found := fault_of(completion):
             raise found
@@ -245,14 +247,14 @@ class Asker:
     async def _paid_call(
         self, request: Request, route: Route, asked: Asked, metadata: dict[str, str]
     ) -> Completion:
-        most = self._payer.most_for(request, route.model)
+        most = self._payer.most_for(request, route)
         await self._payer.reserve(most)
         spent = 0
         try:
             await self._pace.may_call()
             spent = most  # until it is known better: what got no whole answer may have been billed
             completion = await self._answer(request, route, asked, metadata)
-            cost = self._payer.cost_of(route.model, completion.usage)
+            cost = self._payer.cost_of(route, completion.usage)
             spent = most if cost is None else cost
         except NOT_BILLED:
             spent = 0
@@ -270,7 +272,7 @@ class Asker:
                 self._pace.calls["made"] += 1
                 completion = await self._engine.ask(
                     request,
-                    model=route.model,
+                    route=route,
                     timeout=min(route.timeout, self._time_left()),
                     metadata=metadata,
                 )
@@ -291,12 +293,12 @@ class Asker:
         self, request: Request, route: Route, asked: Asked, completion: Completion
     ) -> None:
         usage = completion.usage
-        cost = tier_cost_usd(completion.tier or request.tier, route.model, usage)
+        cost = cost_usd_of(route, usage, completion.tier or request.tier)
         if usage.cached_tokens and cost is not None:
             if usage.cache_write_tokens and lasts_an_hour(request):
                 cost = None  # nobody tells which part is kept for so long
             else:
-                asked.saved_usd = round(asked.saved_usd + saved_usd(route.model, usage), 12)
+                asked.saved_usd = round(asked.saved_usd + saved_usd(route.listed, usage), 12)
         asked.cost_usd = add_costs(asked.cost_usd, cost)
 
     def _afford(self, *, again: bool) -> None:

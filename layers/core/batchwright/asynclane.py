@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from batchwright.collected import Answer, Shelf
+from batchwright.prices import Price
 from batchwright.request import Request
 from batchwright.staging import Staged
 from batchwright.usage import Usage
@@ -57,6 +58,8 @@ class AsyncLane(Protocol):
     """The most bytes that are staged."""
     factor: float | None
     """What part of the price on demand a record costs here, ``None`` where that is not known."""
+    price: Price | None
+    """What its tokens cost, where the contract says so and no table does."""
     resource: str
     """What a submission takes a place of while it is under way."""
     places: int

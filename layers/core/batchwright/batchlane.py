@@ -24,7 +24,7 @@ from batchwright.errors import Missing
 from batchwright.lines import lines
 from batchwright.places import batch_prefix
 from batchwright.ports import BatchInference, Objects
-from batchwright.prices import base_id, lane_factor
+from batchwright.prices import Price, base_id, lane_factor
 from batchwright.request import Request
 from batchwright.staging import CONVERSE, Staged
 from batchwright.submission import Submission
@@ -50,6 +50,7 @@ class BatchLane:
     """One submission of this lane."""
 
     fewest, most, largest = FEWEST_RECORDS, BATCH_RECORDS, MOST_BYTES
+    price: Price | None = None
 
     def __init__(
         self, submission: Submission, batches: BatchInference, objects: Objects, *, places: int

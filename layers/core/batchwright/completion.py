@@ -29,6 +29,8 @@ class Completion:
     vectors: list[list[float]] | None = None
     tier: str | None = None
     """The service tier that answered, where the service tells."""
+    estimated: bool = False
+    """Whether its tokens were estimated: whoever answered did not count them."""
 
     @property
     def text(self) -> str:

@@ -11,10 +11,13 @@ from pydantic import (
     ConfigDict,
     Field,
     PositiveInt,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
+from batchwright.baseurl import check_base_url
+from batchwright.container import ENDPOINT, OPENAI, Container
 from batchwright.digest import digest_of_envelope
 from batchwright.document import Document
 from batchwright.embedding import NEUTRAL, native_body
@@ -32,7 +35,7 @@ from batchwright.filters.schema import check_schema
 from batchwright.lane import BEDROCK_BATCH, ENGINE, FLEX, TIERS, LaneWish, Missing, lane_fault
 from batchwright.money import BILLIONTHS
 from batchwright.natives import native
-from batchwright.prices import price_of
+from batchwright.prices import Price, price_of
 from batchwright.record import Record
 from batchwright.request import Request
 from batchwright.retention import Retention
@@ -46,6 +49,8 @@ GUARDRAIL = (
     r"^([a-z0-9]{1,64}|arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/[a-z0-9]+)$"
 )
 VERSION = r"^[1-9][0-9]{0,7}$"
+# docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
+KEPT_KEY = r"^arn:aws(-[a-z-]+)?:secretsmanager:[a-z0-9-]{1,20}:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,519}$"
 SPAN = r"^[1-9][0-9]{0,5}[mhd]$"
 # Bedrock reserves max_tokens of the minute's quota before it answers, and the model's own maximum where nothing is
 # said: the largest cause of throttling. Every text model that Bedrock serves takes this many.
@@ -65,6 +70,21 @@ FALLBACKS: dict[str, tuple[type[BatchwrightError], ...]] = {
     "throttled": (Throttled,),
     "denied": (AccessDenied, ModelUnknown),
 }
+
+# What only routes to some engines say.
+OF_ENGINES: dict[str, tuple[str, ...]] = {
+    "base_url": ("openai",),
+    "secret": ("openai",),
+    "price": ("openai", "sagemaker"),
+    "endpoint": ("sagemaker",),
+    "body": ("sagemaker",),
+    "payload": ("sagemaker",),
+    "in_flight": ("sagemaker",),
+    "tier": ("bedrock",),
+    "guardrail": ("bedrock",),
+}
+# docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpointAsync.html: InvocationTimeoutSeconds.
+LONGEST_INVOCATION = 3600
 
 _STRICT = ConfigDict(
     frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
@@ -96,9 +116,24 @@ class Route(BaseModel):
 
     model_config = _STRICT
 
-    engine: Literal["bedrock"] = "bedrock"
+    engine: Literal["bedrock", "openai", "sagemaker"] = "bedrock"
+    """Who answers: Bedrock, an endpoint of yours that speaks OpenAI's chat completions, or one of SageMaker's."""
     model: Annotated[str, Field(min_length=1, max_length=2048)]
-    """A model id, inference profile or ARN that one of the stack's ModelArns allows."""
+    """A model id, inference profile or ARN that one of the stack's ModelArns allows; or what the endpoint calls it."""
+    base_url: Annotated[str, Field(max_length=512)] | None = None
+    """Where the endpoint is, up to its version: one of the stack's EndpointUrls, such as `https://llm.example.com/v1`."""
+    secret: Annotated[str, Field(pattern=KEPT_KEY)] | None = None
+    """The ARN of the endpoint's API key in Secrets Manager, if it wants one."""
+    price: Price | None = None
+    """What a million tokens cost there; without it costs are told as null, and there can be no budget."""
+    endpoint: Annotated[str, Field(pattern=ENDPOINT)] | None = None
+    """The name of SageMaker's asynchronous endpoint, one of the stack's EndpointArns."""
+    body: Container | None = None
+    """What its container reads and answers: openai where nothing is said."""
+    payload: Literal["record", "jsonl"] | None = None
+    """Whether a call carries one record, or in the lane sagemaker_async a chunk's, a line each."""
+    in_flight: PositiveInt | None = None
+    """Records that may wait at the endpoint at once, of all jobs, in the lane sagemaker_async."""
     max_tokens: PositiveInt | None = None
     reserve_at_least: PositiveInt = 1
     """The fewest tokens that are reserved for an answer where its request allows as many."""
@@ -115,10 +150,82 @@ class Route(BaseModel):
     tpm: PositiveInt | None = None
     """Tokens a minute that they may take of its quota."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _call_an_endpoints_model_by_its_name(cls, written: Any) -> Any:
+        if isinstance(written, dict) and written.get("engine") == "sagemaker":
+            return {"model": written.get("endpoint", "endpoint"), **written}
+        return written
+
+    @field_validator(*OF_ENGINES)
+    @classmethod
+    def _check_whose_it_is(cls, value: Any, told: ValidationInfo) -> Any:
+        engine, engines = told.data.get("engine"), OF_ENGINES[str(told.field_name)]
+        if value is None or engine is None or engine in engines:
+            return value
+        if engines == ("bedrock",):
+            raise ValueError("it is Bedrock's own, and this endpoint has none: take it away")
+        raise ValueError(
+            f"it is for engine: {' or '.join(engines)}, and this route's is {engine}: take one away"
+        )
+
+    @field_validator("base_url")
+    @classmethod
+    def _check_base_url(cls, base_url: str | None) -> str | None:
+        return base_url if base_url is None else check_base_url(base_url)
+
+    @field_validator("timeout")
+    @classmethod
+    def _check_timeout(cls, timeout: int, told: ValidationInfo) -> int:
+        if told.data.get("engine") == "sagemaker" and timeout > LONGEST_INVOCATION:
+            raise ValueError(
+                f"{LONGEST_INVOCATION:,} or less is wanted: an endpoint works on a call no longer"
+            )
+        return timeout
+
+    @model_validator(mode="after")
+    def _check_endpoint(self) -> Self:
+        if self.engine == "openai" and self.base_url is None:
+            raise ValueError("engine: openai needs base_url, as https://llm.example.com/v1: add it")
+        if self.engine == "sagemaker" and self.endpoint is None:
+            raise ValueError("engine: sagemaker needs endpoint, the endpoint's name: add it")
+        return self
+
     @property
     def asks(self) -> tuple[str, str, str | None]:
         """What is asked by it: routes that differ in this have nothing to do with each other's failures."""
-        return self.engine, self.model, self.tier
+        place = self.endpoint or self.model
+        if self.base_url is not None:
+            place = f"{self.base_url}#{self.model}"
+        return self.engine, place, self.tier
+
+    @property
+    def container(self) -> Container:
+        """What the endpoint's container reads and answers."""
+        return self.body or OPENAI
+
+    @property
+    def told_model(self) -> str | None:
+        """What the endpoint's container is told of its model, if it is."""
+        return self.model if self.model != self.endpoint else None
+
+    @property
+    def listed(self) -> str:
+        """The name by which the tables of prices, quotas and families know the model.
+
+        They are Bedrock's: elsewhere the same name may be anybody's, and nothing is known of it.
+        """
+        return self.model if self.engine == "bedrock" else ""
+
+    @property
+    def reserves(self) -> bool:
+        """Whether an answer's limit is taken from a quota beforehand: one's own server has none but what is told."""
+        return self.engine == "bedrock" or self.tpm is not None
+
+    @property
+    def priced(self) -> bool:
+        """Whether what it costs is known."""
+        return self.price is not None or price_of(self.listed) is not None
 
 
 class Prompt(BaseModel):
@@ -265,7 +372,8 @@ class Contract(BaseModel):
         bare = [number for number, route in enumerate(self.routes) if route.guardrail is None]
         if bare and len(bare) < len(self.routes):
             raise ValueError(
-                f"routes.{bare[0]}: another route has a guardrail, and this one would go round it: give it one, too"
+                f"routes.{bare[0]}: another route has a guardrail, and this one would go round it: give it one, too,"
+                " or take it out"
             )
         return self
 
@@ -293,11 +401,17 @@ class Contract(BaseModel):
 
     @model_validator(mode="after")
     def _check_routes(self) -> Self:
-        asked = {(route.engine, route.model, self.tier_of(route)) for route in self.routes}
+        asked = {(*route.asks[:2], self.tier_of(route)) for route in self.routes}
         if len(asked) < len(self.routes):
             raise ValueError("routes: one stands there twice")
         if self.budget is not None and any(route.tier == "priority" for route in self.routes):
             raise ValueError("budget: it needs a price, and that of tier: priority is not known")
+        for number, route in enumerate(self.routes):
+            if self.budget is not None and route.engine != "bedrock" and not route.priced:
+                raise ValueError(
+                    f"routes.{number}: the budget needs its price: add price: {{input: …, output: …}}, in USD a"
+                    " million tokens"
+                )
         unpriced = [model for model in self.filters.models if price_of(model) is None]
         if self.budget is not None and unpriced:
             raise ValueError(
@@ -318,7 +432,7 @@ class Contract(BaseModel):
     def _check_fallbacks(self) -> None:
         if len(self.routes) == 1:
             raise ValueError("fallback: it needs a second route")
-        unpriced = [route.model for route in self.routes[1:] if price_of(route.model) is None]
+        unpriced = [route.model for route in self.routes[1:] if not route.priced]
         if self.budget is not None and unpriced:
             raise ValueError(
                 f"budget: the price of {unpriced[0][:LONGEST_NAME_SHOWN]!r} is not known, so it cannot be a fallback"
@@ -355,6 +469,10 @@ class Contract(BaseModel):
     def named(self, model: str) -> Route | None:
         """Return the first route to a model."""
         return next((route for route in self.routes if route.model == model), None)
+
+    def route_to(self, model: str) -> Route:
+        """Return the route to a model, a bare one where only a name in a file or a filter leads to it."""
+        return self.named(model) or Route(model=model)
 
     def place_of(self, route: Route) -> int | None:
         """Return where a route stands, ``None`` where only a name in the file led to its model."""

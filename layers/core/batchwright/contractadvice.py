@@ -9,10 +9,9 @@ from batchwright.contractfaults import Fault, told_at
 from batchwright.contractyaml import composed
 from batchwright.families import EMBEDDING, family_of
 from batchwright.finding import Stage, Verdict
-from batchwright.lane import AUTO, BEDROCK_BATCH
+from batchwright.lane import AUTO, BEDROCK_BATCH, ENGINE, ON_DEMAND, SAGEMAKER_ASYNC
 from batchwright.lanecosts import lane_knows
 from batchwright.obstacles import hours
-from batchwright.prices import price_of
 from batchwright.suiting import LONGEST_NAME_SHOWN
 
 type Advice = tuple[tuple[Any, ...], str]
@@ -27,9 +26,9 @@ def advice_on(text: bytes, contract: Contract) -> list[Fault]:
 
 def _advice(contract: Contract) -> Iterator[Advice]:
     for number, route in enumerate(contract.routes):
-        if price_of(route.model) is None:
+        if not route.priced:
             yield ("routes", number, "model"), _unpriced(route.model, contract)
-        if route.max_tokens is None and family_of(route.model) not in EMBEDDING:
+        if route.max_tokens is None and family_of(route.listed) not in EMBEDDING:
             yield (
                 ("routes", number),
                 f"without max_tokens {DEFAULT_MAX_TOKENS:,} are sent and reserved where the request says nothing",
@@ -49,13 +48,19 @@ def _unpriced(model: str, contract: Contract) -> str:
 
 
 def _on_lanes(contract: Contract) -> Iterator[Advice]:
-    model = contract.routes[0].model
+    model, engine = contract.routes[0].model, contract.routes[0].engine
+    if contract.lane == ON_DEMAND and engine == ENGINE[SAGEMAKER_ASYNC]:
+        yield (
+            ("lane",),
+            "on demand, workers are paid for while they look for an endpoint's answers: say lane: auto, for its queue",
+        )
     if contract.lane == BEDROCK_BATCH and not lane_knows(BEDROCK_BATCH, model):
         yield (
             ("lane",),
             f"{model[:LONGEST_NAME_SHOWN]!r} is not among the models that are known to take batches",
         )
-    if contract.lane in {BEDROCK_BATCH, AUTO} and contract.lifetime <= BATCH_LIKELY:
+    batched = contract.lane in {BEDROCK_BATCH, AUTO} and engine == ENGINE[BEDROCK_BATCH]
+    if batched and contract.lifetime <= BATCH_LIKELY:
         yield (
             ("deadline",),
             f"a batch is likely to take {hours(BATCH_LIKELY)}: so soon most records will be asked on demand",

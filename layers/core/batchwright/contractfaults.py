@@ -8,15 +8,19 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from batchwright.contract import GUARDRAIL, NAME, SPAN, VERSION, Contract
+from batchwright.container import ENDPOINT, POINTER
+from batchwright.contract import GUARDRAIL, KEPT_KEY, NAME, SPAN, VERSION, Contract
 from batchwright.contractyaml import Composed
 
 # A name that stands in a path may be as long as the file.
 LONGEST_STEP = 64
 _PATTERNS = {
     NAME: "lower-case letters, digits and - are wanted, 63 at most, a letter or digit first",
+    KEPT_KEY: "the ARN of a secret in Secrets Manager is wanted, and never the key itself",
     GUARDRAIL: "a guardrail's id or ARN is wanted",
     VERSION: "a version's number is wanted; a draft would change while a job runs",
+    ENDPOINT: "an endpoint's name is wanted: letters, digits and -, 63 at most",
+    POINTER: "a JSON Pointer is wanted, as /choices/0/text",
     SPAN: "a whole number and m, h or d is wanted, as 90m, 24h or 7d",
 }
 _SAID = {

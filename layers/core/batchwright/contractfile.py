@@ -7,6 +7,7 @@ import rfc8785
 import yaml
 from pydantic import ValidationError
 
+from batchwright.container import KNOWN
 from batchwright.contract import Contract
 from batchwright.contractfaults import Fault, faults_in, told_at
 from batchwright.contractyaml import Composed, Misread, composed
@@ -85,6 +86,11 @@ def _place(fault: Exception) -> str:
 
 
 def _faults_of_templates(contract: Contract) -> Iterator[Misread]:
+    for number, route in enumerate(contract.routes):
+        if route.body is not None and route.body.jinja is not None:
+            fault = _fault_of_template("body.jinja", route.body.jinja, KNOWN, may_guard=False)
+            if fault:
+                yield ("routes", number, "body", "jinja"), fault
     prompt, document = contract.prompt, contract.document
     if prompt is None:
         return
@@ -114,5 +120,6 @@ def _fault_of_template(
         return "guarded is for prompt.user, where the routes have a guardrail"
     unknown = template.columns - (known or frozenset())
     if known is not None and unknown:
-        return f"a document has no {min(unknown)!r}; it can use {', '.join(sorted(known))}"
+        owner = "a request" if known is KNOWN else "a document"
+        return f"{owner} has no {min(unknown)!r}; it can use {', '.join(sorted(known))}"
     return None

@@ -19,7 +19,7 @@ from typing import Any, cast
 from batchwright.errors import TimedOut
 
 PORTS = {"objects", "jobs", "workflows", "events", "engine", "budgets", "schedules", "ledger"} | {
-    *("batches", "submissions", "slots", "tasks")
+    *("batches", "endpoints", "submissions", "slots", "tasks")
 }
 
 
@@ -31,7 +31,7 @@ class Point(IntEnum):
     JOB_ROW = 2
     """The job's row is added, changed or reopened."""
     START = 3
-    """An execution, or a lane's batch, is started."""
+    """An execution, or a lane's batch, is started, or a call is queued at an endpoint."""
     RECORDS = 4
     """Records are put away: those of a message, an unfolded input, a round that joins."""
     PLAN = 5
@@ -75,6 +75,7 @@ BY_METHOD = {
     "change": Point.JOB_ROW,
     "reopen": Point.JOB_ROW,
     "start": Point.START,
+    "send": Point.START,
     "ask": Point.CALL,
     "stop": Point.STOP,
     "report_chunk": Point.REPORT,
@@ -102,7 +103,9 @@ BY_KEY = {
     r"/input\.jsonl$|/unfolded$|/rounds/\d+\.jsonl$": Point.RECORDS,
     r"plan\.jsonl$|/problems\.jsonl$|/planned\.json$|/lane\.json$|/work/plan\.json$|/work/ids/": Point.PLAN,
     r"/submissions\.jsonl$": Point.PLAN,
-    r"/work/submit-": Point.STAND,
+    r"/work/submit-|/placed\.json$": Point.STAND,
+    r"/batches/\d+/stopped$": Point.STOP,
+    r"^endpoints/input/": Point.RECORDS,
     r"/chunks/": Point.SEGMENT,
     r"/receipt\.json$|/manifest\.json\.out$": Point.RECEIPT,
     r"^cache/": Point.KEEP,

@@ -46,6 +46,8 @@ def schedule_of(route: Route) -> str:
     >>> schedule_of(Route(model="arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-lite-v1:0"))
     'bedrock#us.amazon.nova-lite-v1:0'
     """
+    if route.base_url is not None:
+        return "#".join(route.asks[:2])
     return f"{route.engine}#{model_id(route.model)}"
 
 
@@ -81,7 +83,7 @@ class Governor:
         self._seconds = seconds
         self._gate = Turnstile(
             caps=limits_of(route),
-            usual=quota_of(route.model).tpm or USUAL,
+            usual=quota_of(route.listed).tpm or USUAL,
             job=job,
             priority=priority,
             chance=chance,

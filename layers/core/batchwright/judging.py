@@ -82,6 +82,8 @@ class Account:
 def route_of(wanted: Mapping[str, Any], contract: Contract) -> Route:
     """Return how a model is asked; where the filter tells no limits, they are those of the contract's route to it."""
     known = contract.named(wanted["model"])
+    if known is not None and known.engine != "bedrock":
+        return known.model_copy(update={"timeout": wanted.get("timeout", known.timeout)})
     limits = {"rpm": known.rpm, "tpm": known.tpm} if known else {}
     return Route.model_validate({**limits, **wanted})
 

@@ -1,11 +1,12 @@
 """What a job's records cost in each lane, and whether a batch is the cheaper one."""
 
 from batchwright.caches import prompt_cache_of
+from batchwright.charges import lane_cost_usd_of
 from batchwright.contract import Contract
 from batchwright.lane import BEDROCK_BATCH, ENGINE, ON_DEMAND, SAGEMAKER_ASYNC
 from batchwright.outcome import add_costs
 from batchwright.planning import Total
-from batchwright.prices import base_id, lane_cost_usd, lane_table, price_of
+from batchwright.prices import base_id, lane_table, price_of
 from batchwright.request import estimated_tokens
 from batchwright.usage import Usage
 
@@ -56,7 +57,7 @@ def _cost(lane: str, contract: Contract, totals: dict[str, Total], output: float
     for model, total in totals.items():
         written = round(total.max_output_tokens * output)
         usage = Usage(input_tokens=total.input_tokens, output_tokens=written)
-        cost = add_costs(cost, lane_cost_usd(listed, model, usage))
+        cost = add_costs(cost, lane_cost_usd_of(listed, contract.route_to(model), usage))
     return cost
 
 

@@ -111,7 +111,9 @@ def chunk_records_of(contract: Contract, most: int) -> int:
     """Return how many records a chunk of the contract's files has at most, where the stack's are ``most``."""
     wished = contract.lane in {SAGEMAKER_ASYNC, AUTO}
     queued = wished and has_engine(SAGEMAKER_ASYNC, contract)
-    return min(most, ENDPOINT_RECORDS) if queued else most
+    if not queued:
+        return most
+    return min(most, ENDPOINT_RECORDS, contract.routes[0].in_flight or ENDPOINT_RECORDS)
 
 
 def minutes_on_demand(totals: dict[str, Total], quota_of: Callable[[str], Quota]) -> float | None:

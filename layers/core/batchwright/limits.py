@@ -57,7 +57,9 @@ def plan_limits(
     """
     models = dict.fromkeys([*totals, *(route.model for route in job.terms.routes)])
     granted = {
-        model: account.tokens_a_minute(model) if account else None
+        model: account.tokens_a_minute(model)
+        if account and job.terms.route_to(model).listed
+        else None
         for model in models
         if told_by(job.terms, model).tpm is None
     }

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from batchwright.caches import prompt_cache_of
 from batchwright.marking import MARKS
-from batchwright.prices import base_id, price_of
+from batchwright.prices import Price, base_id, price_of
 from batchwright.request import Request, weight
 from batchwright.usage import Usage
 
@@ -66,9 +66,9 @@ class Rates(NamedTuple):
 
 
 @cache
-def rates_of(model: str) -> Rates | None:
-    """Return a model's rates, ``None`` where its price is not known."""
-    price = price_of(model)
+def rates_of(model: str, own: Price | None = None) -> Rates | None:
+    """Return a model's rates, ``None`` where its price is not known; what is its ``own`` price holds."""
+    price = price_of(model) if own is None else own.model_dump()
     if price is None:
         return None
     kept = prompt_cache_of(base_id(model))
@@ -80,7 +80,7 @@ def rates_of(model: str) -> Rates | None:
     )
 
 
-def most_billionths(request: Request, route_model: str) -> int | None:
+def most_billionths(request: Request, route_model: str, own: Price | None = None) -> int | None:
     """Return what a call costs at most, ``None`` where no price, or no limit of the answer, is known.
 
     No tokenizer makes more tokens than a text has bytes, so that a call never costs more; mostly it costs a quarter.
@@ -88,7 +88,7 @@ def most_billionths(request: Request, route_model: str) -> int | None:
     >>> most_billionths(Request({"inputText": "hello"}, "titan_embed"), "amazon.titan-embed-text-v2:0")
     5220
     """
-    rates = rates_of(route_model)
+    rates = rates_of(route_model, own)
     if rates is None or _pictures_for_vectors(request):
         return None
     written = request.max_tokens if rates.output else 0
@@ -101,7 +101,7 @@ def most_billionths(request: Request, route_model: str) -> int | None:
     return _rounded_up(cost * (LONG_FACTOR if reading.long else 1))
 
 
-def spent_billionths(model: str, usage: Usage) -> int | None:
+def spent_billionths(model: str, usage: Usage, own: Price | None = None) -> int | None:
     """Return what a call has cost at most, ``None`` where the price is not known.
 
     What was written into a cache counts as the dearest that there is: usage does not tell for how long it is kept.
@@ -109,7 +109,7 @@ def spent_billionths(model: str, usage: Usage) -> int | None:
     >>> spent_billionths("us.amazon.nova-lite-v1:0", Usage(input_tokens=10, output_tokens=1))
     840
     """
-    rates = rates_of(model)
+    rates = rates_of(model, own)
     if rates is None:
         return None
     read = usage.input_tokens + usage.cache_write_tokens * CACHE_FACTOR

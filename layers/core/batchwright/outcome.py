@@ -42,6 +42,8 @@ class Outcome(Struct, frozen=True, kw_only=True, gc=False):
     attempts: int = 0
     ambiguous_attempts: int = 0
     usage: Usage = Usage()
+    estimated: bool = False
+    """Whether its last answer's tokens were estimated: whoever answered did not count them."""
     cost_usd: float | None = 0.0
     saved_usd: float = 0.0
     """What prompt caches have saved of that."""

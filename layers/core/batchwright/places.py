@@ -8,6 +8,7 @@ RESULTS = "results/"
 CACHE = "cache/"
 QUARANTINE = "quarantine/"
 LEDGER = "ledger/"
+ENDPOINTS = "endpoints/"
 PUBLIC_KEY = "ledger/public-key.txt"
 
 
@@ -28,6 +29,11 @@ def contract_key(name: str) -> str:
 def job_key(job_id: str) -> str:
     """Where a job lies as it was admitted."""
     return f"{JOBS}{job_id}/job.json"
+
+
+def endpoint_input_key(job_id: str, name: str) -> str:
+    """Where what an endpoint is asked lies, if it is too large to be sent along."""
+    return f"{ENDPOINTS}input/{job_id}/{name}.json"
 
 
 def inline_key(job_id: str) -> str:

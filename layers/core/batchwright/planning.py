@@ -15,7 +15,9 @@ import orjson
 from msgspec import Struct, field
 
 from batchwright.addresses import keys_of
+from batchwright.charges import ON_DEMAND, lane_cost_usd_of
 from batchwright.chunk import ByteRange, Chunk
+from batchwright.contract import Route
 from batchwright.cutting import Cut, Cutter, Mark
 from batchwright.dialects import Dialect, detect
 from batchwright.digest import digest
@@ -28,7 +30,6 @@ from batchwright.lines import Line, lines
 from batchwright.needs import Needs
 from batchwright.places import ids_key
 from batchwright.ports import Objects, Upload
-from batchwright.prices import cost_usd, price_of
 from batchwright.reader import problem_of
 from batchwright.record import Problem, Record
 from batchwright.routing import route_for
@@ -46,10 +47,10 @@ class Total(Struct, kw_only=True):
     input_tokens: int = 0
     max_output_tokens: int = 0
 
-    def max_cost_usd(self, model: str) -> float | None:
+    def max_cost_usd(self, route: Route) -> float | None:
         """Return what that costs at most, ``None`` where the price is not known."""
         usage = Usage(input_tokens=self.input_tokens, output_tokens=self.max_output_tokens)
-        return cost_usd(model, usage)
+        return lane_cost_usd_of(ON_DEMAND, route, usage)
 
 
 def with_judges(totals: dict[str, Total], filters: Filters) -> dict[str, Total]:
@@ -183,7 +184,8 @@ class Planner:
 
     def _check_prices(self) -> None:
         """Refuse to keep a budget blindly."""
-        unknown = [model for model in self.progress.totals if price_of(model) is None]
+        totals, route_to = self.progress.totals, self._contract.route_to
+        unknown = [model for model in totals if not route_to(model).priced]
         if self._contract.budget is not None and unknown:
             raise Refused(
                 "price_unknown",

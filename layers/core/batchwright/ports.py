@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from batchwright.batchjob import BatchJob, BatchState
 from batchwright.checkpoint import PublicKey
 from batchwright.completion import Completion
+from batchwright.contract import Route
 from batchwright.endpointcall import EndpointCall, Placed
 from batchwright.job import JobRow, Pin, Reason, Status
 from batchwright.ledger import Appended, Entry, Head
@@ -271,10 +272,10 @@ class Signer(Protocol):
 
 
 class Engine(Protocol):
-    """A service that answers requests."""
+    """A service that answers requests; the route says which of its models, and where."""
 
     async def ask(
-        self, request: Request, *, model: str, timeout: float, metadata: Mapping[str, str]
+        self, request: Request, *, route: Route, timeout: float, metadata: Mapping[str, str]
     ) -> Completion:
         """Make exactly one call, and wait ``timeout`` seconds at most.
 
@@ -314,8 +315,9 @@ class Endpoints(Protocol):
     def send(self, call: EndpointCall) -> Placed:
         """Queue one call and return where its answer will lie; a repeat is a call of its own.
 
-        Raises :class:`Throttled`, :class:`Unavailable`, :class:`AccessDenied`, :class:`ModelUnknown` where there is no
-        such endpoint, or :class:`RecordInvalid`.
+        Raises :class:`Throttled`, :class:`Unavailable`, :class:`TimedOut` where nobody knows whether it waits there,
+        :class:`AccessDenied`, also where the endpoint writes into another bucket, :class:`ModelUnknown` where there is
+        no such endpoint, or :class:`RecordInvalid`.
         """
         ...
 

@@ -4,7 +4,9 @@ import json
 import re
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from batchwright.caches import prompt_cache_of
 from batchwright.usage import Usage
@@ -16,6 +18,22 @@ GEOGRAPHY = re.compile(r"^(us|us-gov|eu|apac|au|ca|jp|global)\.")
 # What answered in a batch has the tier that Bedrock's price list calls so.
 BATCH = "batch"
 LANES: dict[str | None, str] = {None: "on_demand", "default": "on_demand", BATCH: "bedrock_batch"}
+
+
+type Usd = Annotated[float, Field(ge=0, le=10_000)]
+
+
+class Price(BaseModel):
+    """What somebody's own model costs, in USD a million tokens."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
+    )
+
+    input: Usd
+    """What is read; a server's own cache of prompts makes it no cheaper."""
+    output: Usd
+    """What is written."""
 
 
 @cache

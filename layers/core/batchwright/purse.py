@@ -9,8 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from batchwright.charges import most_of, spent_of
+from batchwright.contract import Route
 from batchwright.errors import BudgetExceeded, RecordInvalid, Unavailable
-from batchwright.money import BILLIONTHS, Money, most_billionths, spent_billionths
+from batchwright.money import BILLIONTHS, Money
 from batchwright.pace import Pace
 from batchwright.ports import Budgets
 from batchwright.request import Request
@@ -28,11 +30,11 @@ BETWEEN_LOOKS = 1.0
 class Payer(Protocol):
     """Who pays for calls. Amounts are billionths of a dollar."""
 
-    def most_for(self, request: Request, model: str) -> int:
+    def most_for(self, request: Request, route: Route) -> int:
         """Return what a call may cost at most; raises :class:`RecordInvalid` where nobody knows the price."""
         ...
 
-    def cost_of(self, model: str, usage: Usage) -> int | None:
+    def cost_of(self, route: Route, usage: Usage) -> int | None:
         """Return what a call has cost, ``None`` where that is not known."""
         ...
 
@@ -56,11 +58,11 @@ class Payer(Protocol):
 class Unlimited:
     """Pays for everything: the contract sets no budget."""
 
-    def most_for(self, request: Request, model: str) -> int:  # noqa: ARG002 - a Payer's
+    def most_for(self, request: Request, route: Route) -> int:  # noqa: ARG002 - a Payer's
         """Return nothing: it is not counted."""
         return 0
 
-    def cost_of(self, model: str, usage: Usage) -> int | None:  # noqa: ARG002 - a Payer's
+    def cost_of(self, route: Route, usage: Usage) -> int | None:  # noqa: ARG002 - a Payer's
         """Return nothing: it is not counted."""
         return 0
 
@@ -104,16 +106,18 @@ class Purse:
         self._spent = 0
         self._untold: list[Booking] = []
 
-    def most_for(self, request: Request, model: str) -> int:
+    def most_for(self, request: Request, route: Route) -> int:
         """Return what a call may cost at most."""
-        most = most_billionths(request, model)
+        most = most_of(request, route)
         if most is None:
-            raise RecordInvalid("price_unknown", f"a budget needs a price, and {model} has none")
+            raise RecordInvalid(
+                "price_unknown", f"a budget needs a price, and {route.model} has none"
+            )
         return most
 
-    def cost_of(self, model: str, usage: Usage) -> int | None:
+    def cost_of(self, route: Route, usage: Usage) -> int | None:
         """Return what a call has cost."""
-        return spent_billionths(model, usage)
+        return spent_of(route, usage)
 
     async def reserve(self, amount: int) -> None:
         """Set aside what a call may cost, waiting for what may come back."""

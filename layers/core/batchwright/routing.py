@@ -29,6 +29,9 @@ def route_for(contract: Contract, record: Record, served: tuple[str, ...]) -> Ro
     ``invalid_request`` where the model offers less than the line asks, or the contract asks more than it can.
     """
     target = _target(contract, record, served)
+    named = contract.named(target)
+    if named is not None and named.engine != "bedrock":
+        return _elsewhere(named, record)
     if not any(fnmatchcase(target, pattern) for pattern in served):
         raise RecordInvalid(
             "model_not_found",
@@ -47,7 +50,14 @@ def route_for(contract: Contract, record: Record, served: tuple[str, ...]) -> Ro
     guardrail = contract.routes[0].guardrail
     if guardrail is not None and (record.native or record.embeds):
         raise without_guardrail(contract.name, record)
-    return contract.named(target) or Route(model=target, guardrail=guardrail)
+    return named or Route(model=target, guardrail=guardrail)
+
+
+def _elsewhere(route: Route, record: Record) -> Route:
+    """Return a route that leads elsewhere than to Bedrock, where no family's own words are known."""
+    if record.family or record.embeds:
+        raise mismatch(route.model, record)
+    return route
 
 
 def routes_for(contract: Contract, record: Record, served: tuple[str, ...]) -> tuple[Route, ...]:
@@ -62,12 +72,15 @@ def routes_for(contract: Contract, record: Record, served: tuple[str, ...]) -> t
     later = contract.routes[place + 1 :]
     return (
         first,
-        *(
-            route
-            for route in later
-            if any(fnmatchcase(route.model, pattern) for pattern in served)
-            and stands_in(route.model, first.model, record)
-        ),
+        *(route for route in later if _stands_in(route, first, record, served)),
+    )
+
+
+def _stands_in(route: Route, first: Route, record: Record, served: tuple[str, ...]) -> bool:
+    if route.engine != "bedrock":
+        return not (record.family or record.embeds)
+    return any(fnmatchcase(route.model, pattern) for pattern in served) and stands_in(
+        route.model, first.model, record
     )
 
 

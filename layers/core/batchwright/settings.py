@@ -47,6 +47,8 @@ class Settings(BaseModel):
     """The ledger's origin: in checkpoints it says whose they are."""
     copy_checkpoints_to: str = ""
     """Buckets besides the stack's own, joined by commas."""
+    endpoint_urls: str = ""
+    """The endpoints that may be asked besides Bedrock, joined by commas."""
     batch_jobs: PositiveInt = BATCH_JOBS
     """How many batches of one model may run at once."""
     batch_role_arn: str = ""
@@ -54,6 +56,11 @@ class Settings(BaseModel):
     bucket_key: str = ""
     """The key that the bucket is encrypted under; they have it, too."""
     aws_region: str = ""
+
+    @property
+    def endpoints(self) -> list[str]:
+        """The base URLs that routes may have."""
+        return [url.strip() for url in self.endpoint_urls.split(",") if url.strip()]
 
     @property
     def checkpoint_buckets(self) -> list[str]:

@@ -254,6 +254,7 @@ class Settler:
             attempts=asked.calls,
             ambiguous_attempts=asked.ambiguous_calls,
             usage=asked.usage,
+            estimated=completion.estimated if completion else False,
             cost_usd=asked.cost_usd,
             saved_usd=asked.saved_usd,
             cached=asked.cached,

@@ -7,6 +7,7 @@ from typing import IO, Any, Protocol
 from msgspec import Struct
 
 from batchwright.money import most_billionths
+from batchwright.prices import Price
 from batchwright.request import Request
 from batchwright.segment import Claim
 from batchwright.settling import Asked
@@ -49,6 +50,7 @@ class Takes(Protocol):
     most: int
     largest: int
     factor: float | None
+    price: Price | None
 
     def line(self, index: int, request: Request) -> bytes | None:
         """Return a request as a line."""
@@ -108,7 +110,7 @@ class Stage:
     def _most(self, request: Request, model: str) -> int | None:
         if not self._priced:
             return 0
-        most, factor = most_billionths(request, model), self._lane.factor
+        most, factor = most_billionths(request, model, self._lane.price), self._lane.factor
         return None if most is None or factor is None else part_of(most, factor)
 
 

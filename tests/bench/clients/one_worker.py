@@ -8,6 +8,7 @@ from pathlib import Path
 
 from batchwright.chunk import Chunk
 from batchwright.completion import Completion
+from batchwright.contract import Route
 from batchwright.outcome import Ending
 from batchwright.places import plan_key
 from batchwright.ports import Engine
@@ -30,11 +31,11 @@ class TimedEngine:
     seconds: list[float] = field(default_factory=list)
 
     async def ask(
-        self, request: Request, *, model: str, timeout: float, metadata: Mapping[str, str]
+        self, request: Request, *, route: Route, timeout: float, metadata: Mapping[str, str]
     ) -> Completion:
         began = time.monotonic()
         try:
-            return await self.engine.ask(request, model=model, timeout=timeout, metadata=metadata)
+            return await self.engine.ask(request, route=route, timeout=timeout, metadata=metadata)
         finally:
             self.seconds.append(time.monotonic() - began)
 

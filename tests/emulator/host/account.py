@@ -5,8 +5,9 @@ behalf it acts; `tests/emulator/amends/services.py` has ministack look at both.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
+from functools import partial
 from threading import Lock
 from typing import Any, cast
 
@@ -38,11 +39,19 @@ class Account:
 
     def files_of(self, role_arn: str, *, service: str, source: str) -> Any:
         """Return a client of S3 that has the rights of this role, and no others."""
+        return self.clients_of(role_arn, service=service, source=source)("s3")
+
+    def clients_of(
+        self, role_arn: str | None, *, service: str, source: str
+    ) -> Callable[[str], Any]:
+        """Return what makes clients that have the rights of this role; without one, those of the root user."""
+        if role_arn is None:
+            return self._client
         calls = self._as_service("sts", service, source)
         assumed = calls.assume_role(RoleArn=role_arn, RoleSessionName=service.partition(".")[0])
         given = assumed["Credentials"]
-        return self._client(
-            "s3",
+        return partial(
+            self._client,
             aws_access_key_id=given["AccessKeyId"],
             aws_secret_access_key=given["SecretAccessKey"],
             aws_session_token=given["SessionToken"],

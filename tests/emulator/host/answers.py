@@ -23,6 +23,8 @@ async def paid(
         await asyncio.Event().wait()  # until the client goes away, which cancels this
     call.status = 200
     headers = _headers()
+    if call.api == "chat.completions":
+        headers = {"Content-Type": "application/json", "X-Request-Id": headers["x-amzn-RequestId"]}
     if call.api == "InvokeModel":
         headers["X-Amzn-Bedrock-Input-Token-Count"] = str(call.input_tokens)
         headers["X-Amzn-Bedrock-Output-Token-Count"] = str(call.output_tokens)
@@ -31,6 +33,14 @@ async def paid(
             headers["X-Amzn-Bedrock-Service-Tier"] = tier
     written = b"{}" if doing == "empty" else orjson.dumps(body)
     return Answer(body=written, headers=headers, cut=doing == "cut")
+
+
+async def queued(body: dict[str, Any], headers: dict[str, str], *, doing: Doing | None) -> Answer:
+    """Answer a call that will be worked on later, unless a fault spoils the answer."""
+    if doing == "hang":
+        await asyncio.Event().wait()
+    written = orjson.dumps(body)
+    return Answer(body=written, status=202, headers=_headers() | headers, cut=doing == "cut")
 
 
 def plain(body: dict[str, Any]) -> Answer:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator
 
 from tests.emulator.host.batch.behaviour import BatchBehaviour
+from tests.emulator.host.endpoints.behaviour import EndpointsBehaviour
 from tests.emulator.host.looks import EMAIL, Look
 
 type EngineName = Literal["echo", "llama"]
@@ -63,11 +64,17 @@ class Behaviour(BaseModel):
     looks: list[Look] = [EMAIL]
     """What the services find that filters ask."""
     batch: BatchBehaviour = BatchBehaviour()
+    endpoints: EndpointsBehaviour = EndpointsBehaviour()
+    served: list[str] = ["smollm2"]
+    """The models of the host as somebody's own server."""
+    api_key: str | None = None
+    """What a caller of that server must have, if anything."""
     seed: int = 0
 
     def changed_by(self, given: dict[str, Any]) -> Self:
         """Return this behaviour with what is given put over it; what is not given stays."""
         whole = self.model_dump() | given
-        if isinstance(batch := given.get("batch"), dict):
-            whole["batch"] = self.batch.model_dump() | batch
+        for name in ("batch", "endpoints"):
+            if isinstance(part := given.get(name), dict):
+                whole[name] = getattr(self, name).model_dump() | part
         return type(self).model_validate(whole)

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 from tests.emulator.host import answers
 from tests.emulator.host.batch.jobs import Jobs
 from tests.emulator.host.desk import Desk
+from tests.emulator.host.endpoints.operations import Endpoints
 from tests.emulator.host.http1 import Answer, Request
 from tests.emulator.host.refusals import Refusal
 from tests.emulator.host.wire.shapes import malformed
@@ -17,9 +18,10 @@ _GIVEN: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 class Control:
     """What one says to the host about itself."""
 
-    def __init__(self, desk: Desk, jobs: Jobs) -> None:
+    def __init__(self, desk: Desk, jobs: Jobs, endpoints: Endpoints) -> None:
         self._desk = desk
         self._jobs = jobs
+        self._endpoints = endpoints
 
     async def health(self, _: Request) -> Answer:
         """Say that the host is up."""
@@ -34,6 +36,8 @@ class Control:
         try:
             given = _GIVEN.validate_json(request.body)
             self._desk.behave(given)
+            if "endpoints" in given:
+                await self._endpoints.forget()
             if "engine" in given:
                 await self._desk.engine.ready()
         except ValidationError as error:
@@ -47,7 +51,8 @@ class Control:
         return answers.lines(self._desk.ledger.lines())
 
     async def reset(self, request: Request) -> Answer:
-        """Forget the calls and the batch jobs, and begin again as at the start."""
+        """Forget the calls, the batch jobs and the endpoints, and begin again as at the start."""
         await self._jobs.forget()
+        await self._endpoints.forget()
         self._desk.reset()
         return await self.told(request)

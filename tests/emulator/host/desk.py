@@ -3,12 +3,14 @@
 import asyncio
 import random
 import time
+from collections.abc import Coroutine
 from dataclasses import replace
 from math import log
 from typing import Any
 
 from tests.emulator.host.batch.faults import BatchFaults
 from tests.emulator.host.behaviour import Behaviour, Doing, EngineName
+from tests.emulator.host.endpoints.faults import EndpointFaults
 from tests.emulator.host.engines.echo import Echo
 from tests.emulator.host.engines.embedder import Embedder
 from tests.emulator.host.engines.llama import Llama
@@ -56,6 +58,8 @@ class Desk:
             self._dice = random.Random(told.seed)
         if given.keys() & {"batch", "seed"}:
             self.batch_faults = BatchFaults(told.batch.faults, seed=told.seed)
+        if given.keys() & {"endpoints", "seed"}:
+            self.endpoint_faults = EndpointFaults(told.endpoints.faults, seed=told.seed)
 
     @property
     def engine(self) -> Engine:
@@ -147,6 +151,12 @@ class Desk:
         if median == 0 or sigma == 0:
             return median
         return self._dice.lognormvariate(log(median), sigma)
+
+
+async def sheltered[T](work: Coroutine[Any, Any, T]) -> T:
+    """Do the work, and go on with it even if nobody waits any longer."""
+    task = asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
+    return task.result() if task.done() else await asyncio.shield(task)
 
 
 def altered(completion: Completion, doing: Doing | None) -> Completion:

@@ -40,6 +40,11 @@ class RunningHost:
         """What AWS_ENDPOINT_URL_BEDROCK_RUNTIME is to hold."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def base_url(self) -> str:
+        """Where it is somebody's own server of OpenAI's API."""
+        return f"{self.url}/v1"
+
     def behave(self, **given: Any) -> dict[str, Any]:
         """Change what is given, and return how it behaves now."""
         told: dict[str, Any] = json.loads(self._send("PUT", "/_host/behaviour", given))

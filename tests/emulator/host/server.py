@@ -1,19 +1,19 @@
 """The host as a whole: its routes, and how a call goes from the wire to the desk and back."""
 
-import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-from tests.emulator.host import answers, looking
+from tests.emulator.host import answers, looking, self_hosted
 from tests.emulator.host.account import Account
 from tests.emulator.host.batch.jobs import Jobs
 from tests.emulator.host.batch.operations import Operations
 from tests.emulator.host.behaviour import Behaviour
 from tests.emulator.host.control import Control
-from tests.emulator.host.desk import Desk
+from tests.emulator.host.desk import Desk, sheltered
+from tests.emulator.host.endpoints.operations import Endpoints
 from tests.emulator.host.engines.port import Ask, Completion
 from tests.emulator.host.http1 import Answer, Request
 from tests.emulator.host.ledger import Call
@@ -44,10 +44,11 @@ class Host:
     """The desk behind its routes; a later service adds its own routes to the list."""
 
     def __init__(self, behaviour: Behaviour, account: Account | None = None) -> None:
-        """``account`` is where batch jobs read and write."""
+        """``account`` is where batch jobs and endpoints read and write."""
         self._desk = desk = Desk(behaviour)
         self._jobs = jobs = Jobs(desk, account)
-        control = Control(desk, jobs)
+        self._endpoints = endpoints = Endpoints(desk, account)
+        control = Control(desk, jobs, endpoints)
         self._routes: list[tuple[str, re.Pattern[str], Handler]] = [
             (method, re.compile(path), handler)
             for method, path, handler in (
@@ -58,6 +59,9 @@ class Host:
                 ("POST", "/guardrail-checks/invoke", looking.guardrail_checks(desk)),
                 ("POST", "/", looking.comprehend(desk)),
                 *Operations(desk, jobs).routes,
+                ("POST", "/endpoints/([^/]+)/async-invocations", endpoints.invoke),
+                ("POST", "/v1/chat/completions", self_hosted.chat(desk)),
+                ("GET", "/v1/models", self_hosted.models(desk)),
                 ("GET", "/_host/health", control.health),
                 ("GET", "/_host/behaviour", control.told),
                 ("PUT", "/_host/behaviour", control.tell),
@@ -74,8 +78,9 @@ class Host:
         return answers.refused(unknown_operation())
 
     async def close(self) -> None:
-        """Let go of the jobs and the engines."""
+        """Let go of the jobs, the endpoints and the engines."""
         await self._jobs.forget()
+        await self._endpoints.forget()
         await self._desk.close()
 
 
@@ -94,7 +99,7 @@ def model_call(desk: Desk, api: str, read: Reader) -> Handler:
             return answers.refused(refusal)
         try:
             # A client that goes away stops waiting, not the model: it is paid for all the same.
-            completion = await _sheltered(desk.pay(call, wanted.ask, doing, reservation))
+            completion = await sheltered(desk.pay(call, wanted.ask, doing, reservation))
         except Refusal as refusal:
             return answers.refused(refusal)
         latency_ms = round((time.time() - call.at) * 1000)
@@ -127,12 +132,6 @@ def _check(request: Request, model: str) -> None:
     if "authorization" not in request.headers:
         raise unsigned()
     known(model)
-
-
-async def _sheltered[T](work: Coroutine[Any, Any, T]) -> T:
-    """Do the work, and go on with it even if nobody waits any longer."""
-    task = asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
-    return task.result() if task.done() else await asyncio.shield(task)
 
 
 def _converse(request: Request, model: str) -> Asked:

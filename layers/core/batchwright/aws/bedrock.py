@@ -4,29 +4,27 @@ boto3 costs 1.3 ms a call and needs a thread for each; it also sends a prompt ag
 calls go over aiohttp, with botocore's own credentials and endpoint rules; the tests hold it to boto3's shapes.
 """
 
-import asyncio
 import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-import aiohttp
 import orjson
 from botocore.credentials import Credentials
 from yarl import URL
 
+from batchwright.aws.calls import Calls
 from batchwright.aws.refusals import fault_of
 from batchwright.aws.signing import Signer
 from batchwright.completion import Completion
+from batchwright.contract import Route
 from batchwright.conversed import completion_of
-from batchwright.errors import TimedOut, Unavailable
 from batchwright.natives import Told
 from batchwright.natives import completion_of as native_completion_of
 from batchwright.request import Request
 
 OK = 200
-CONNECT_SECONDS = 10
 METADATA = "X-Amzn-Bedrock-Request-Metadata"
 TIER = "X-Amzn-Bedrock-Service-Tier"
 
@@ -42,16 +40,11 @@ class BedrockEngine:
         host = URL(self._endpoint).host_port_subcomponent or ""
         self._signer = Signer(credentials, service="bedrock", region=region, host=host)
         self._urls: dict[tuple[str, str], URL] = {}
-        self._limit = limit
-        self._session: aiohttp.ClientSession | None = None
+        self._calls = Calls(limit=limit)
 
     async def __aenter__(self) -> Self:
         """Open the pool of connections."""
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._limit, ttl_dns_cache=300),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-            auto_decompress=False,
-        )
+        await self._calls.__aenter__()
         return self
 
     async def __aexit__(
@@ -61,26 +54,18 @@ class BedrockEngine:
         trace: TracebackType | None,
     ) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
+        await self._calls.__aexit__(kind, fault, trace)
 
     async def ask(
-        self, request: Request, *, model: str, timeout: float, metadata: Mapping[str, str]
+        self, request: Request, *, route: Route, timeout: float, metadata: Mapping[str, str]
     ) -> Completion:
         """Make one call: of Converse, or for a native body of InvokeModel."""
+        model = route.model
         url, headers, body = self._signed(request, model, metadata)
         began = time.monotonic()
-        try:
-            async with asyncio.timeout(timeout):
-                status, told, content = await self._send(url, headers, body)
-        except aiohttp.ConnectionTimeoutError:
-            raise Unavailable("Bedrock could not be reached") from None
-        except TimeoutError:
-            raise TimedOut(f"{model} did not answer within {timeout:.0f} s") from None
-        except aiohttp.ClientConnectorError:
-            raise Unavailable("Bedrock could not be reached") from None
-        except (aiohttp.ClientError, ConnectionError):
-            raise TimedOut(f"the connection broke while {model} answered") from None
+        status, told, content = await self._calls.post(
+            url, headers, body, timeout=timeout, service="Bedrock", model=model
+        )
         if status != OK:
             raise fault_of(status, told, content, model)
         if request.family is None:
@@ -110,13 +95,6 @@ class BedrockEngine:
             address = f"{self._endpoint}/model/{quote(model, safe='')}/{operation}"
             known = self._urls[model, operation] = URL(address, encoded=True)
         return known
-
-    async def _send(
-        self, url: URL, headers: dict[str, str], body: bytes
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        assert self._session is not None, "use it in `async with`"  # noqa: S101
-        async with self._session.post(url, data=body, headers=headers) as response:
-            return response.status, response.headers, await response.read()
 
 
 def told_of(headers: Mapping[str, str], waited_ms: int) -> Told:

@@ -16,6 +16,8 @@ from batchwright.aws.batchinference import BRISK, BedrockBatchInference
 from batchwright.aws.budgets import DynamoDBBudgets
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.dynamodb import DynamoDBJobs
+from batchwright.aws.endpoints import ONCE, SageMakerEndpoints
+from batchwright.aws.keys import EndpointKeys
 from batchwright.aws.ledger import DynamoDBLedger
 from batchwright.aws.s3 import S3Objects
 from batchwright.aws.schedules import QUICK, DynamoDBSchedules
@@ -121,9 +123,24 @@ def signer() -> KmsSigner:
 
 
 @cache
+def endpoints() -> SageMakerEndpoints:
+    """Return the account's asynchronous endpoints."""
+    # With a session of its own: the client is made in a thread, where boto3's common one is not safe.
+    return SageMakerEndpoints(
+        lambda: boto3.Session().client("sagemaker-runtime", config=ONCE), settings().bucket
+    )
+
+
+@cache
 def account() -> ServiceQuotas:
     """Return what AWS grants the account."""
     return ServiceQuotas(lambda: boto3.client("service-quotas", config=BRIEF))
+
+
+@cache
+def keys() -> EndpointKeys:
+    """Return the keys of endpoints."""
+    return EndpointKeys(lambda: boto3.Session().client("secretsmanager", config=PLUMBING))
 
 
 def _life() -> timedelta:

@@ -4,19 +4,21 @@ from copy import replace
 from pathlib import Path
 from typing import Any
 
+from batchwright.charges import lane_cost_usd_of
 from batchwright.cli.estimate import Estimate
+from batchwright.contract import Route
 from batchwright.lane import ON_DEMAND
 from batchwright.lanes import choose
 from batchwright.obstacles import Load
 from batchwright.planning import Total
-from batchwright.prices import lane_cost_usd, lane_table
+from batchwright.prices import lane_table
 from batchwright.quotas import Quota, output_burndown, quota_of, quota_table, reserved_tokens
 from batchwright.usage import Usage
 
 
 def facts_of(file: Path, found: Estimate, given: Quota) -> dict[str, Any]:
     """Return an estimate as ``--json`` tells it; what ``given`` says stands before AWS's default quotas."""
-    models = [_model(model, total, given) for model, total in found.totals.items()]
+    models = [_model(found.routes[model], total, given) for model, total in found.totals.items()]
     total = _total(models)
     return {
         "file": str(file),
@@ -65,16 +67,17 @@ def _budget(found: Estimate, cost: dict[str, float] | None) -> dict[str, Any] | 
     return {"usd": found.budget.usd, "fits": fits}
 
 
-def _model(model: str, total: Total, given: Quota) -> dict[str, Any]:
+def _model(route: Route, total: Total, given: Quota) -> dict[str, Any]:
+    model = route.listed
     known = quota_of(model)
     quota = replace(known, rpm=given.rpm or known.rpm, tpm=given.tpm or known.tpm)
     reserved = reserved_tokens(model, total.input_tokens, total.max_output_tokens)
     return {
-        "model": model,
+        "model": route.model,
         "records": total.records,
         "input_tokens": total.input_tokens,
         "output_tokens": {"least": 0, "most": total.max_output_tokens},
-        "cost_usd": {lane: _cost(lane, model, total) for lane in lane_table()},
+        "cost_usd": {lane: _cost(lane, route, total) for lane in lane_table()},
         "quota": {
             "rpm": quota.rpm,
             "tpm": quota.tpm,
@@ -85,10 +88,10 @@ def _model(model: str, total: Total, given: Quota) -> dict[str, Any]:
     }
 
 
-def _cost(lane: str, model: str, total: Total) -> dict[str, float] | None:
+def _cost(lane: str, route: Route, total: Total) -> dict[str, float] | None:
     usage = Usage(input_tokens=total.input_tokens, output_tokens=total.max_output_tokens)
-    least = lane_cost_usd(lane, model, replace(usage, output_tokens=0))
-    most = lane_cost_usd(lane, model, usage)
+    least = lane_cost_usd_of(lane, route, replace(usage, output_tokens=0))
+    most = lane_cost_usd_of(lane, route, usage)
     return None if least is None or most is None else {"least": least, "most": most}
 
 

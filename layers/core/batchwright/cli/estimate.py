@@ -14,7 +14,7 @@ from batchwright.aws.clock import SystemClock
 from batchwright.cli.contracts import local_contract
 from batchwright.cli.faults import Code, Halt
 from batchwright.cli.local import INPUT, LocalObjects, Seen
-from batchwright.contract import Budget, Contract, default_contract
+from batchwright.contract import Budget, Contract, Route, default_contract
 from batchwright.job import Job, Pin, Reason, job_id_of
 from batchwright.lines import lines
 from batchwright.listing import first_chunk
@@ -61,6 +61,8 @@ class Estimate:
     problems: Problems
     totals: dict[str, Total]
     """By the model that would be asked, those of filters included."""
+    routes: dict[str, Route]
+    """The ways to those models."""
     asked: Asked
     """What the records themselves ask."""
 
@@ -123,6 +125,7 @@ def _job(pin: Pin, terms: Terms, dialect: str | None) -> Job:
 
 
 def _found(job: Job, objects: LocalObjects, progress: Progress, refusal: Reason | None) -> Estimate:
+    totals = {} if refusal else with_judges(progress.totals, job.terms.filters)
     return Estimate(
         size=job.pinned().size,
         contract=job.contract_name,
@@ -132,7 +135,8 @@ def _found(job: Job, objects: LocalObjects, progress: Progress, refusal: Reason 
         records=progress.records,
         chunks=0 if refusal else progress.cut.chunks,
         problems=_problems(objects, job.job_id, progress.found),
-        totals={} if refusal else with_judges(progress.totals, job.terms.filters),
+        totals=totals,
+        routes={model: job.terms.route_to(model) for model in totals},
         asked=Asked(totals={} if refusal else progress.totals, needs=progress.needs),
     )
 

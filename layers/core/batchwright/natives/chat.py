@@ -97,7 +97,7 @@ def said(answer: Reply) -> Said:
     choice = answer.choices[0]
     reason = choice.stop_reason or choice.finish_reason or ""
     calls = [
-        tool_use(call.id, call.function.name, _given(call.function.arguments))
+        tool_use(call.id, call.function.name, given(call.function.arguments))
         for call in choice.message.tool_calls or ()
     ]
     return Said(
@@ -108,7 +108,7 @@ def said(answer: Reply) -> Said:
     )
 
 
-def _given(arguments: str) -> Any:
+def given(arguments: str) -> Any:
     """Return a call's arguments; what the model wrote without being JSON stays the text that it is."""
     try:
         return orjson.loads(arguments)

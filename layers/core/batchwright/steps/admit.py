@@ -217,6 +217,9 @@ def find_contract(name: str, objects: Objects, models: tuple[str, ...]) -> Contr
         ) from None
     contract = read_contract(text, name=name)
     for model in contract.filters.models:
+        known = contract.named(model)
+        if known is not None and known.engine != "bedrock":
+            continue
         if not any(fnmatchcase(model, pattern) for pattern in models):
             raise ContractInvalid(
                 f"contract {name!r}: filters: this stack may not ask {model[:LONGEST_NAME_SHOWN]!r}: add its ARN to"

@@ -171,7 +171,7 @@ class Collecting:
         spent = 0
         for index in shelf.indexes:
             usage = self._lane.usage(shelf.get(index) or b"", staged.kind or "")
-            cost = None if usage is None else spent_billionths(model, usage)
+            cost = None if usage is None else spent_billionths(model, usage, self._lane.price)
             spent += share if cost is None or factor is None else part_of(cost, factor)
         if self.seen.read is not None and self.seen.read.usage is not None and factor is not None:
             counted = spent_billionths(model, self.seen.read.usage) or 0

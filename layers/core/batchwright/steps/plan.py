@@ -223,7 +223,9 @@ def estimate_of(totals: dict[str, Total], contract: Contract) -> dict[str, Any]:
     totals = with_judges(totals, contract.filters)
     cost: float | None = 0.0
     for model, total in totals.items():
-        cost = add_costs(cost, None if model in dearer else total.max_cost_usd(model))
+        cost = add_costs(
+            cost, None if model in dearer else total.max_cost_usd(contract.route_to(model))
+        )
     return {
         "input_tokens": sum(total.input_tokens for total in totals.values()),
         "max_output_tokens": sum(total.max_output_tokens for total in totals.values()),

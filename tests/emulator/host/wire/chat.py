@@ -96,24 +96,29 @@ class OpenAI:
             max_tokens=request.max_completion_tokens or request.max_tokens,
             temperature=request.temperature,
             top_p=request.top_p,
-            stop_sequences=_sequences(request.stop),
-            schema=_schema(request.response_format),
+            stop_sequences=sequences(request.stop),
+            schema=wanted_schema(request.response_format),
         )
 
     def answer(self, completion: Completion) -> dict[str, Any]:
         """Return a chat completion with its one choice."""
-        return {
-            "id": f"chatcmpl-{uuid.uuid4().hex}",
-            "object": "chat.completion",
-            "created": int(time.time()),
-            "model": self._model,
-            "choices": [_choice(completion)],
-            "usage": {
-                "prompt_tokens": completion.input_tokens,
-                "completion_tokens": completion.output_tokens,
-                "total_tokens": completion.input_tokens + completion.output_tokens,
-            },
-        }
+        return answer_of(completion, self._model)
+
+
+def answer_of(completion: Completion, model: str) -> dict[str, Any]:
+    """Return a chat completion with its one choice."""
+    return {
+        "id": f"chatcmpl-{uuid.uuid4().hex}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": model,
+        "choices": [_choice(completion)],
+        "usage": {
+            "prompt_tokens": completion.input_tokens,
+            "completion_tokens": completion.output_tokens,
+            "total_tokens": completion.input_tokens + completion.output_tokens,
+        },
+    }
 
 
 def _choice(completion: Completion) -> dict[str, Any]:
@@ -126,9 +131,11 @@ def _choice(completion: Completion) -> dict[str, Any]:
     }
 
 
-def _sequences(stop: str | list[str] | None) -> tuple[str, ...]:
+def sequences(stop: str | list[str] | None) -> tuple[str, ...]:
+    """Return the texts at which an answer stops."""
     return (stop,) if isinstance(stop, str) else tuple(stop or ())
 
 
-def _schema(wanted: Format | None) -> dict[str, Any] | None:
+def wanted_schema(wanted: Format | None) -> dict[str, Any] | None:
+    """Return the schema that the answer must have."""
     return None if wanted is None else accepted(wanted.json_schema.schema_)

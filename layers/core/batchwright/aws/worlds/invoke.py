@@ -14,8 +14,21 @@ from batchwright.aws.clock import SystemClock
 from batchwright.aws.comprehend import AmazonComprehend
 from batchwright.aws.filterfunctions import LambdaFunctions
 from batchwright.aws.guardrails import BedrockGuardrails
+from batchwright.aws.openai import OpenAIEngine
 from batchwright.aws.threads import once
-from batchwright.aws.wiring import armed, budgets, client, jobs, objects, schedules, settings
+from batchwright.aws.wiring import (
+    armed,
+    budgets,
+    client,
+    endpoints,
+    jobs,
+    keys,
+    objects,
+    schedules,
+    settings,
+)
+from batchwright.endpointengine import EndpointEngine
+from batchwright.engines import Engines
 from batchwright.filters import Means
 from batchwright.steps.invoke import World
 
@@ -26,7 +39,7 @@ FILTER_SECONDS = 21.0
 @asynccontextmanager
 async def world() -> AsyncIterator[World]:
     """Give the world around a worker; its connections live as long as one event loop."""
-    async with _bedrock() as engine, _means() as means:
+    async with _engines() as engine, _means() as means:
         yield armed(World)(
             objects=objects(),
             jobs=jobs(),
@@ -40,6 +53,17 @@ async def world() -> AsyncIterator[World]:
             new_id=lambda: uuid.uuid4().hex,
             means=means,
         )
+
+
+@asynccontextmanager
+async def _engines() -> AsyncIterator[Engines]:
+    """Give the engines by the names that routes have for them."""
+    async with _bedrock() as bedrock, _openai() as openai:
+        sagemaker = EndpointEngine(endpoints(), objects(), new_id=lambda: uuid.uuid4().hex)
+        try:
+            yield Engines({"bedrock": bedrock, "openai": openai, "sagemaker": sagemaker})
+        finally:
+            sagemaker.close()
 
 
 @asynccontextmanager
@@ -58,6 +82,10 @@ async def _means() -> AsyncIterator[Means]:
 def _client(service: Any, seconds: float) -> Any:
     # With a session of its own: it is made in a thread, where boto3's common one is not safe.
     return boto3.Session().client(service, config=once(seconds))
+
+
+def _openai() -> OpenAIEngine:
+    return OpenAIEngine(keys(), allowed=settings().endpoints, limit=settings().in_flight)
 
 
 def _bedrock() -> BedrockEngine:
