@@ -12,6 +12,7 @@ from typing import Any
 from batchwright.aws.worlds.invoke import world
 from batchwright.chunk import Chunk
 from batchwright.completion import Completion
+from batchwright.contract import Route
 from batchwright.outcome import Ending
 from batchwright.ports import Engine
 from batchwright.request import Request
@@ -32,10 +33,10 @@ class Permitted:
     permits: Permits
 
     async def ask(
-        self, request: Request, *, model: str, timeout: float, metadata: Mapping[str, str]
+        self, request: Request, *, route: Route, timeout: float, metadata: Mapping[str, str]
     ) -> Completion:
         self.permits.take()
-        return await self.engine.ask(request, model=model, timeout=timeout, metadata=metadata)
+        return await self.engine.ask(request, route=route, timeout=timeout, metadata=metadata)
 
 
 def prepare(errand: Errand) -> Callable[[], Report]:
