@@ -185,6 +185,22 @@ def test_while_everything_is_refused_a_call_is_tried_every_two_seconds() -> None
     assert 8 <= tried <= 20
 
 
+def test_what_was_refused_all_along_is_not_taken_for_the_size_of_a_window() -> None:
+    worker = Worker(caps=Quota(), to_come=0)
+    worker.queue(3, tokens=2_000)
+    calls = 0
+
+    for _ in range(3_000):
+        for refused in worker.run(0.01):
+            calls += 1
+            worker.gate.throttle(refused, worker.now, None)
+            worker.queue(1, tokens=2_000)
+
+    assert worker.gate.item["windows"] == 1
+    assert worker.gate.item["base"] > 10_000, "nothing went through: nothing is known"
+    assert calls > 12, "a call is tried every two seconds"
+
+
 def test_what_the_service_asks_to_wait_is_waited() -> None:
     worker = Worker(caps=Quota(rpm=6000))
     worker.queue(100)

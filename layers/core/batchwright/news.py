@@ -162,7 +162,12 @@ class News:
             change.within.update(step.within)
 
     def _past_tokens(self, pace: float) -> int:
-        """Return what the worker has to tell of the past: what was assumed of turns to come is still given away."""
+        """Return what the worker has to tell of the past: what was assumed of turns to come is still given away.
+
+        Of a probe nothing is to come: what was assumed is the call that was refused.
+        """
+        if suspicious(self.item):
+            return self._untold.tokens
         assumed = round(self._untold.ahead * pace / MINUTE)
         return self._untold.tokens + min(assumed, max(0, -self._untold.tokens))
 
