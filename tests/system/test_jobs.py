@@ -187,7 +187,7 @@ def test_throttles_lose_nothing(stack: StackUnderTest) -> None:
 def test_a_model_that_only_throttles_is_waited_for_by_the_workflow(stack: StackUnderTest) -> None:
     stack.behave(faults=[{"do": "throttle"}])
     stack.drop("inbox/patient.jsonl", chat_file(3))
-    until(lambda: any('"paused"' in line for line in stack.logs("invoke")), seconds=40)
+    until(lambda: any('"paused"' in line for line in stack.logs("invoke")), seconds=90)
 
     stack.behave()
 

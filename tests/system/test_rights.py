@@ -22,7 +22,7 @@ STEPS = [
     for role, actions in {
         "PlanRole": ["s3:GetObjectVersion"],
         "InvokeRole": ["s3:GetObjectVersion"],
-        "CloseRole": ["s3:GetObjectVersion"],
+        "CloseRole": [],  # of a job that ended well it reads the input no more
     }.items()
     for action in (
         "s3:GetObject",

@@ -43,6 +43,9 @@ def test_sam_local_is_given_what_is_deployed_and_where_the_cloud_is(cloud: Cloud
         "PlanFunction": "plan.handler",
         "InvokeFunction": "invoke.handler",
         "JoinFunction": "join.handler",
+        "SubmitFunction": "submit.handler",
+        "CollectFunction": "collect.handler",
+        "WakeFunction": "wake.handler",
         "CloseFunction": "close.handler",
         "SweepFunction": "sweep.handler",
     }

@@ -185,8 +185,12 @@ def test_while_everything_is_refused_a_call_is_tried_every_two_seconds() -> None
     assert 8 <= tried <= 20
 
 
-def test_what_was_refused_all_along_is_not_taken_for_the_size_of_a_window() -> None:
+@pytest.mark.parametrize("begin", [0, 2_000, 4_000, 6_000, 8_000])
+def test_what_was_refused_all_along_is_not_taken_for_the_size_of_a_window(begin: int) -> None:
     worker = Worker(caps=Quota(), to_come=0)
+    worker.now += (
+        begin  # what a call is reckoned to use, and that it was refused, may be told in two slots
+    )
     worker.queue(3, tokens=2_000)
     calls = 0
 

@@ -49,14 +49,24 @@ def slot(now: int) -> str:
 def used(item: Item, now: int, *, span: int = MINUTE) -> float:
     """Return the tokens that were counted in the last minute; the oldest slot counts by the part that lies in it.
 
+    What was counted too much in one slot may be taken off in a later one.
+
     >>> used({"used#9": 60, "used#8": 60, "used#3": 100, "used#2": 7}, 95_000)
     170.0
+    >>> used({"used#9": -60, "used#8": 100}, 95_000)
+    40.0
     """
-    return sum(
-        max(0, tokens) * _part(int(name.removeprefix(USED)), now - span)
+    counted, less = 0.0, 0
+    slots = {
+        int(name.removeprefix(USED)): tokens
         for name, tokens in item.items()
         if name.startswith(USED)
-    )
+    }
+    for number in sorted(slots, reverse=True):
+        tokens = slots[number] + less
+        less = min(0, tokens)
+        counted += max(0, tokens) * _part(number, now - span)
+    return counted
 
 
 def _part(number: int, begin: int) -> float:
