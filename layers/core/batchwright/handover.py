@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 
@@ -20,6 +21,9 @@ from batchwright.submission import Standing, Submission
 LANE = "lane"
 # A wish to the budget that is made again within ten minutes is the same one: a booking is repeated for so long.
 REPEATABLE = timedelta(minutes=9)
+# No new chunk is begun in the last part of the time; the workflow calls again.
+LAST_PART = 0.3
+MORE: dict[str, Any] = {"state": "more"}
 
 
 def chunks_of(

@@ -59,8 +59,8 @@ class OpenAIEngine:
     ) -> Completion:
         """Make one call of ``/chat/completions``."""
         # Most jobs ask Bedrock alone, and should not wait for this in a cold start.
-        from batchwright.chatanswer import completion_of, fault_of  # noqa: PLC0415
-        from batchwright.chatbody import chat_body  # noqa: PLC0415
+        from batchwright.chatanswer import completion_of, fault_of  # noqa: PLC0415 - as told above
+        from batchwright.chatbody import chat_body  # noqa: PLC0415 - as told above
 
         address = self._address(route)
         body = orjson.dumps(chat_body(request, route.model))

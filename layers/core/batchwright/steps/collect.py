@@ -12,7 +12,7 @@ from batchwright.asynclane import AsyncLane, Look, Read
 from batchwright.chunk import Chunk
 from batchwright.collected import Collected, Shelf
 from batchwright.errors import NotAnswered
-from batchwright.handover import book, chunks_of, give_a_sign, hurried, staged_of
+from batchwright.handover import LAST_PART, MORE, book, chunks_of, give_a_sign, hurried, staged_of
 from batchwright.job import Job
 from batchwright.money import spent_billionths
 from batchwright.places import job_key
@@ -22,9 +22,6 @@ from batchwright.steps.invoke import Report, Worker
 from batchwright.steps.invoke import World as WorkerWorld
 from batchwright.submission import Standing, Submission
 
-# No new chunk is begun in the last part of the time.
-LAST_PART = 0.3
-MORE: dict[str, Any] = {"state": "more"}
 WAITING: dict[str, Any] = {"state": "waiting"}
 
 

@@ -15,7 +15,16 @@ import msgspec
 from batchwright.asynclane import AsyncLane
 from batchwright.chunk import Chunk
 from batchwright.errors import JobStops, RecordInvalid, Throttled, UploadGone
-from batchwright.handover import book, chunks_of, give_a_sign, hurried, staged_key, staged_of
+from batchwright.handover import (
+    LAST_PART,
+    MORE,
+    book,
+    chunks_of,
+    give_a_sign,
+    hurried,
+    staged_key,
+    staged_of,
+)
 from batchwright.job import Job, Reason
 from batchwright.places import job_key
 from batchwright.ports import Slots, Submissions, Tasks, Upload
@@ -28,12 +37,9 @@ from batchwright.submission import Standing, Submission
 PATIENCE = 300.0
 # So long a job waits for money that others of its submissions hold; then it asks on demand, a call at a time.
 LONGEST_WAIT_FOR_MONEY = 3_600.0
-# No new chunk is begun in the last part of the time.
-LAST_PART = 0.3
 # A place is held for so long after the last look; every look takes it anew.
 HELD = timedelta(hours=2)
 ENDED: dict[str, Any] = {"state": "ended"}
-MORE: dict[str, Any] = {"state": "more"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
