@@ -1,5 +1,6 @@
 """AWS in this process, for the suites that hold the fakes and the adapters to the same rules."""
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,6 +31,15 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with mock_aws():
         yield
     boto3.DEFAULT_SESSION = None
+
+
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Let threads take turns every microsecond: what may happen between two lines does."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
 
 
 @pytest.fixture(scope="session")

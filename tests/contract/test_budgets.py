@@ -169,6 +169,7 @@ def test_a_budget_of_more_than_a_float_can_hold_is_exact(budgets: Budgets) -> No
     assert budgets.money("j") == Money(reserved=most)
 
 
+@pytest.mark.usefixtures("restless")
 def test_twenty_who_reserve_at_once_never_pass_the_limit(budgets: Budgets) -> None:
     def ask(number: int) -> bool:
         while True:

@@ -103,7 +103,7 @@ class OneAtATime:
 # ---- DynamoDB alone --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("aws")
+@pytest.mark.usefixtures("aws", "restless")
 def test_of_many_closers_at_once_each_has_its_place() -> None:
     ledger = DynamoDBLedger(OneAtATime(table()), TABLE)  # type: ignore[arg-type]
     with ThreadPoolExecutor(8) as crowd:

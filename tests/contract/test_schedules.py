@@ -79,6 +79,7 @@ def test_every_model_has_a_schedule_of_its_own(schedules: Schedules) -> None:
     assert schedules.exchange("n", Change(add={"given": 1})) == (True, {"given": 1})
 
 
+@pytest.mark.usefixtures("restless")
 def test_of_fifty_who_lease_at_once_nobody_gets_what_another_has(schedules: Schedules) -> None:
     lease = Change(add={"given": 7}, within={"given": (None, 10**15)})
     with ThreadPoolExecutor(10) as threads:

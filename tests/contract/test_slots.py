@@ -76,11 +76,13 @@ def test_every_resource_has_places_of_its_own(slots: Slots) -> None:
     assert slots.take("n", "b", limit=1, until=2_000)
 
 
+@pytest.mark.usefixtures("restless")
 def test_of_many_who_come_at_once_as_many_find_a_place_as_there_are(
     dynamodb: Any, time: Time
 ) -> None:
+    slots = DynamoDBSlots(dynamodb, "state", clock=time)
+
     def take(number: int) -> bool:
-        slots = DynamoDBSlots(dynamodb, "state", clock=time)
         return slots.take("m", f"s{number}", limit=3, until=2_000)
 
     with ThreadPoolExecutor(6) as threads:

@@ -5,7 +5,7 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from batchwright.aws.faults import told
+from batchwright.aws.faults import exceptions_of, told
 from batchwright.aws.refusals import NOT_ON_DEMAND, QUOTA_WAIT
 from batchwright.batchjob import BatchCounts, BatchJob, BatchState, BatchStatus
 from batchwright.errors import (
@@ -33,6 +33,7 @@ class BedrockBatchInference:
     def __init__(self, client: Any, bucket: str, *, role: str, key: str = "") -> None:
         """``role`` is what Bedrock takes on to read and to write; without ``key`` the bucket's own key encrypts."""
         self._bedrock = client
+        self._exceptions = exceptions_of(client)
         self._bucket = bucket
         self._role = role
         self._key = key
@@ -43,7 +44,7 @@ class BedrockBatchInference:
         with told(what):
             try:
                 answer = self._bedrock.create_model_invocation_job(**self._arguments(wish))
-            except self._bedrock.exceptions.ConflictException:
+            except self._exceptions.ConflictException:
                 return self._standing(wish.name)
             except ClientError as fault:
                 if (refusal := _refusal(fault, what)) is not None:
@@ -56,7 +57,7 @@ class BedrockBatchInference:
         with told("look at a batch job"):
             try:
                 job = self._bedrock.get_model_invocation_job(jobIdentifier=arn)
-            except self._bedrock.exceptions.ResourceNotFoundException:
+            except self._exceptions.ResourceNotFoundException:
                 raise Missing(f"there is no batch job {arn}") from None
         return BatchState(
             arn=arn,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.dynamodb import ROW_LIFE
-from batchwright.aws.faults import told
+from batchwright.aws.faults import exceptions_of, told
 from batchwright.digest import digest_of_envelope
 from batchwright.errors import Unavailable
 from batchwright.money import Money
@@ -45,6 +45,7 @@ class DynamoDBBudgets:
     ) -> None:
         """``table`` has the keys ``job_id`` and ``sk``."""
         self._dynamodb = client
+        self._exceptions = exceptions_of(client)
         self._table = table
         self._life = life
         self._clock = clock or SystemClock()
@@ -77,7 +78,7 @@ class DynamoDBBudgets:
         today = self._clock.now().astimezone(UTC).date()
         try:
             return self._written(self._update(job_id, added, today, most), token)
-        except self._dynamodb.exceptions.IdempotentParameterMismatchException:
+        except self._exceptions.IdempotentParameterMismatchException:
             # The same token must come with the same words, and before midnight they named the day before.
             yesterday = today - timedelta(days=1)
             return self._written(self._update(job_id, added, yesterday, most), token)
@@ -112,7 +113,7 @@ class DynamoDBBudgets:
                     self._dynamodb.transact_write_items(
                         TransactItems=[{"Update": update}], ClientRequestToken=token
                     )
-            except self._dynamodb.exceptions.TransactionCanceledException as fault:
+            except self._exceptions.TransactionCanceledException as fault:
                 (reason,) = fault.response["CancellationReasons"]
                 code = reason.get("Code")
                 if code == "ConditionalCheckFailed":

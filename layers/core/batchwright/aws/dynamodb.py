@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from batchwright.aws.faults import told
+from batchwright.aws.faults import exceptions_of, told
 from batchwright.job import WAY, JobRow, Reason, Redrive, Status, may_become, timestamp
 from batchwright.outcome import Tally, tally_of
 from batchwright.retention import Due
@@ -38,6 +38,7 @@ class DynamoDBJobs:
     def __init__(self, client: "DynamoDBClient", table: str, *, life: timedelta = ROW_LIFE) -> None:
         """``table`` has the keys ``job_id`` and ``sk``, and the index ``status-index``."""
         self._dynamodb = client
+        self._exceptions = exceptions_of(client)
         self._table = table
         self._life = life
 
@@ -225,7 +226,7 @@ class DynamoDBJobs:
                     ConditionExpression=condition,
                     **extra,
                 )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+        except self._exceptions.ConditionalCheckFailedException:
             return False
         return True
 

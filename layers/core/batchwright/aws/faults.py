@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -45,6 +46,15 @@ KINDS: dict[str, type[BatchwrightError]] = {
     "ConditionalRequestConflict": Unavailable,
 }
 SERVER_FAULT = 500
+
+
+def exceptions_of(client: Any) -> Any:
+    """Return the classes of a client's exceptions, before its threads meet the first one.
+
+    A client makes them when it is first asked, without a lock: two threads that ask at once may each get classes of
+    their own, and what one raises the other's ``except`` does not know.
+    """
+    return client.exceptions
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from batchwright.aws.faults import told
+from batchwright.aws.faults import exceptions_of, told
 from batchwright.errors import LogBroken, Unavailable
 from batchwright.ledger import Appended, Entry, Head
 
@@ -36,6 +36,7 @@ class DynamoDBLedger:
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         """``table`` has the keys ``log`` and ``sequence``."""
         self._dynamodb = client
+        self._exceptions = exceptions_of(client)
         self._table = table
 
     def append(self, entry: Entry) -> Appended:
@@ -98,7 +99,7 @@ class DynamoDBLedger:
         try:
             with told(WHAT):
                 self._dynamodb.transact_write_items(TransactItems=writes)  # type: ignore[arg-type]
-        except self._dynamodb.exceptions.TransactionCanceledException as fault:
+        except self._exceptions.TransactionCanceledException as fault:
             reasons = {
                 reason.get("Code") for reason in fault.response.get("CancellationReasons", [])
             }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 
-from batchwright.aws.faults import told
+from batchwright.aws.faults import exceptions_of, told
 from batchwright.schedule import Change, Item, Span
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class DynamoDBSchedules:
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         """``table`` has the key ``id``, and forgets by the attribute ``expiration``."""
         self._dynamodb = client
+        self._exceptions = exceptions_of(client)
         self._table = table
 
     def exchange(self, model: str, change: Change) -> tuple[bool, Item]:
@@ -38,7 +39,7 @@ class DynamoDBSchedules:
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     **_Words(change).arguments(),
                 )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException as fault:
+        except self._exceptions.ConditionalCheckFailedException as fault:
             # The stubs do not know that the item is there.
             found: dict[str, Any] = {**fault.response}
             return False, _numbers(found.get("Item", {}))

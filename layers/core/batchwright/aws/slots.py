@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from batchwright.aws.faults import told
+from batchwright.aws.faults import exceptions_of, told
 from batchwright.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class DynamoDBSlots:
     ) -> None:
         """``table`` has the key ``id``, and forgets by the attribute ``expiration``."""
         self._dynamodb = client
+        self._exceptions = exceptions_of(client)
         self._table = table
         self._clock = clock
 
@@ -93,7 +94,7 @@ class DynamoDBSlots:
                     ConditionExpression="attribute_not_exists(id) OR version = :version",
                     ExpressionAttributeValues={":version": {"N": str(version)}},
                 )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+        except self._exceptions.ConditionalCheckFailedException:
             return False
         return True
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from batchwright.aws.faults import told
+from batchwright.aws.faults import exceptions_of, told
 from batchwright.run import Run, RunState
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class StepFunctionsWorkflows:
     def __init__(self, client: "SFNClient", state_machine_arn: str) -> None:
         """Nothing is called yet."""
         self._sfn = client
+        self._exceptions = exceptions_of(client)
         self._arn = state_machine_arn
 
     def start(self, run: Run) -> None:
@@ -39,7 +40,7 @@ class StepFunctionsWorkflows:
                     name=run.name,
                     input=orjson.dumps(run.to_json()).decode(),
                 )
-        except self._sfn.exceptions.ExecutionAlreadyExists:
+        except self._exceptions.ExecutionAlreadyExists:
             return
 
     def state(self, run: Run) -> RunState | None:
@@ -48,6 +49,6 @@ class StepFunctionsWorkflows:
         try:
             with told(f"look at run {run.name}"):
                 status = self._sfn.describe_execution(executionArn=arn)["status"]
-        except self._sfn.exceptions.ExecutionDoesNotExist:
+        except self._exceptions.ExecutionDoesNotExist:
             return None
         return STATES.get(status, RunState.RUNNING)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from batchwright.aws.faults import told
+from batchwright.aws.faults import exceptions_of, told
 from batchwright.errors import Missing
 from batchwright.job import timestamp
 from batchwright.ports import Clock
@@ -27,6 +27,7 @@ class DynamoDBSubmissions:
     ) -> None:
         """``table`` has the key ``id``, and forgets by the attribute ``expiration``: ``life`` after a change."""
         self._dynamodb = client
+        self._exceptions = exceptions_of(client)
         self._table = table
         self._life = life
         self._clock = clock
@@ -47,7 +48,7 @@ class DynamoDBSubmissions:
                     ConditionExpression="attribute_not_exists(id)",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException as fault:
+        except self._exceptions.ConditionalCheckFailedException as fault:
             # The stubs do not know that the item is there.
             found: dict[str, Any] = {**fault.response}
             return _standing(row.name, found["Item"])
@@ -108,7 +109,7 @@ class DynamoDBSubmissions:
                     ReturnValues="ALL_NEW",
                     **words,
                 )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+        except self._exceptions.ConditionalCheckFailedException:
             return None
         return _standing(name, changed["Attributes"])
 

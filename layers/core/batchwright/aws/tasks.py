@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from batchwright.aws.faults import told
+from batchwright.aws.faults import exceptions_of, told
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -19,13 +19,14 @@ class StepFunctionsTasks:
     def __init__(self, client: "SFNClient") -> None:
         """Nothing is called yet."""
         self._sfn = client
+        self._exceptions = exceptions_of(client)
 
     def succeed(self, token: str, answer: Mapping[str, Any]) -> bool:
         """Give a waiting task its answer, unless it has one, or was given up."""
         gone = (
-            self._sfn.exceptions.TaskDoesNotExist,
-            self._sfn.exceptions.TaskTimedOut,
-            self._sfn.exceptions.InvalidToken,
+            self._exceptions.TaskDoesNotExist,
+            self._exceptions.TaskTimedOut,
+            self._exceptions.InvalidToken,
         )
         try:
             with told("answer to a waiting task"):
