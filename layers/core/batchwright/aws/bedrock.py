@@ -18,11 +18,11 @@ from batchwright.aws.calls import Calls
 from batchwright.aws.refusals import fault_of
 from batchwright.aws.signing import Signer
 from batchwright.completion import Completion
-from batchwright.contract import Route
 from batchwright.conversed import completion_of
 from batchwright.natives import Told
 from batchwright.natives import completion_of as native_completion_of
 from batchwright.request import Request
+from batchwright.route import Route
 
 OK = 200
 METADATA = "X-Amzn-Bedrock-Request-Metadata"

@@ -10,10 +10,10 @@ from yarl import URL
 
 from batchwright.aws.calls import Calls
 from batchwright.completion import Completion
-from batchwright.contract import Route
 from batchwright.digest import digest
 from batchwright.errors import AccessDenied, Unavailable
 from batchwright.request import Request
+from batchwright.route import Route
 
 OK, UNAUTHORIZED = 200, 401
 # What a server may write into its log.
