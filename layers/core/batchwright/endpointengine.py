@@ -111,10 +111,8 @@ class EndpointEngine:
     async def _found(self, key: str) -> bytes | None:
         try:
             return await self._in_thread(self._objects.read, key)
-        except (
-            Missing,
-            Unavailable,
-        ):  # S3 may be slow for a moment; the call's time is what ends this
+        except (Missing, Unavailable):
+            # S3 may be slow for a moment; the call's time is what ends this.
             return None
 
     async def _in_thread[*Given, Answer](
