@@ -90,7 +90,7 @@ class Verifier:
         salt = self._salt()
         if salt is None:
             yield Difference(file=SALT, reason="it is missing: the leaves cannot be made again")
-        results, leaves = Results(self.blocks, receipt), Leaves(self.blocks)
+        results, leaves = Results(self.blocks, receipt), Leaves(self.blocks, told["levels"])
         reviewed = Reviewed(self.blocks, receipt)
         outcomes = File(self.blocks, OUTCOMES, receipt["files"][OUTCOMES]["pieces"])
         inputs = iter(record_lines) if record_lines is not None else None
@@ -126,6 +126,7 @@ class Verifier:
         yield from outcomes.differences()
         yield from results.differences()
         yield from reviewed.differences()
+        yield from leaves.differences()
         yield from _sums(receipt, tree, counts, told)
 
     def _sealed(
