@@ -275,7 +275,7 @@ class Settler:
         """Return an outcome with its leaf, for which nothing of it may change any more."""
         if self._salt is None:
             return outcome
-        return replace(outcome, leaf=leaf_of(self._job_id, outcome, self._salt))
+        return replace(outcome, leaf=leaf_of(self._job_id, outcome, self._salt).hex())
 
 
 def _known_id(item: Item) -> str | None:

@@ -65,8 +65,9 @@ def prove_command(
     """Print a record's proof: its leaf, the way to the job's root, to the ledger and to a signature."""
     files = _evidence(job)
     receipt, seal, salt = sealed(files)
-    outcome, _ = outcome_of(record_id, files.blocks(OUTCOMES))
-    show.write_json(proof_of(outcome, receipt, seal, salt, tiles_of(files.span), opened=opened))
+    outcome, line = outcome_of(record_id, files.blocks(OUTCOMES))
+    proof = proof_of(outcome, line, receipt, seal, salt, tiles_of(files.span), opened=opened)
+    show.write_json(proof)
     return Code.DONE
 
 
