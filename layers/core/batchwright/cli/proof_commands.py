@@ -41,7 +41,7 @@ def verify_command(
     from batchwright.cli import verify  # noqa: PLC0415 - cryptography costs the command's start
 
     files = _evidence(job)
-    key = verify.read_key(public_key) if public_key else None
+    key = verify.read_key(public_key, files) if public_key else None
     found = {"files": verify.verify(files, key, input_file)}
     if with_ledger:
         found["ledger"] = verify.audit(files, key)
