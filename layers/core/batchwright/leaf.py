@@ -60,15 +60,11 @@ def envelope_of(job_id: str, outcome: Outcome, salt: bytes, line: bytes) -> dict
         "job": job_id,
         "model": outcome.model,
         "output": commitment(salt, outcome.output_digest),
-        "record": None if record_id is None else _commitment_to(salt, record_id.encode()),
+        "record": None if record_id is None else sha256(salt + record_id.encode()).hexdigest(),
         "request": commitment(salt, outcome.request_digest),
         "status": outcome.status.value,
         "verdict": verdict_digest(outcome),
     }
-
-
-def _commitment_to(salt: bytes, content: bytes) -> str:
-    return sha256(salt + sha256(content).digest()).hexdigest()
 
 
 def verdict_digest(outcome: Outcome) -> str:
