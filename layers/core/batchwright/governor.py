@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from batchwright.believed import USUAL, suspicious
-from batchwright.contract import Route
 from batchwright.demand import Ticket, endless
 from batchwright.errors import BatchwrightError
 from batchwright.lengths import Lengths
@@ -18,6 +17,7 @@ from batchwright.pace import PATIENCE
 from batchwright.ports import Schedules
 from batchwright.prices import model_id
 from batchwright.quotas import Quota, quota_of
+from batchwright.route import Route
 from batchwright.schedule import SECOND, Change
 from batchwright.turnstile import Turnstile
 
@@ -101,10 +101,7 @@ class Governor:
 
         Every permit must be settled, throttled, failed, or given back unused.
         """
-        now = self._now()
-        ticket = self._gate.wait(tokens, now)
-        if self._goes_at_once(now):
-            return Permit(ticket)
+        ticket = self._gate.wait(tokens, self._now())
         turn = self._futures[ticket] = asyncio.get_running_loop().create_future()
         self._look()
         try:
@@ -159,12 +156,6 @@ class Governor:
 
     def _now(self) -> int:
         return int(self._seconds() * SECOND)
-
-    def _goes_at_once(self, now: int) -> bool:
-        """Let the call go that came last, if it is alone and its turn is now: all else can wait for the timer's look."""
-        if self._timer is None or len(self._gate.waiting) > 1 or suspicious(self._gate.item):
-            return False
-        return bool(self._gate.released(now))
 
     def _look(self) -> None:
         """Let calls go whose turn it is, tell what must be told, and say when to look again."""

@@ -16,7 +16,8 @@ from batchwright.contract import Route
 from batchwright.outcome import Ending
 from batchwright.ports import Engine
 from batchwright.request import Request
-from batchwright.steps.invoke import World, invoke
+from batchwright.steps.invoke import invoke
+from batchwright.workplace import World
 from tests.bench.clients.errand import STATE_TABLE, Errand, Permits, Report, carry_out
 from tests.bench.clients.wire import Wire
 from tests.fakes import StoppedClock
@@ -82,8 +83,7 @@ def lines(errand: Errand, texts: Iterable[str]) -> list[dict[str, Any]]:
     """Return prompts as a Converse batch file has them."""
     limit = {"maxTokens": errand.max_tokens}
     return [
-        converse_line(str(number), text, inferenceConfig=limit)
-        for number, text in enumerate(texts)
+        converse_line(str(number), text, inferenceConfig=limit) for number, text in enumerate(texts)
     ]
 
 

@@ -1,4 +1,4 @@
-"""What the bench of one worker asks, and what both sides hold the answers to: the model host says again what it hears."""
+"""What the bench of one worker asks, and so hears from the model host, and what both sides hold it to."""
 
 import json
 from typing import Any
