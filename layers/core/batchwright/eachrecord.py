@@ -8,7 +8,7 @@ from functools import partial
 from batchwright.answers import Answers
 from batchwright.asking import Asker
 from batchwright.attachments import Attachments, Fetched
-from batchwright.contract import Contract, Route
+from batchwright.contract import Contract
 from batchwright.dialects import Dialect
 from batchwright.digest import digest_of_request, idempotency_key
 from batchwright.errors import (
@@ -28,6 +28,7 @@ from batchwright.reader import Item
 from batchwright.record import Record
 from batchwright.repairing import answered
 from batchwright.request import Request
+from batchwright.route import Route
 from batchwright.routing import routes_for
 from batchwright.screens import Screens
 from batchwright.segment import Effort, Settled
