@@ -12,10 +12,9 @@ from batchwright.contract import DEFAULT, NAME, Contract, default_contract
 from batchwright.contractadvice import advice_on
 from batchwright.contractfaults import Fault
 from batchwright.contractfile import LARGEST_CONTRACT, Examined, examine, read_contract
-from batchwright.errors import Missing, Refused
+from batchwright.errors import LONGEST_NAME_SHOWN, Missing, Refused
 from batchwright.filters.terms import with_lists
 from batchwright.places import contract_key
-from batchwright.suiting import LONGEST_NAME_SHOWN
 
 if TYPE_CHECKING:
     from batchwright.cli.stack import Stack
