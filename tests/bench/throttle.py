@@ -24,12 +24,12 @@ from tests.bench.crew import Client, send
 from tests.bench.figure import Figure, at_least, at_most, untargeted, without_target
 from tests.bench.ministack import ministack
 from tests.bench.score import Limit, Score, score
-from tests.bench.tables import table_of
 from tests.emulator.host.behaviour import LimitModel
 from tests.emulator.host.running import RunningHost, running
 from tests.emulator.stack import LOCAL
 from tests.emulator.surroundings import CREDENTIALS
 from tests.fakes import MODEL
+from tests.house.cloudformation import table_of
 
 ROOT_USER: Any = {
     "region_name": CREDENTIALS["AWS_REGION"],
