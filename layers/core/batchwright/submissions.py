@@ -13,12 +13,18 @@ from batchwright.ports import Objects
 from batchwright.submission import Submission
 
 
-def list_submissions(
-    job: Job, objects: Objects, *, lane: str, model: str, redrive: Redrive | None
+def list_submissions(  # noqa: PLR0913 - they are what is alike of all of them
+    job: Job,
+    objects: Objects,
+    *,
+    lane: str,
+    model: str,
+    family: str | None,
+    redrive: Redrive | None,
 ) -> bool:
     """Write the submissions of a run that is planned; ``False``, and nothing is written, where no division will do.
 
-    ``model`` is what most of the records ask. Written again, it comes out the same.
+    ``model`` is what most of the records ask, ``family`` whose words they are put into. Written again, it comes out the same.
     """
     number = redrive.number if redrive else 0
     spans: list[ByteRange] = []
@@ -37,6 +43,7 @@ def list_submissions(
                 submission=place,
                 lane=lane,
                 model=model,
+                family=family,
                 chunks=counts[place],
                 plan=ByteRange(start=first.start, end=last.end),
                 records=records,
