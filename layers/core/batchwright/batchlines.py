@@ -60,12 +60,12 @@ ANSWERED, FAILED = b"+", b"-"
 
 
 def asked_line(index: int, request: Request, family: str | None = None) -> bytes | None:
-    """Return a request as a line of a batch's input, ``None`` where a batch cannot ask it.
+    r"""Return a request as a line of a batch's input, ``None`` where a batch cannot ask it.
 
     With a ``family`` the batch takes that family's own bodies, and Converse's requests are put into its words.
 
     >>> asked_line(7, Request({"messages": []}))
-    b'{"recordId":"00000000007","modelInput":{"messages":[]}}\\n'
+    b'{"recordId":"00000000007","modelInput":{"messages":[]}}\n'
     >>> asked_line(7, Request({"messages": [], "toolConfig": {}})) is None
     True
     """
@@ -108,7 +108,7 @@ def read_answer(
     """
     sign, told = content[:1], content[1:]
     if sign == FAILED:
-        return _fault_of(told, model)
+        return _fault_of(told, model, believed=family is None or request.family is not None)
     try:
         return replace(_completion_of(told, request, input_tokens, family), tier=BATCH)
     except MalformedCompletion as fault:
@@ -142,7 +142,8 @@ def _completion_of(
     return completion if request.family else replace(completion, native=None)
 
 
-def _fault_of(told: bytes, model: str) -> BatchwrightError:
+def _fault_of(told: bytes, model: str, *, believed: bool) -> BatchwrightError:
+    """Return the fault of a record; what was put into other words may be refused for these, and is asked again."""
     try:
         fault = FAULT.decode(told)
     except msgspec.DecodeError:
@@ -152,4 +153,6 @@ def _fault_of(told: bytes, model: str) -> BatchwrightError:
     words = fault.errorMessage.lower()
     if any(sign in words for sign in TOO_LONG):
         return ContextOverflow(f"{model} in a batch: the prompt is longer than the model can read")
+    if not believed:
+        return ServiceFault(f"{model} answered {ITS_OWN_FAULT} in a batch to its own words")
     return RecordInvalid("invalid_request", f"{model} answered {ITS_OWN_FAULT} in a batch")

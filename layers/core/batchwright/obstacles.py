@@ -8,9 +8,9 @@ from typing import Any
 
 from batchwright.batches import BATCH_LIKELY, BATCH_RECORDS, BATCHES_AT_ONCE, FEWEST_RECORDS
 from batchwright.contract import Contract
+from batchwright.families import family_of
 from batchwright.lane import BEDROCK_BATCH, ENGINE, FLEX, TIERS, Lane
 from batchwright.lanecosts import batch_saves, cache_saves, has_engine, lane_knows
-from batchwright.families import family_of
 from batchwright.needs import ATTACHMENTS, NATIVE, TOOLS, WORDS, Needs
 from batchwright.planning import Total
 from batchwright.prices import lane_table
@@ -166,7 +166,9 @@ def _of_the_records(load: Asked) -> Iterator[Why]:
 
 def _of_tools(load: Asked) -> Iterator[Why]:
     tools, words = load.needs.of(TOOLS), load.needs.of(WORDS)
-    brought = f"{tools.records:,} of the records bring tools, which Converse does not take in a batch"
+    brought = (
+        f"{tools.records:,} of the records bring tools, which Converse does not take in a batch"
+    )
     other = [model for model in load.totals if family_of(model) not in FAMILIES]
     if tools.records and other:
         model = other[0][:LONGEST_NAME_SHOWN]

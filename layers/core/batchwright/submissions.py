@@ -13,7 +13,7 @@ from batchwright.ports import Objects
 from batchwright.submission import Submission
 
 
-def list_submissions(  # noqa: PLR0913 - they are what is alike of all of them
+def list_submissions(
     job: Job,
     objects: Objects,
     *,
@@ -24,7 +24,8 @@ def list_submissions(  # noqa: PLR0913 - they are what is alike of all of them
 ) -> bool:
     """Write the submissions of a run that is planned; ``False``, and nothing is written, where no division will do.
 
-    ``model`` is what most of the records ask, ``family`` whose words they are put into. Written again, it comes out the same.
+    ``model`` is what most of the records ask, ``family`` whose words they are put into. Written again, it comes out
+    the same.
     """
     number = redrive.number if redrive else 0
     spans: list[ByteRange] = []

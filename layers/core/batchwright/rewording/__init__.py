@@ -22,8 +22,9 @@ __all__ = ["FAMILIES", "reworded"]
 FAMILIES = frozenset({"anthropic", "nova"})
 # What Converse has besides, which is refused by name.
 ELSEWHERE = frozenset(
-    """cachePoint citationsContent content guardContent guardrailConfig performanceConfig promptVariables
-    redactedContent requestMetadata s3Location searchResult serviceTier systemTool toolAddition toolRemoval""".split()
+    {"citationsContent", "content", "guardContent", "guardrailConfig", "performanceConfig"}
+    | {"promptVariables", "redactedContent", "requestMetadata", "s3Location", "searchResult"}
+    | {"serviceTier", "systemTool", "toolAddition", "toolRemoval"}
 )
 
 
@@ -45,7 +46,9 @@ def reworded(request: Request, family: str) -> Request:
     asked = _read(request.body, Asked, whole="modelInput")
     body = _merged(_words(family).written(asked), asked.additionalModelRequestFields or {})
     own = native(family)
-    if (fault := own.fault(_read(body, own.body, whole="additionalModelRequestFields"))) is not None:
+    if (
+        fault := own.fault(_read(body, own.body, whole="additionalModelRequestFields"))
+    ) is not None:
         raise refused(*fault)
     return Request(body, family, request.tier)
 

@@ -315,7 +315,7 @@ class Run:
         return True
 
     def _read(self, source: Source) -> bool:
-        """Read the input, once more where ids repeat themselves or tools come late; return whether the end was reached."""
+        """Read the input, once more where ids repeat themselves or tools come late; return whether it was read."""
         while True:
             planner = self._planner(source)
             if not planner.run(self._late):
@@ -360,7 +360,7 @@ class Run:
         )
 
     def _read_again(self, suspects: list[int] | None, *, worded: bool) -> None:
-        """Begin once more, now knowing which ids to look at, and whether words: the plan so far lacks what they tell."""
+        """Begin once more, now knowing what to look at: the plan so far lacks the ids' problems, or the words."""
         assert self._sinks is not None  # noqa: S101 - it was read once
         self._sinks.chunks.abort()
         self._sinks.problems.abort()
