@@ -119,7 +119,9 @@ def test_tools_cost_half_in_a_batch_and_keep_to_the_budget() -> None:
         sum(o["usage"][name] for o in outcomes) for name in ("input_tokens", "output_tokens")
     )
     assert row.tally.cost_usd == pytest.approx((read * 0.06 + wrote * 0.24) / 2 / 1_000_000)
-    assert laptop.budgets.money(job_id).reserved == 0
+    money = laptop.budgets.money(job_id)
+    assert money.reserved == 0
+    assert money.spent == pytest.approx((row.tally.cost_usd or 0) * 1e9, rel=0.01)
 
 
 def test_what_a_batch_refuses_in_other_words_is_asked_in_converses() -> None:

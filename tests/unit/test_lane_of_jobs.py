@@ -235,6 +235,18 @@ def test_a_redrive_chooses_by_what_it_asks_again() -> None:
     assert choice["lane"] == laptop.row(job_id).lane == "bedrock_batch"
 
 
+def test_a_redrive_of_a_file_with_tools_is_a_batch_in_the_same_words() -> None:
+    laptop = laptop_with("bedrock_batch")
+    job_id = planned(laptop, jsonl(with_tools([7], 150)))
+    laptop.close(job_id, {"Error": "States.Timeout", "Cause": "x"})
+    laptop.redrive(job_id)
+
+    laptop.plan(job_id, redrive=1)
+
+    (submission,) = laptop.objects.lines(submissions_key(job_id, 1))
+    assert json.loads(submission)["family"] == "nova"
+
+
 LINES = [name for name, each in SAMPLES.items() if each.contract == "default" and "jsonl" in name]
 
 

@@ -22,8 +22,8 @@ from batchwright.rewording.asked import (
     ToolResult,
     ToolSpec,
     ToolUse,
-    refused,
 )
+from batchwright.rewording.refusing import read, refused
 
 type Object = dict[str, Any]
 
@@ -31,8 +31,9 @@ VERSION = "bedrock-2023-05-31"
 PLAIN = {None, "txt"}
 
 
-def written(asked: Asked) -> Object:
+def written(converse: Object) -> Object:
     """Return a message to create."""
+    asked = read(converse, Asked, whole="modelInput")
     config, tools = asked.inferenceConfig, [_tool(spec) for spec in asked.tools]
     choice = asked.toolConfig.toolChoice if asked.toolConfig else None
     body = {

@@ -7,13 +7,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from batchwright.errors import RecordInvalid
 from batchwright.shapes import Fraction, TokenLimit
-
-
-def refused(param: str, why: str) -> RecordInvalid:
-    """Return the fault of a request that a family has no words for."""
-    return RecordInvalid("invalid_request", f"{param}: {why}", param=param)
 
 
 class Part(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):

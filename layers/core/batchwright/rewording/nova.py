@@ -8,15 +8,17 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from batchwright.rewording.asked import Asked, Message, ToolConfig, ToolSpec, refused
+from batchwright.rewording.asked import Asked, Message, ToolConfig, ToolSpec
+from batchwright.rewording.refusing import read, refused
 
 type Object = dict[str, Any]
 
 VERSION = "messages-v1"
 
 
-def written(asked: Asked) -> Object:
+def written(converse: Object) -> Object:
     """Return the request."""
+    asked = read(converse, Asked, whole="modelInput")
     if asked.outputConfig is not None:
         raise refused("outputConfig", "Nova's own words have no form for the answer")
     body: Object = {

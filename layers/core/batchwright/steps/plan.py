@@ -323,7 +323,7 @@ class Run:
                 return False
             suspects = self.progress.suspects
             if suspects is None and (repeated := planner.repeated(MOST_SUSPECTS + 1)):
-                self._read_again(repeated, worded=planner.unworded or self.progress.worded)
+                self._read_again(Progress(suspects=repeated))
                 continue
             if suspects is not None and len(suspects) > MOST_SUSPECTS:
                 raise Refused(
@@ -332,7 +332,7 @@ class Run:
                 )
             planner.check_whole()
             if planner.unworded:
-                self._read_again(suspects, worded=True)
+                self._read_again(Progress(suspects=suspects, worded=True))
                 continue
             progress = self.progress
             check_wish(self._job.terms, Asked(totals=progress.totals, needs=progress.needs))
@@ -359,13 +359,13 @@ class Run:
             chunk_records=chunk_records_of(self._job.terms, self._chunk_records),
         )
 
-    def _read_again(self, suspects: list[int] | None, *, worded: bool) -> None:
+    def _read_again(self, progress: Progress) -> None:
         """Begin once more, now knowing what to look at: the plan so far lacks the ids' problems, or the words."""
         assert self._sinks is not None  # noqa: S101 - it was read once
         self._sinks.chunks.abort()
         self._sinks.problems.abort()
         self._sinks = None
-        self._save(Checkpoint(reading=Progress(suspects=suspects, worded=worded)))
+        self._save(Checkpoint(reading=progress))
 
     def _pause(self, planner: Planner) -> None:
         planner.put_away()
