@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from batchwright.batchjob import BatchStatus
 from batchwright.handover import chunks_of
 from batchwright.job import Status
-from tests.fakes import ScriptedEngine
+from tests.fakes import MODEL, ScriptedEngine
 from tests.lanelaptop import BATCH, LaneLaptop, tool_lines
 from tests.laptop import Laptop, chat_file, chat_line, jsonl, song
 
@@ -81,9 +81,9 @@ def test_the_outcomes_are_those_of_the_same_file_on_demand() -> None:
 CLAUDE = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 
 
-@pytest.mark.parametrize("model", ["us.amazon.nova-lite-v1:0", CLAUDE])
+@pytest.mark.parametrize("model", [MODEL, CLAUDE])
 def test_records_with_and_without_tools_are_one_batch(model: str) -> None:
-    contract = BATCH.replace("us.amazon.nova-lite-v1:0", model)
+    contract = BATCH.replace(MODEL, model)
     laptop = laptop_with(contract=contract, models=(model,))
     job_id, (submission,) = laptop.batch(jsonl(tool_lines(120)))
 
@@ -107,8 +107,12 @@ def test_records_with_and_without_tools_are_one_batch(model: str) -> None:
             assert choice["message"]["content"] == said
 
 
-def test_tools_cost_half_in_a_batch_and_keep_to_the_budget() -> None:
-    laptop = laptop_with(contract=f"{BATCH}budget: {{usd: 1}}\n")
+@pytest.mark.parametrize(("model", "price"), [(MODEL, (0.06, 0.24)), (CLAUDE, (1.1, 5.5))])
+def test_tools_cost_half_in_a_batch_and_keep_to_the_budget(
+    model: str, price: tuple[float, float]
+) -> None:
+    contract = BATCH.replace(MODEL, model) + "budget: {usd: 10}\n"
+    laptop = laptop_with(contract=contract, models=(model,))
     job_id, _ = laptop.batch(jsonl(tool_lines(100)))
 
     row = laptop.to_the_end(job_id)
@@ -118,7 +122,7 @@ def test_tools_cost_half_in_a_batch_and_keep_to_the_budget() -> None:
     read, wrote = (
         sum(o["usage"][name] for o in outcomes) for name in ("input_tokens", "output_tokens")
     )
-    assert row.tally.cost_usd == pytest.approx((read * 0.06 + wrote * 0.24) / 2 / 1_000_000)
+    assert row.tally.cost_usd == pytest.approx((read * price[0] + wrote * price[1]) / 2 / 1_000_000)
     money = laptop.budgets.money(job_id)
     assert money.reserved == 0
     assert money.spent == pytest.approx((row.tally.cost_usd or 0) * 1e9, rel=0.01)
