@@ -21,7 +21,7 @@ from batchwright.lanefile import asked_again, keep_lane, plan_lane
 from batchwright.lanes import check_wish, chunk_records_of
 from batchwright.limits import Limits, plan_limits, read_limits
 from batchwright.listing import is_joined, joins
-from batchwright.obstacles import Asked, Why
+from batchwright.obstacles import Asked, Why, words_of_batch
 from batchwright.outcome import add_costs
 from batchwright.places import (
     checkpoint_key,
@@ -200,8 +200,14 @@ def _laned(job: Job, row: JobRow, asked: Asked, limits: Limits, world: World) ->
     )
     if choice.lane in ASYNCHRONOUS:
         model = max(asked.totals, key=lambda name: asked.totals[name].records)
+        batched = choice.lane == BEDROCK_BATCH
         if not list_submissions(
-            job, world.objects, lane=choice.lane, model=model, redrive=row.redrive
+            job,
+            world.objects,
+            lane=choice.lane,
+            model=model,
+            family=words_of_batch(model, asked.needs) if batched else None,
+            redrive=row.redrive,
         ):
             choice = choice.instead(UNDIVIDED)
             keep_lane(choice, asked, job.job_id, world.objects, redrive=row.redrives)
@@ -309,7 +315,7 @@ class Run:
         return True
 
     def _read(self, source: Source) -> bool:
-        """Read the input, once more where ids repeat themselves; return whether the end was reached."""
+        """Read the input, once more where ids repeat themselves or tools come late; return whether it was read."""
         while True:
             planner = self._planner(source)
             if not planner.run(self._late):
@@ -317,7 +323,7 @@ class Run:
                 return False
             suspects = self.progress.suspects
             if suspects is None and (repeated := planner.repeated(MOST_SUSPECTS + 1)):
-                self._read_again(repeated)
+                self._read_again(Progress(suspects=repeated))
                 continue
             if suspects is not None and len(suspects) > MOST_SUSPECTS:
                 raise Refused(
@@ -325,6 +331,9 @@ class Run:
                     f"more than {MOST_SUSPECTS:,} ids occur more than once; see problems.jsonl",
                 )
             planner.check_whole()
+            if planner.unworded:
+                self._read_again(Progress(suspects=suspects, worded=True))
+                continue
             progress = self.progress
             check_wish(self._job.terms, Asked(totals=progress.totals, needs=progress.needs))
             planner.sinks.chunks.finish()
@@ -350,13 +359,13 @@ class Run:
             chunk_records=chunk_records_of(self._job.terms, self._chunk_records),
         )
 
-    def _read_again(self, suspects: list[int]) -> None:
-        """Begin once more, now knowing which ids to look at: the plan so far lacks their problems."""
+    def _read_again(self, progress: Progress) -> None:
+        """Begin once more, now knowing what to look at: the plan so far lacks the ids' problems, or the words."""
         assert self._sinks is not None  # noqa: S101 - it was read once
         self._sinks.chunks.abort()
         self._sinks.problems.abort()
         self._sinks = None
-        self._save(Checkpoint(reading=Progress(suspects=suspects)))
+        self._save(Checkpoint(reading=progress))
 
     def _pause(self, planner: Planner) -> None:
         planner.put_away()
