@@ -103,6 +103,8 @@ class Source:
     unfolded: bool
     dialect: str | None = None
     """What it is, where its first line should not tell."""
+    first: bytes = b""
+    """Its first block, where that was read already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,8 +205,8 @@ class Planner:
 
     def _opened(self) -> tuple[Dialect, Line | None]:
         refusal: Refused | None = None
-        self._rest = self._objects.blocks(self._source.pin)
-        self._head = next(self._rest, b"")
+        self._head = self._source.first or next(self._further(0), b"")
+        self._rest = self._further(len(self._head))
         blocks = chain([self._head], self._further(len(self._head)))
         found = (line for line in lines(blocks) if not line.blank)
         for line in islice(found, LINES_TRIED):

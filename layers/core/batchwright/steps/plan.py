@@ -58,8 +58,8 @@ class World:
     account: Account
 
 
-type Planned = tuple[dict[str, Any] | None, Limits | None]
-"""The answer where a run does not come to a plan, and what is known of the limits where it does."""
+type Planned = tuple[dict[str, Any] | None, JobRow, Limits | None]
+"""The answer where a run does not come to a plan; the job's row; and what is known of the limits where it does."""
 
 
 class Checkpoint(Struct, kw_only=True):
@@ -110,7 +110,7 @@ def plan(  # noqa: PLR0913 - each is a parameter of the template
         row = replace(row, status=Status.VALIDATING, updated_at=timestamp(world.clock.now()))
         world.jobs.change(row)
         first = partial(_first, chunk_records=chunk_records, begun=begun)
-        answer, limits = (_redriven if redrive else first)(job, row, world, late)
+        answer, row, limits = (_redriven if redrive else first)(job, row, world, late)
         if answer is not None:
             return answer
     if world.jobs.stop_reason(job_id, redrive=redrive) is not None:
@@ -119,10 +119,9 @@ def plan(  # noqa: PLR0913 - each is a parameter of the template
     # A job has a chunk at least; a redrive may find nothing to ask again.
     if redrive and not world.objects.pin(key).size:
         return {"state": "settled"}
-    running = world.jobs.get(job_id)
-    if running is not None and running.lane in ASYNCHRONOUS:
+    if row.lane in ASYNCHRONOUS:
         key, workers = submissions_key(job_id, redrive), max_concurrency
-        if running.lane == BEDROCK_BATCH:
+        if row.lane == BEDROCK_BATCH:
             workers = max(workers, batch_jobs)
     else:
         limits = limits or read_limits(job_id, world.objects)
@@ -152,12 +151,12 @@ def _first(
     """Plan a job; ``begun`` says whether another run may have left a checkpoint."""
     run = Run(job, world.objects, chunk_records, late=late, begun=begun)
     if not run.go_on():
-        return {"state": "more"}, None
+        return {"state": "more"}, row, None
     progress = run.progress
     row = replace(row, updated_at=timestamp(world.clock.now()), problems=progress.found)
     if run.refusal is not None:
         world.jobs.change(replace(row, status=Status.CLOSING, reason=run.refusal))
-        return {"state": "refused", "reason": run.refusal.code}, None
+        return {"state": "refused", "reason": run.refusal.code}, row, None
     totals = with_judges(progress.totals, job.terms.filters)
     limits = plan_limits(job, totals, world.objects, None if late() else world.account)
     asked = Asked(totals=progress.totals, needs=progress.needs)
@@ -168,7 +167,7 @@ def _first(
         chunks=progress.cut.chunks,
         estimate=estimate_of(progress.totals, job.terms),
     )
-    return _begun(running, world), limits
+    return _begun(running, world), running, limits
 
 
 def _redriven(job: Job, row: JobRow, world: World, late: Callable[[], bool]) -> Planned:
@@ -176,7 +175,7 @@ def _redriven(job: Job, row: JobRow, world: World, late: Callable[[], bool]) -> 
     assert row.redrive is not None  # noqa: S101 - the row's number is that of a redrive
     redriving = Redriving(row.job_id, row.redrive, world.objects)
     if not redriving.go_on(lambda: not late()):
-        return {"state": "more"}, None
+        return {"state": "more"}, row, None
     # They may be others than when the job was planned.
     totals = read_limits(row.job_id, world.objects).totals
     limits = plan_limits(job, totals, world.objects, None if late() else world.account)
@@ -184,7 +183,7 @@ def _redriven(job: Job, row: JobRow, world: World, late: Callable[[], bool]) -> 
     row = _laned(job, row, asked, limits, world)
     now = timestamp(world.clock.now())
     running = replace(row, status=Status.RUNNING, updated_at=now, tally=redriving.tally)
-    return _begun(running, world), limits
+    return _begun(running, world), running, limits
 
 
 def _laned(job: Job, row: JobRow, asked: Asked, limits: Limits, world: World) -> JobRow:
@@ -278,8 +277,10 @@ class Run:
             raise Refused(refusal.code, refusal.message, line=refusal.line)
         pin = self._job.pinned()
         with _readable(pin):
-            source = Source(pin=pin, unfolded=False, dialect=self._job.dialect)
-            if unfolding := unfolding_of(self._job, pin, self._objects):
+            # One look tells whether it must be unfolded, and is where the lines begin.
+            first = next(self._objects.blocks(pin), b"")
+            source = Source(pin=pin, unfolded=False, dialect=self._job.dialect, first=first)
+            if unfolding := unfolding_of(self._job, pin, first, self._objects):
                 if not self._unfolded(unfolding):
                     return False
                 pin = self._objects.pin(unfolded_key(self._job.job_id))
