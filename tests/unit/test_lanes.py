@@ -35,8 +35,8 @@ from batchwright.obstacles import (
     batch_time,
     reserve,
 )
-from batchwright.planning import Total
 from batchwright.quotas import Quota
+from batchwright.totals import Total
 from tests.fakes import MODEL
 
 ROOT = Path(__file__).parents[2]

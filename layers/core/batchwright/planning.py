@@ -6,7 +6,6 @@ The same code plans a job and estimates a file on somebody's laptop.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from copy import copy
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
@@ -15,15 +14,11 @@ import orjson
 from msgspec import Struct, field
 
 from batchwright.addresses import keys_of
-from batchwright.charges import ON_DEMAND, lane_cost_usd_of
 from batchwright.chunk import ByteRange, Chunk
-from batchwright.contract import Route
 from batchwright.cutting import Cut, Cutter, Mark
 from batchwright.dialects import Dialect, detect
 from batchwright.digest import digest
 from batchwright.errors import RecordInvalid, Refused, Unforeseen
-from batchwright.filters import Filters
-from batchwright.finding import Stage
 from batchwright.ids import MOST_HELD, Ids, fingerprint
 from batchwright.job import Job, Pin
 from batchwright.lines import Line, lines
@@ -33,42 +28,11 @@ from batchwright.ports import Objects, Upload
 from batchwright.reader import problem_of
 from batchwright.record import Problem, Record
 from batchwright.routing import route_for
-from batchwright.usage import Usage
+from batchwright.totals import Total
 
 # A broken first line must not hide the dialect of the good ones after it.
 LINES_TRIED = 100
 UNTOLD = {"invalid_json_line", "unknown_dialect"}
-
-
-class Total(Struct, kw_only=True):
-    """What the records for one model may use: the input guessed, the output at its limit."""
-
-    records: int = 0
-    input_tokens: int = 0
-    max_output_tokens: int = 0
-
-    def max_cost_usd(self, route: Route) -> float | None:
-        """Return what that costs at most, ``None`` where the price is not known."""
-        usage = Usage(input_tokens=self.input_tokens, output_tokens=self.max_output_tokens)
-        return lane_cost_usd_of(ON_DEMAND, route, usage)
-
-
-def with_judges(totals: dict[str, Total], filters: Filters) -> dict[str, Total]:
-    """Return the totals with what filters ask of second models: of every record once, and all that it may say."""
-    found = {model: copy(total) for model, total in totals.items()}
-    for stage in Stage:
-        for judge in (entry.judge for entry in filters.at(stage) if entry.judge):
-            own = found.setdefault(judge.model, Total())
-            for total in totals.values():
-                reads = total.records * judge.prompt_tokens
-                if stage is Stage.OUTPUT:
-                    reads += total.max_output_tokens
-                if stage is Stage.INPUT or judge.request:
-                    reads += total.input_tokens
-                own.records += total.records
-                own.input_tokens += reads
-                own.max_output_tokens += total.records * judge.max_tokens
-    return found
 
 
 class Progress(Struct, kw_only=True):
