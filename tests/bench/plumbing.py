@@ -59,13 +59,14 @@ WAY_OF_A_JOB = (
     "Only close?",
     "Plan",
     "Planned?",
+    "Lane?",
     "Run chunks",
     "Another round?",
     "Close",
     "Closed?",
     "Job closed",
 )
-WAY_OF_A_CHUNK = ("Lane?", "Invoke", "Chunk settled?", "Chunk done")
+WAY_OF_A_CHUNK = ("Invoke", "Chunk settled?", "Chunk done")
 TRANSITIONS_OF_A_JOB = len(WAY_OF_A_JOB)
 TRANSITIONS_OF_A_CHUNK = 1 + len(WAY_OF_A_CHUNK)
 # Admit, plan, close.
