@@ -5,9 +5,9 @@ from copy import copy
 from msgspec import Struct
 
 from batchwright.charges import ON_DEMAND, lane_cost_usd_of
-from batchwright.contract import Route
 from batchwright.filters import Filters
 from batchwright.finding import Stage
+from batchwright.route import Route
 from batchwright.usage import Usage
 
 
