@@ -23,6 +23,8 @@ from tests.house import cloudformation
 
 JOB = Client(name="batchwright", program="whole_job", ours=True)
 SMALL, LARGE = 5_000, 20_000
+# The more wait in one worker, the less of its time is paid for; 900 is the most that the template takes.
+MORE_IN_FLIGHT = 500, 900
 LATENCY = 3.0
 PATIENCE = 600.0
 MILLION = 1e6
@@ -121,6 +123,11 @@ def figures(host: RunningHost) -> Iterator[Figure]:
             told = f"worker.plumbing.{bill.records}.{name.replace(':', '.')}"
             yield untargeted(told, count, unit)
         yield from parts(bill)
+    for in_flight in MORE_IN_FLIGHT:
+        bill, name = run(SMALL, host, in_flight), f"worker.plumbing.in_flight.{in_flight}"
+        unit = f"in a job of {SMALL} records, {in_flight} in flight"
+        yield untargeted(f"{name}.requests", bill.each, f"requests a record {unit}")
+        yield untargeted(f"{name}.price", bill.price, f"dollars a million records {unit}")
     unit = f"in a job of {SMALL} records"
     yield untargeted("worker.plumbing.small.requests", small.each, f"requests a record {unit}")
     yield untargeted(
@@ -144,10 +151,11 @@ def parts(bill: Bill) -> Iterator[Figure]:
     )
 
 
-def run(records: int, host: RunningHost) -> Bill:
+def run(records: int, host: RunningHost, in_flight: int | None = None) -> Bill:
+    """Run a job, with so many calls in flight in each of its workers, or as many as is the default."""
     host.reset()
     host.behave(latency_ms=LATENCY * 1000)
-    in_flight = int(default_of("InFlight"))
+    in_flight = in_flight or int(default_of("InFlight"))
     errand = Errand(
         model=MODEL, first=0, count=records, in_flight=in_flight, max_tokens=64, rpm=NO_LIMIT
     )
