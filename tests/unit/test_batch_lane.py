@@ -158,6 +158,7 @@ def test_a_large_file_is_divided_so_that_no_batch_is_too_small() -> None:
     numbers = [chunk.chunk for chunks in listed for chunk, _ in chunks]
     assert numbers == [*range(52)], "each chunk is in one of them"
     planned = laptop.plan(job_id)
+    assert planned["lane"] == "bedrock_batch"
     assert planned["plan"]["key"].endswith("submissions.jsonl")
     assert planned["max_concurrency"] == 20, (
         "as many as may run at once, and not as there are workers"
@@ -173,6 +174,7 @@ def test_an_execution_that_takes_over_finds_the_batch_of_the_one_that_died() -> 
     planned = laptop.plan(job_id)
     row = laptop.to_the_end(job_id)
 
+    assert planned["lane"] == "bedrock_batch"
     assert planned["plan"]["key"].endswith("submissions.jsonl")
     assert row.counts()["succeeded"] == 100
     assert len(laptop.batches.runs) == 1

@@ -37,10 +37,10 @@ from batchwright.obstacles import (
     reserve,
     words_of_batch,
 )
-from batchwright.planning import Total
 from batchwright.prompt import Prompt
 from batchwright.quotas import Quota
 from batchwright.route import Guardrail, Route
+from batchwright.totals import Total
 from tests.fakes import MODEL
 
 ROOT = Path(__file__).parents[2]

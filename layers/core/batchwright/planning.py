@@ -6,7 +6,6 @@ The same code plans a job and estimates a file on somebody's laptop.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from copy import copy
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, NamedTuple
@@ -15,15 +14,12 @@ import orjson
 from msgspec import Struct, field
 
 from batchwright.addresses import keys_of
-from batchwright.charges import ON_DEMAND, lane_cost_usd_of
 from batchwright.chunk import ByteRange, Chunk
 from batchwright.cutting import Cut, Cutter, Mark
 from batchwright.dialects import Dialect, detect
 from batchwright.digest import digest
 from batchwright.errors import RecordInvalid, Refused, Unforeseen
 from batchwright.families import family_of
-from batchwright.filters import Filters
-from batchwright.finding import Stage
 from batchwright.ids import MOST_HELD, Ids, fingerprint
 from batchwright.job import Job, Pin
 from batchwright.lane import AUTO, BEDROCK_BATCH
@@ -36,42 +32,11 @@ from batchwright.record import Problem, Record
 from batchwright.rewording import FAMILIES, reworded
 from batchwright.route import Route
 from batchwright.routing import route_for
-from batchwright.usage import Usage
+from batchwright.totals import Total
 
 # A broken first line must not hide the dialect of the good ones after it.
 LINES_TRIED = 100
 UNTOLD = {"invalid_json_line", "unknown_dialect"}
-
-
-class Total(Struct, kw_only=True):
-    """What the records for one model may use: the input guessed, the output at its limit."""
-
-    records: int = 0
-    input_tokens: int = 0
-    max_output_tokens: int = 0
-
-    def max_cost_usd(self, route: Route) -> float | None:
-        """Return what that costs at most, ``None`` where the price is not known."""
-        usage = Usage(input_tokens=self.input_tokens, output_tokens=self.max_output_tokens)
-        return lane_cost_usd_of(ON_DEMAND, route, usage)
-
-
-def with_judges(totals: dict[str, Total], filters: Filters) -> dict[str, Total]:
-    """Return the totals with what filters ask of second models: of every record once, and all that it may say."""
-    found = {model: copy(total) for model, total in totals.items()}
-    for stage in Stage:
-        for judge in (entry.judge for entry in filters.at(stage) if entry.judge):
-            own = found.setdefault(judge.model, Total())
-            for total in totals.values():
-                reads = total.records * judge.prompt_tokens
-                if stage is Stage.OUTPUT:
-                    reads += total.max_output_tokens
-                if stage is Stage.INPUT or judge.request:
-                    reads += total.input_tokens
-                own.records += total.records
-                own.input_tokens += reads
-                own.max_output_tokens += total.records * judge.max_tokens
-    return found
 
 
 class Progress(Struct, kw_only=True):
@@ -108,6 +73,8 @@ class Source:
     unfolded: bool
     dialect: str | None = None
     """What it is, where its first line should not tell."""
+    first: bytes = b""
+    """Its first block, where that was read already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,8 +194,8 @@ class Planner:
 
     def _opened(self) -> tuple[Dialect, Line | None]:
         refusal: Refused | None = None
-        self._rest = self._objects.blocks(self._source.pin)
-        self._head = next(self._rest, b"")
+        self._head = self._source.first or next(self._further(0), b"")
+        self._rest = self._further(len(self._head))
         blocks = chain([self._head], self._further(len(self._head)))
         found = (line for line in lines(blocks) if not line.blank)
         for line in islice(found, LINES_TRIED):
