@@ -24,12 +24,12 @@ from tests.bench.crew import Client, send
 from tests.bench.figure import Figure, at_least, at_most, untargeted, without_target
 from tests.bench.ministack import ministack
 from tests.bench.score import Limit, Score, score
-from tests.bench.tables import table_of
 from tests.emulator.host.behaviour import LimitModel
 from tests.emulator.host.running import RunningHost, running
 from tests.emulator.stack import LOCAL
 from tests.emulator.surroundings import CREDENTIALS
 from tests.fakes import MODEL
+from tests.house.cloudformation import table_of
 
 ROOT_USER: Any = {
     "region_name": CREDENTIALS["AWS_REGION"],
@@ -41,8 +41,8 @@ KEPT = LOCAL / "bench"
 PATIENCE = 6
 # And however short the ideal is, a busy machine may take so long.
 LEAST_PATIENCE = 20.0
-# Of the table, for each call that is answered. A stretch is a part of six seconds of the schedule, so that many workers
-# on a small limit ("many") need more: then the figure says so.
+# Of the table, for each call that is answered. A stretch is a part of six seconds of the schedule: so many workers on
+# so small a limit as in "many" need more, whose figure says so.
 MOST_WRITES = 0.05
 
 
@@ -229,7 +229,9 @@ def told(scenario: Scenario, client: Client, done: Run) -> Iterator[Figure]:
         at_most(f"{name}.throttled", throttled, scenario.throttled, "a call answered"),
     ]
     if client.shares:
-        held.append(at_most(f"{name}.writes", writes, MOST_WRITES, "of the table a call answered"))
+        held.append(
+            at_most(f"{name}.writes", writes, MOST_WRITES, "of the table a call answered")
+        )
     yield from held if client.ours else map(without_target, held)
     if not done.failed:
         longer = round(done.seconds / scenario.ideal, 3)
