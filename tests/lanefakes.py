@@ -64,10 +64,10 @@ class MemorySlots:
     """Who holds which place."""
 
     clock: Callable[[], float]
-    held: dict[str, dict[str, float]] = field(default_factory=dict)
+    places: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def take(self, resource: str, holder: str, *, limit: int, until: float) -> bool:
-        held = self.held.setdefault(resource, {})
+        held = self.places.setdefault(resource, {})
         for name in [name for name, end in held.items() if end <= self.clock()]:
             del held[name]
         if holder not in held and len(held) >= limit:
@@ -76,7 +76,11 @@ class MemorySlots:
         return True
 
     def give(self, resource: str, holder: str) -> None:
-        self.held.get(resource, {}).pop(holder, None)
+        self.places.get(resource, {}).pop(holder, None)
+
+    def held(self, resource: str) -> frozenset[str]:
+        now = self.clock()
+        return frozenset(name for name, end in self.places.get(resource, {}).items() if end > now)
 
 
 @dataclass

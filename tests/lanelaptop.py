@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -25,7 +24,6 @@ from batchwright.submission import Submission
 from tests.canary import silent
 from tests.fakes import NOON
 from tests.fakes_batch import ScriptedBatchInference
-from tests.lanefakes import MemorySlots
 from tests.laptop import Laptop
 
 BATCH = """
@@ -52,7 +50,6 @@ class LaneLaptop(Laptop):
     contract: str = BATCH
     batch_jobs: int = 20
     batches: ScriptedBatchInference = None  # type: ignore[assignment]  # over the laptop's own bucket
-    slots: MemorySlots = field(default_factory=lambda: MemorySlots(time.time))
     deaf: bool = False
     """Whether no notification arrives."""
     tokens: int = 0

@@ -29,7 +29,7 @@ from tests.fakes import (
     MemorySchedules,
     ScriptedEngine,
 )
-from tests.lanefakes import ListedTasks, MemorySubmissions
+from tests.lanefakes import ListedTasks, MemorySlots, MemorySubmissions
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -74,6 +74,7 @@ class Cloud:
             models=self.models,
             ledger=self.ledger,
             submissions=MemorySubmissions(),
+            slots=MemorySlots(lambda: 0.0),
             tasks=ListedTasks(),
             new_salt=lambda: SALT,
         )

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from batchwright.errors import AccessDenied, Throttled, TimedOut, Unavailable
-from batchwright.job import Reason, Status
+from batchwright.job import Status
 from batchwright.places import batch_prefix
 from tests.canary import CANARY
 from tests.endpointlaptop import ENDPOINT, EndpointLaptop
@@ -356,21 +356,6 @@ def test_chunks_are_no_larger_than_what_may_wait_at_once() -> None:
 
     assert [submission.records for submission in submissions] == [30, 30]
     assert (len(laptop.endpoints.calls), on_demand(laptop)) == (60, 0)
-
-
-async def test_a_job_that_is_cancelled_keeps_what_was_answered_and_asks_nothing_more() -> None:
-    laptop = laptop_with(works=False)
-    job_id, (submission,) = laptop.batch(chat_file(10))
-    await laptop.submit(submission)
-    laptop.endpoints.work(4)
-    laptop.jobs.stop(job_id, Reason(code="cancelled", message="enough"))
-
-    answer = await laptop.collect(submission)
-    laptop.close(job_id)
-
-    assert answer["state"] == "stopped"
-    assert codes(laptop, job_id) == {"succeeded": 4, "cancelled": 6}
-    assert on_demand(laptop) == 0
 
 
 def test_what_the_container_cannot_honour_is_told_on_demand_and_the_rest_is_handed_over() -> None:

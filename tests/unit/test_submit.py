@@ -44,8 +44,8 @@ async def test_what_is_open_is_staged_under_places_that_tell_which_record_it_is(
     (run,) = laptop.batches.runs.values()
     assert run.wish.converse
     assert run.wish.hours == 24
-    assert [*laptop.slots.held] == ["bedrock_batch#amazon.nova-lite-v1:0"]
-    assert [*laptop.slots.held.popitem()[1]] == [submission.name]
+    assert [*laptop.slots.places] == ["bedrock_batch#amazon.nova-lite-v1:0"]
+    assert [*laptop.slots.places.popitem()[1]] == [submission.name]
 
 
 async def test_called_again_it_finds_what_stands_and_waits_with_the_new_task() -> None:
@@ -187,7 +187,7 @@ async def test_bedrocks_own_quota_is_waited_for_and_the_place_given_back() -> No
     _, answer = await laptop.submit(submission)
 
     assert answer == {"state": "paused", "seconds": 400}
-    assert not any(laptop.slots.held.values())
+    assert not any(laptop.slots.places.values())
     assert (await laptop.submit(submission))[1] is None
 
 
@@ -210,7 +210,7 @@ async def test_a_batch_that_nobody_may_start_stops_the_job(fault: Exception, cod
     assert reason is not None
     assert reason.code == code
     assert laptop.budgets.money(job_id) == Money()
-    assert not any(laptop.slots.held.values())
+    assert not any(laptop.slots.places.values())
 
 
 async def test_a_job_that_was_stopped_before_starts_no_batch() -> None:

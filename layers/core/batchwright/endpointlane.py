@@ -5,6 +5,7 @@ repeated call is worked on again. Where an answer will lie, only the reply to it
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import msgspec
@@ -25,6 +26,7 @@ from batchwright.endpointfailure import failure_of
 from batchwright.endpointnotice import inference_id
 from batchwright.endpointtaken import Call, Line, Taken
 from batchwright.errors import (
+    AlreadyExists,
     MalformedCompletion,
     Missing,
     RecordEnds,
@@ -38,7 +40,7 @@ from batchwright.places import batch_prefix, endpoint_input_key
 from batchwright.ports import Endpoints, Objects, Submissions
 from batchwright.request import Request
 from batchwright.staging import Staged
-from batchwright.submission import Submission
+from batchwright.submission import Submission, resource_of
 from batchwright.usage import Usage
 
 INPUT, PLACED, STOPPED = "input.jsonl", "placed.json", "stopped"
@@ -50,6 +52,10 @@ MOST_BYTES = 200_000_000
 NOTED_EVERY = 20
 # A call that is over is told, and its answer written, a little after its time.
 GRACE = timedelta(minutes=2)
+# When a job stops, its calls have so long to be answered, or as long as one may take, where that is less; SageMaker
+# takes none back. The container may be at work on them, and is paid for it.
+LONGEST_GOODBYE = timedelta(minutes=5)
+LOOKED_AT_EVERY = 30
 JSONL = "application/jsonlines"
 ANSWERED, FAILED = b"+", b"-"
 
@@ -75,7 +81,7 @@ class EndpointLane:
         in_flight = route.in_flight or IN_FLIGHT
         self.most = min(in_flight, ENDPOINT_RECORDS)
         self.price = route.price
-        self.resource = f"{submission.lane}#{route.endpoint}"
+        self.resource = resource_of(submission.lane, route.endpoint)
         self.places = max(1, in_flight // ENDPOINT_RECORDS)
         self._submission = submission
         self._route = route
@@ -107,6 +113,10 @@ class EndpointLane:
         taken = self._taken()
         return self._placed_key if taken is not None and taken.whole else None
 
+    def begun(self) -> str | None:
+        """Return where it is noted what was taken, if anything was."""
+        return self._placed_key if self._taken() is not None else None
+
     def start(self, staged: Staged, *, now: datetime, ends_at: datetime) -> str:  # noqa: ARG002 - what lies there tells
         """Make the calls that were not noted yet."""
         taken = self._taken() or Taken(until=now)
@@ -129,7 +139,8 @@ class EndpointLane:
         taken = self._taken()
         if taken is None:
             return Look(place=place, status="forgotten", ended=True)
-        if self._is_there(f"{self._prefix}{STOPPED}"):
+        stopped_at = self._stopped_at()
+        if stopped_at is not None and self._now() >= stopped_at + self._goodbye:
             return Look(place=place, status="stopped", ended=True)
         if self._now() >= taken.until:
             return Look(place=place, status="expired", ended=True, expired=True)
@@ -142,11 +153,18 @@ class EndpointLane:
             not (told.issuperset(call.indexes) or {call.output_key, call.failure_key} & there)
             for call in taken.calls
         )
-        return Look(place=place, status=f"{waiting} wait", ended=not waiting)
+        return Look(
+            place=place,
+            status=f"{waiting} wait",
+            ended=not waiting,
+            stopping=stopped_at is not None,
+            again_after=None if stopped_at is None else LOOKED_AT_EVERY,
+        )
 
     def stop(self, place: str) -> None:  # noqa: ARG002 - it lies beside what was staged
-        """Wait no longer. SageMaker takes no call back: what waits is still worked on, and nobody looks at it."""
-        self._objects.write(f"{self._prefix}{STOPPED}", b"")
+        """Wait for some minutes and no longer. SageMaker takes no call back: what waits then, nobody looks at."""
+        with suppress(AlreadyExists):
+            self._objects.create(f"{self._prefix}{STOPPED}", self._now().isoformat().encode())
 
     def read(
         self,
@@ -161,6 +179,8 @@ class EndpointLane:
             if late():
                 shelf.close()
                 return None
+            for index in handed.intersection(call.indexes):
+                shelf.call(index)
             for index, content in self._left_by(call):
                 if index not in handed:
                     read.foreign += 1
@@ -258,8 +278,13 @@ class EndpointLane:
         folders = {key.rpartition("/")[0] + "/" for key in keys}
         return {key for folder in folders for key in self._objects.keys(folder)}.intersection(keys)
 
-    def _is_there(self, key: str) -> bool:
-        return key in self._objects.keys(key)
+    def _stopped_at(self) -> datetime | None:
+        written = self._found(f"{self._prefix}{STOPPED}")
+        return None if written is None else datetime.fromisoformat(written.decode())
+
+    @property
+    def _goodbye(self) -> timedelta:
+        return min(timedelta(seconds=self._route.timeout), LONGEST_GOODBYE)
 
     def _left_by(self, call: Call) -> Iterator[tuple[int, bytes]]:
         output = self._found(call.output_key)

@@ -380,6 +380,10 @@ class Slots(Protocol):
         """Give the place back; who holds none changes nothing. Raises :class:`Unavailable`."""
         ...
 
+    def held(self, resource: str) -> frozenset[str]:
+        """Return who holds a place now."""
+        ...
+
 
 class Clock(Protocol):
     """The time of day."""

@@ -106,7 +106,7 @@ class Collecting:
             state = self._lane.look(state.place)
         if state is not None and not state.ended:
             give_a_sign(submission, self._objects, self._world.worker.jobs)
-            return WAITING
+            return _until(state)
         staged = staged_of(submission, self._objects) or Staged()
         shelf = self._shelf(state, staged)
         if shelf is None:
@@ -214,3 +214,10 @@ class Collecting:
         answer = await worker.run()
         self.reports.append(worker.report)
         return answer
+
+
+def _until(state: Look) -> dict[str, Any]:
+    """Let the task wait until it is woken, or call again after a while where nobody would wake it."""
+    return (
+        WAITING if state.again_after is None else {"state": "paused", "seconds": state.again_after}
+    )

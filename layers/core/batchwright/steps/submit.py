@@ -102,11 +102,9 @@ class Handing:
         standing = submissions.get(submission.name)
         if standing is not None and self._is_started(standing):
             return self._wait(token)
-        if (reason := self._stop_reason()) is not None:
-            self._give_back(standing)
-            return {"state": "stopped", "reason": reason.code}
-        if hurried(submission, self._job, self._objects, self._world.worker.clock):
-            return ENDED  # collecting asks all of it on demand
+        reason = self._stop_reason()
+        if reason or hurried(submission, self._job, self._objects, self._world.worker.clock):
+            return self._leave(standing, reason)
         if standing is None:
             answer = await self._stage()
             if answer is not None:
@@ -122,6 +120,15 @@ class Handing:
             self._world.submissions.started(standing.name, place)
             return True
         return standing.place is not None
+
+    def _leave(self, standing: Standing | None, reason: Reason | None) -> dict[str, Any]:
+        """Hand nothing over any more: what a part of it has answered is collected, and the rest asked on demand."""
+        if standing is not None and (place := self._lane.begun()) is not None:
+            self._world.submissions.started(standing.name, place)
+        elif reason is not None:
+            self._give_back(standing)
+            return {"state": "stopped", "reason": reason.code}
+        return ENDED
 
     def _wait(self, token: str) -> dict[str, Any] | None:
         """Let the task wait, unless it is over already, or somebody is to stop it."""
