@@ -17,7 +17,7 @@ from batchwright.steps.close import World as CloseWorld
 from batchwright.steps.collect import Seen, collect
 from batchwright.steps.collect import World as CollectWorld
 from batchwright.steps.submit import World as SubmitWorld
-from batchwright.steps.submit import submit
+from batchwright.steps.submit import give_up, submit
 from batchwright.steps.wake import Woken, wake
 from batchwright.steps.wake import World as WakeWorld
 from batchwright.submission import Submission
@@ -114,26 +114,32 @@ class LaneLaptop(Laptop):
         assert self.tasks.told.get(token) == answer
         return token, answer
 
+    async def give_up(self, submission: Submission, failure: dict[str, Any]) -> dict[str, Any]:
+        """Say that a step of a submission's child failed."""
+        return give_up(submission, failure, self.submit_world())
+
     async def hand_over(
         self, submission: Submission, token: str, *, time_left: Callable[[], float] = lambda: 900.0
     ) -> dict[str, Any] | None:
         """Call submit for a task; return what it was told at once."""
-        world = SubmitWorld(
+        answer, reports = await submit(
+            submission,
+            token,
+            self.submit_world(),
+            time_left=time_left,
+            in_flight=8,
+        )
+        silent("what submit answers, or measures", (answer, reports))
+        return answer
+
+    def submit_world(self) -> SubmitWorld:
+        return SubmitWorld(
             worker=self.worker_world(),
             lane=self.lane_of,
             submissions=self.submissions,
             slots=self.slots,
             tasks=self.tasks,
         )
-        answer, reports = await submit(
-            submission,
-            token,
-            world,
-            time_left=time_left,
-            in_flight=8,
-        )
-        silent("what submit answers, or measures", (answer, reports))
-        return answer
 
     async def collect(
         self, submission: Submission, *, time_left: Callable[[], float] = lambda: 900.0

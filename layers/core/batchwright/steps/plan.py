@@ -34,6 +34,7 @@ from batchwright.places import (
 from batchwright.planning import Planner, Progress, Sinks, Source, Total, problem_line, with_judges
 from batchwright.ports import Account, Clock, Events, Jobs, Objects, Upload
 from batchwright.redriving import Redriving
+from batchwright.sleepers import sleeps
 from batchwright.submissions import list_submissions
 from batchwright.unfolding.choose import Unfolding, unfolding_of
 
@@ -104,7 +105,8 @@ def plan(  # noqa: PLR0913 - each is a parameter of the template
     reserve = min(RESERVE[0] * time_left(), RESERVE[1])
     late = partial(_late, time_left, reserve)
     limits = None
-    if row.status is not Status.RUNNING:
+    taken_up = row.status is Status.RUNNING
+    if not taken_up:
         begun = row.status is not Status.RECEIVED
         # At every run, so that the sweeper sees that planning gets on.
         row = replace(row, status=Status.VALIDATING, updated_at=timestamp(world.clock.now()))
@@ -113,7 +115,9 @@ def plan(  # noqa: PLR0913 - each is a parameter of the template
         answer, limits = (_redriven if redrive else first)(job, row, world, late)
         if answer is not None:
             return answer
-    if world.jobs.stop_reason(job_id, redrive=redrive) is not None:
+    # Where an execution died whose submissions may be under way, each must be looked at, and what it answered settled.
+    may_sleep = taken_up and sleeps(row)
+    if not may_sleep and world.jobs.stop_reason(job_id, redrive=redrive) is not None:
         return {"state": "stopped"}
     key = plan_key(job_id, redrive)
     # A job has a chunk at least; a redrive may find nothing to ask again.

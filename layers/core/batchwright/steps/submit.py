@@ -5,7 +5,7 @@ cache holds. Called again, whatever became of the call before, it finds what sta
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,9 +25,10 @@ from batchwright.handover import (
     staged_key,
     staged_of,
 )
-from batchwright.job import Job, Reason
+from batchwright.job import Job, Reason, reason_of
 from batchwright.places import job_key
 from batchwright.ports import Slots, Submissions, Tasks, Upload
+from batchwright.sleepers import wake_all
 from batchwright.staging import Stage, Staged
 from batchwright.steps.invoke import Report, Worker
 from batchwright.steps.invoke import World as WorkerWorld
@@ -72,6 +73,19 @@ async def submit(
     if answer is not None:
         await asyncio.to_thread(world.tasks.succeed, token, answer)
     return answer, handing.reports
+
+
+def give_up(submission: Submission, failure: Mapping[str, Any], world: World) -> dict[str, Any]:
+    """Stop the job because a step of a submission failed, and have the others settle what they have; return the answer.
+
+    ``failure`` is what the workflow caught, ``Error`` and ``Cause``.
+    """
+    worker, reason = world.worker, reason_of(failure)
+    worker.jobs.stop(submission.job_id, reason, redrive=submission.redrives)
+    row = worker.jobs.get(submission.job_id)
+    if row is not None and row.redrives == submission.redrives:
+        wake_all(row, worker.objects, world.submissions, world.slots, world.tasks)
+    return {"state": "stopped", "reason": reason.code}
 
 
 class Handing:
