@@ -14,6 +14,7 @@ from batchwright.collected import Collected, Shelf
 from batchwright.errors import NotAnswered
 from batchwright.handover import LAST_PART, MORE, book, chunks_of, give_a_sign, hurried, staged_of
 from batchwright.job import Job
+from batchwright.looked import looks_of
 from batchwright.money import spent_billionths
 from batchwright.places import job_key
 from batchwright.ports import Slots, Submissions
@@ -210,6 +211,7 @@ class Collecting:
             time_left=self._time_left,
             in_flight=self._in_flight,
             collected=collected,
+            looks=looks_of(self._submission, chunk.chunk, self._job.terms, self._objects),
         )
         answer = await worker.run()
         self.reports.append(worker.report)

@@ -37,6 +37,7 @@ from batchwright.job import Reason
 from batchwright.judging import Judges
 from batchwright.limits import read_planned
 from batchwright.logwriter import LogWriter
+from batchwright.looked import Looks
 from batchwright.lookout import Lookout
 from batchwright.outcome import Ending, Tally
 from batchwright.pace import SHORTEST_REST, LeftForLater, LeftOpen, Pace
@@ -135,15 +136,18 @@ class Worker:
         in_flight: int,
         hand: Hand | None = None,
         collected: Collected | None = None,
+        looks: Looks | None = None,
     ) -> None:
         """Nothing is read or asked before :meth:`run`.
 
         With a ``hand`` nobody is asked: it takes what would be, and the record is left open. What a lane has
         ``collected`` is looked into before anybody is asked; where the job must stop, that is still settled.
+        What ``looks`` keep of requests is not looked at again.
         """
         self.report = Report()
         self._hand = hand
         self._collected = collected
+        self._looks = looks
         self._left_open: set[int] = set()
         self._chunk = chunk
         self._world = world
@@ -192,7 +196,7 @@ class Worker:
         )
         self._judges = Judges(self._asker.unresting(), self._contract, self._job)
         means = replace(self._world.means, job_id=self._job.job_id, chance=self._world.chance)
-        self._screens = Screens(self._contract, means, self._judges)
+        self._screens = Screens(self._contract, means, self._judges, self._looks)
         self._answers = Answers(self._world.objects, self._world.clock, self._contract.cache)
         if (self._lookout.reason is None or self._only_collects) and self._open_records:
             await self._work_in_groups()

@@ -26,6 +26,7 @@ from batchwright.handover import (
     staged_of,
 )
 from batchwright.job import Job, Reason, reason_of
+from batchwright.looked import looks_of
 from batchwright.places import job_key
 from batchwright.ports import Slots, Submissions, Tasks, Upload
 from batchwright.sleepers import wake_all
@@ -184,15 +185,19 @@ class Handing:
         return self._reserve(staged)
 
     async def _take(self, chunk: Chunk, stage: Stage) -> dict[str, Any]:
+        looks = looks_of(self._submission, chunk.chunk, self._job.terms, self._objects)
         worker = Worker(
             chunk,
             self._world.worker,
             time_left=self._time_left,
             in_flight=self._in_flight,
             hand=stage,
+            looks=looks,
         )
         answer = await worker.run()
         self.reports.append(worker.report)
+        if looks is not None:
+            looks.keep()
         return answer
 
     def _upload(self, staged: Staged) -> Upload:
