@@ -39,7 +39,8 @@ class Shelf:
 
     def call(self, index: int, times: int = 1) -> None:
         """Note calls that were made for a record, whether it has an answer or not."""
-        self.calls[index] = self.calls.get(index, 0) + times
+        if times:
+            self.calls[index] = self.calls.get(index, 0) + times
 
     def put(self, index: int, content: bytes) -> None:
         """Keep an answer; of two to the same record the first stands."""
