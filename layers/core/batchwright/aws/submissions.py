@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from batchwright.aws.faults import exceptions_of, told
+from batchwright.aws.faults import exceptions_of, member, told
 from batchwright.errors import Missing
 from batchwright.job import timestamp
 from batchwright.ports import Clock
@@ -111,7 +111,7 @@ class DynamoDBSubmissions:
                 )
         except self._exceptions.ConditionalCheckFailedException:
             return None
-        return _standing(name, changed["Attributes"])
+        return _standing(name, member(changed, "Attributes", f"change of a {WHAT}"))
 
     def _expiration(self) -> Any:
         return {"N": str(int((self._clock.now() + self._life).timestamp()))}
