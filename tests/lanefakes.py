@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from threading import Lock
 from typing import Any
 
@@ -39,12 +38,6 @@ class MemorySubmissions:
 
     def ended(self, name: str) -> Standing | None:
         return self._change(name, ended=True)
-
-    def book(self, name: str, at: datetime) -> datetime:
-        row = self._standing(self.rows.get(name), name)
-        first = row.booked_at or at
-        self._change(name, booked_at=first)
-        return first
 
     def _change(self, name: str, **new: Any) -> Standing | None:
         with self._lock:

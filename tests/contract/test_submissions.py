@@ -82,17 +82,8 @@ def test_what_nobody_has_begun_cannot_end_or_be_waited_for(submissions: Submissi
     assert submissions.arrived("bw-another", [1]) is None
     with pytest.raises(Missing):
         submissions.register("bw-another", "token")
-    with pytest.raises(Missing):
-        submissions.book("bw-another", NOON)
     submissions.started("bw-another", "arn:job")
     assert submissions.get("bw-another") is None
-
-
-def test_the_first_booking_stands(submissions: Submissions) -> None:
-    submissions.add(ROW)
-
-    assert submissions.book(ROW.name, NOON) == NOON
-    assert submissions.book(ROW.name, NOON + timedelta(hours=1)) == NOON
 
 
 def test_a_change_whose_reply_was_cut_on_its_way_is_not_believed(aws: None) -> None:  # noqa: ARG001 - no credentials

@@ -1,7 +1,6 @@
 """A submission: a run of chunks that an asynchronous lane takes at once, one line of ``submissions.jsonl``."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 import orjson
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
@@ -85,5 +84,3 @@ class Standing:
     """Whether the service has said that it is over."""
     arrived: frozenset[int] = frozenset()
     """The records whose answers were announced, in lanes that announce each."""
-    booked_at: datetime | None = None
-    """When what was spent began to be booked."""

@@ -113,8 +113,7 @@ class Collecting:
         if shelf is None:
             return MORE
         try:
-            if standing is not None:
-                self._book(standing, shelf, staged)
+            self._book(standing, shelf, staged)
             self._world.slots.give(self._lane.resource, submission.name)
             return await self._settle(state, shelf, staged.indexes)
         finally:
@@ -153,11 +152,9 @@ class Collecting:
         self.seen.missing = len(staged.indexes - shelf.indexes)
         return shelf
 
-    def _book(self, standing: Standing, shelf: Shelf, staged: Staged) -> None:
-        worker = self._world.worker
-        spent = self._spent(standing, shelf, staged) if standing.reserved else 0
-        submissions, job_id = self._world.submissions, self._submission.job_id
-        book(standing, spent, submissions, worker.budgets, job_id, worker.clock)
+    def _book(self, standing: Standing | None, shelf: Shelf, staged: Staged) -> None:
+        spent = self._spent(standing, shelf, staged) if standing and standing.reserved else 0
+        book(self._submission, standing, spent, self._objects, self._world.worker.budgets)
 
     def _spent(self, standing: Standing, shelf: Shelf, staged: Staged) -> int:
         """Add up what the answers cost; one that does not tell costs its share of what was set aside.

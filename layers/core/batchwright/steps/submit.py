@@ -237,7 +237,11 @@ class Handing:
         if budget is None or not staged.runs:
             return None
         job_id, limit = self._submission.job_id, budget.billionths
-        if worker.budgets.reserve(job_id, staged.most, limit=limit, token=self._submission.name):
+        held = worker.budgets.hold(job_id, staged.most, limit=limit, name=self._submission.name)
+        if held is not None:
+            if held != staged.most:  # a run that died had staged it otherwise
+                staged.most = held
+                self._keep(staged)
             return None
         now, money = worker.time(), worker.budgets.money(job_id)
         staged.refused_at = staged.refused_at or now
@@ -296,9 +300,7 @@ class Handing:
     def _give_back(self, standing: Standing | None) -> None:
         """Give back place and money of what was never started."""
         self._leave_place()
-        if standing is not None:
-            worker, submissions = self._world.worker, self._world.submissions
-            book(standing, 0, submissions, worker.budgets, self._job.job_id, worker.clock)
+        book(self._submission, standing, 0, self._objects, self._world.worker.budgets)
 
     def _take_place(self) -> bool:
         until = self._world.worker.time() + HELD.total_seconds()
