@@ -143,3 +143,13 @@ def test_what_was_never_handed_over_is_not_waited_for() -> None:
     assert laptop.endpoints.calls == []
     assert endings(laptop, job_id) == {"cancelled": 10}
     assert laptop.row(job_id).tally.calls == 0
+
+
+def test_an_execution_that_takes_over_while_the_last_answers_are_waited_for_looks_at_once() -> None:
+    laptop, job_id, submission, _ = waiting()
+    laptop.cancel(job_id)
+    assert asyncio.run(laptop.collect(submission))["state"] == "paused"
+
+    _, answer = asyncio.run(laptop.submit(submission))
+
+    assert answer == {"state": "ended"}

@@ -153,7 +153,8 @@ class Handing:
         if standing.place is None or not (standing.ended or stopped):
             return None
         look = self._lane.look(standing.place)
-        return ENDED if look.ended or (stopped and not look.stopping) else None
+        woken = look.stopping and look.again_after is None
+        return ENDED if look.ended or (stopped and not woken) else None
 
     async def _stage(self) -> dict[str, Any] | None:
         """Stage what is open; return the answer where that does not come to its end."""
