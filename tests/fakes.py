@@ -236,6 +236,7 @@ class MemoryBudgets:
 
     def __init__(self) -> None:
         self.held: dict[str, Money] = {}
+        self.holds: dict[tuple[str, str], int] = {}
         self._taken: dict[tuple[str, str, str], tuple[int, ...]] = {}
         """What came with each token: the same must come again."""
         self._lock = Lock()
@@ -260,6 +261,23 @@ class MemoryBudgets:
                 return
             self._taken[wish] = (reserved, spent)
             self.held[job_id] = Money(spent=money.spent + spent, reserved=money.reserved - reserved)
+
+    def hold(self, job_id: str, amount: int, *, limit: int, name: str) -> int | None:
+        with self._lock:
+            money = self.money(job_id)
+            if (job_id, name) not in self.holds:
+                if money.spent + money.reserved + amount > limit:
+                    return None
+                self.holds[job_id, name] = amount
+                self.held[job_id] = replace(money, reserved=money.reserved + amount)
+            return self.holds[job_id, name]
+
+    def release(self, job_id: str, *, held: int, spent: int, name: str) -> None:
+        with self._lock:
+            if self.holds.get((job_id, name)) == held:
+                del self.holds[job_id, name]
+                money = self.money(job_id)
+                self.held[job_id] = Money(spent=money.spent + spent, reserved=money.reserved - held)
 
     def money(self, job_id: str) -> Money:
         return self.held.get(job_id, Money())

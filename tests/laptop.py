@@ -40,7 +40,7 @@ from tests.fakes import (
     ScriptedEngine,
     StoppedClock,
 )
-from tests.lanefakes import ListedTasks, MemorySubmissions
+from tests.lanefakes import ListedTasks, MemorySlots, MemorySubmissions
 
 
 @dataclass
@@ -67,6 +67,7 @@ class Laptop:
     seconds: Callable[[], float] = time.monotonic
     """The worker's clock: one that stands tells of no waits."""
     submissions: MemorySubmissions = field(default_factory=MemorySubmissions)
+    slots: MemorySlots = field(default_factory=lambda: MemorySlots(time.time))
     tasks: ListedTasks = field(default_factory=ListedTasks)
     ids: Any = field(default_factory=itertools.count)
     late: Tally = field(default_factory=Tally)
@@ -103,6 +104,7 @@ class Laptop:
             models=self.models,
             ledger=self.ledger,
             submissions=self.submissions,
+            slots=self.slots,
             tasks=self.tasks,
             new_salt=lambda: SALT,
         )

@@ -40,7 +40,7 @@ from tests.fakes import (
     texts_of,
 )
 from tests.functions.conftest import Context, forget
-from tests.lanefakes import ListedTasks, MemorySubmissions
+from tests.lanefakes import ListedTasks, MemorySlots, MemorySubmissions
 from tests.laptop import Laptop, chat_file, chat_line, jsonl, song
 
 TESTS = Path(__file__).parents[1]
@@ -323,6 +323,7 @@ def at_the_door(bed: Bed, workflows: ListedWorkflows) -> World:
         models=(MODEL,),
         ledger=ListedLedger(),
         submissions=MemorySubmissions(),
+        slots=MemorySlots(lambda: 0.0),
         tasks=ListedTasks(),
         new_salt=lambda: SALT,
     )

@@ -11,7 +11,7 @@ import pytest
 
 from batchwright.batchjob import BatchStatus
 from batchwright.errors import Unavailable
-from batchwright.job import JobRow, Status
+from batchwright.job import JobRow, Reason, Status
 from batchwright.money import Money
 from tests.fakes import NOON, MemoryObjects, ScriptedEngine
 from tests.fakes_batch import echoed
@@ -195,6 +195,36 @@ async def test_a_job_that_is_cancelled_stops_its_batch_and_keeps_what_was_answer
     assert 20 < counts["succeeded"] == len(laptop.batches.asked) == row.tally.calls
     assert counts["succeeded"] + counts["cancelled"] == 120
     assert on_demand(laptop) == []
+
+
+async def test_a_job_whose_execution_was_stopped_by_hand_keeps_what_its_batch_had_answered() -> (
+    None
+):
+    laptop = laptop_with()
+    laptop.batches.behave(in_progress=1_000, stopping=60)
+    job_id, (submission,) = laptop.batch(chat_file(120))
+    await laptop.submit(submission)
+    laptop.pass_time(700)
+    laptop.jobs.stop(job_id, Reason(code="cancelled", message="as the sweeper says it"))
+
+    planned = laptop.plan(job_id)  # by the execution that the sweeper starts
+
+    assert planned["state"] == "done"
+    assert planned["plan"]["key"].endswith("submissions.jsonl")
+    assert await laptop.child(submission) == "stopped"
+    laptop.close(job_id)
+    counts = laptop.row(job_id).counts()
+    assert 20 < counts["succeeded"] == len(laptop.batches.asked)
+    assert counts["succeeded"] + counts["cancelled"] == 120
+    assert on_demand(laptop) == []
+
+
+def test_a_job_that_is_stopped_before_its_batch_is_planned_runs_none() -> None:
+    laptop = laptop_with()
+    job_id = laptop.drop(chat_file(120), "inbox/batch/file.jsonl")
+    laptop.jobs.stop(job_id, Reason(code="cancelled", message="enough"))
+
+    assert laptop.plan(job_id) == {"state": "stopped"}
 
 
 async def test_a_job_that_ends_because_its_workflow_failed_leaves_no_batch_running() -> None:
