@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Generator
+from pathlib import Path
 from threading import RLock
 from typing import Any
 
@@ -33,10 +34,26 @@ MOTOS = ("before-send", botocore_stubber)
 BUILTIN_HANDLERS[BUILTIN_HANDLERS.index(MOTOS)] = ("before-send", answer_one_by_one)
 
 
+# What takes longest is begun first, so that at the end nobody works alone.
+LONGEST = ("tests/system", "tests/chaos", "tests/cli")
+
+
+def place_of(item: pytest.Item) -> Path:
+    return item.path.relative_to(item.config.rootpath)
+
+
+def turn_of(item: pytest.Item) -> int:
+    place = place_of(item)
+    turns = (turn for turn, folder in enumerate(LONGEST) if place.is_relative_to(folder))
+    return next(turns, len(LONGEST))
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together what shares a cloud, or a file's servers, where tests run on several processes."""
+    items.sort(key=turn_of)
     for item in items:
-        place = item.path.relative_to(item.config.rootpath)
+        place = place_of(item)
         shares = "the laptop cloud" if place.is_relative_to("tests/system") else str(place)
         item.add_marker(pytest.mark.xdist_group(shares))
 

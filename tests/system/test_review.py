@@ -123,11 +123,11 @@ def test_the_page_is_served_until_it_is_interrupted(
     job_id = held(stack).job_id
     with reviewer.serving(job_id) as (command, address):
         place = urlsplit(address)
-        connection = HTTPConnection(place.netloc, timeout=30)
+        connection = HTTPConnection(place.netloc, timeout=60)
         connection.request("GET", "/queue", headers={"X-Batchwright-Key": place.fragment})
         told = json.loads(connection.getresponse().read())
         command.send_signal(signal.SIGINT)
-        assert command.wait(30) == 0
+        assert command.wait(60) == 0
 
     assert told["job_id"] == job_id
     assert told["identity"].endswith(":user/ada")
