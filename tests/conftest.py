@@ -1,20 +1,21 @@
 """What holds for every test."""
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
+import botocore.loaders
 import pytest
 from botocore.handlers import BUILTIN_HANDLERS
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from moto.core.models import botocore_stubber
 
 from tests.canary import CANARY, Listener
 
 # A machine that does other things beside is no reason to fail.
-settings.register_profile("patient", deadline=None)
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
 LISTENER = Listener()
@@ -32,6 +33,23 @@ def answer_one_by_one(event_name: str, request: Any, **_: Any) -> Any:
 # In the place that moto has taken: every client that is made from here on asks it.
 MOTOS = ("before-send", botocore_stubber)
 BUILTIN_HANDLERS[BUILTIN_HANDLERS.index(MOTOS)] = ("before-send", answer_one_by_one)
+
+
+class OneOfEach(list[str]):
+    """The places where descriptions lie: every session names boto3's once more, and each of them would be looked at."""
+
+    def append(self, place: str) -> None:
+        if place not in self:
+            super().append(place)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def descriptions() -> Iterator[None]:
+    """Descriptions of the services, read once: every session of boto3's would read its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        loader = botocore.loaders.Loader(extra_search_paths=OneOfEach())
+        patch.setattr(botocore.loaders, "create_loader", lambda _=None: loader)
+        yield
 
 
 # What takes longest is begun first, so that at the end nobody works alone.

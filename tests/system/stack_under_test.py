@@ -13,7 +13,7 @@ from batchwright.job import JobRow
 from tests.emulator.cloud import Cloud
 from tests.emulator.host.running import RunningHost
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 
 class NothingHappened(AssertionError):

@@ -7,14 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from batchwright.aws.signer import PREFIX
 from batchwright.checkpoint import PublicKey
 from tests.laptop import chat_file
 from tests.system.stack_under_test import StackUnderTest
-
-pytestmark = pytest.mark.timeout(400)
 
 
 def command(stack: StackUnderTest, *arguments: object) -> tuple[int, dict[str, Any]]:

@@ -21,14 +21,22 @@ from tests.fakes import MODEL
 from tests.laptop import chat_line, jsonl
 from tests.system.stack_under_test import StackUnderTest
 
-pytestmark = pytest.mark.timeout(400)
-
 CONTRACT = f"""
 name: looked
 routes: [{{model: "{MODEL}", max_tokens: 100}}]
 models: {{"*": "{MODEL}"}}
 filters: {{output: [{{regex: {{patterns: {{codename: "Zeus"}}, then: review}}}}]}}
 """
+
+
+@contextmanager
+def heeding_ctrl_c() -> Iterator[None]:
+    """Let what is started heed it, though a shell has everything that it starts in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @dataclass(frozen=True)
@@ -56,9 +64,12 @@ class Somebody:
         """Serve the page; gives the command and the address."""
         command = [sys.executable, "-m", "batchwright.cli", "review", "serve", job_id]
         environment = {**os.environ, **self.stack.cloud.environment, **self.keys}
-        with subprocess.Popen(  # noqa: S603 - our own command
-            command, env=environment, stdout=subprocess.PIPE, text=True
-        ) as running:
+        with (
+            heeding_ctrl_c(),
+            subprocess.Popen(  # noqa: S603 - our own command
+                command, env=environment, stdout=subprocess.PIPE, text=True
+            ) as running,
+        ):
             assert running.stdout is not None
             try:
                 yield running, running.stdout.readline().strip()
