@@ -35,7 +35,7 @@ def tell(url: str, what: Mapping[str, Any]) -> None:
     """PUT something, as JSON."""
     headers = {"Content-Type": "application/json"}
     asked = Request(url, json.dumps(what).encode(), headers, method="PUT")  # noqa: S310 - loopback
-    _direct().open(asked, timeout=60).close()  # the host loads a model before it answers
+    _direct().open(asked, timeout=300).close()  # the host loads a model before it answers
 
 
 def _direct() -> OpenerDirector:

@@ -3,6 +3,7 @@
 import copy
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,12 @@ ROLES = {"AWS::IAM::Role", "AWS::IAM::Policy"}
 
 def read() -> Template:
     """template.yaml, intrinsics in their long form."""
+    return copy.deepcopy(_parsed())
+
+
+@cache
+def _parsed() -> Template:
+    """It takes most of a second, and many tests read it."""
     written: Template = yaml_parse((ROOT / "template.yaml").read_text())
     return written
 

@@ -212,12 +212,12 @@ def a_short_life(stack: StackUnderTest, function: str, *, least: int) -> int:
         began = time.monotonic()
         client.invoke(FunctionName=name, Payload=b"{}")  # it starts, and finds nothing to do
         started = time.monotonic() - began
-    return max(least, round(4 * started))
+    return max(least, round(7 * started))
 
 
 def test_a_worker_whose_time_is_up_is_followed_by_another(stack: StackUnderTest) -> None:
     life = a_short_life(stack, "InvokeFunction", least=5)
-    stack.behave(latency_ms=180 * life)
+    stack.behave(latency_ms=220 * life)
     before = told_more(stack, "invoke")
 
     with living(stack, "InvokeFunction", seconds=life):

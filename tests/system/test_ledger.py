@@ -20,7 +20,7 @@ def command(stack: StackUnderTest, *arguments: object) -> tuple[int, dict[str, A
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     assert said.stdout, said.stderr
     told: dict[str, Any] = json.loads(said.stdout)

@@ -50,7 +50,7 @@ class Somebody:
         command = [sys.executable, "-m", "batchwright.cli", *arguments]
         environment = {**os.environ, **self.stack.cloud.environment, **self.keys}
         return subprocess.run(  # noqa: S603 - our own command
-            command, env=environment, capture_output=True, text=True, check=False, timeout=60
+            command, env=environment, capture_output=True, text=True, check=False, timeout=300
         )
 
     def told(self, *arguments: str) -> dict[str, Any]:
