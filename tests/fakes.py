@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from batchwright.checkpoint import PublicKey
 from batchwright.completion import Completion
-from batchwright.contract import Route
 from batchwright.digest import digest
 from batchwright.errors import AlreadyExists, ContentFiltered, Missing, UploadGone
 from batchwright.job import JobRow, Pin, Reason, Status, may_become
@@ -22,6 +21,7 @@ from batchwright.money import Money
 from batchwright.outcome import Ending, Outcome, Tally, tally_of
 from batchwright.request import Request, estimated_tokens
 from batchwright.retention import Due
+from batchwright.route import Route
 from batchwright.run import Run, RunState
 from batchwright.schedule import Change, Item, Span
 from batchwright.segment import Settled

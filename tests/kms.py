@@ -1,15 +1,15 @@
 """As much of KMS on loopback as the ledger's key needs: moto knows no Ed25519 keys."""
 
 import json
-import threading
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from email.message import Message
 from typing import Any
 
 from batchwright.aws.signer import PREFIX
 from tests.fakes import KeptSigner
+from tests.loopback import Answer, answering
 
 KEY_ID = "1234abcd-12ab-34cd-56ef-1234567890ab"
 
@@ -31,26 +31,10 @@ def answer(operation: str, asked: dict[str, Any], signer: KeptSigner) -> tuple[i
 def served(signer: KeptSigner) -> Iterator[str]:
     """Serve it, and yield its address."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            operation = self.headers["X-Amz-Target"].partition(".")[2]
-            status, told = answer(operation, asked, signer)
-            content = json.dumps(told).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/x-amz-json-1.1")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    def told(headers: Message, asked: bytes) -> Answer:
+        operation = headers["X-Amz-Target"].partition(".")[2]
+        status, said = answer(operation, json.loads(asked), signer)
+        return Answer(status, "application/x-amz-json-1.1", json.dumps(said).encode())
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        turning = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        turning.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            turning.join()
+    with answering(told) as url:
+        yield url

@@ -120,7 +120,7 @@ def lay_out(folder: Path) -> int:
         output.append(line + b"\n")
         outcomes.append(replace(outcome, leaf=leaf).facts() + b"\n")
         leaves.append(bytes.fromhex(leaf))
-    tree.append(b"".join(leaves))
+    levels = tree.append(b"".join(leaves))
     files = {
         "output.jsonl": b"".join(output),
         "errors.jsonl": b"",
@@ -128,15 +128,18 @@ def lay_out(folder: Path) -> int:
     }
     told = {}
     for name, content in files.items():
-        piece = {"bytes": len(content), "sha256": digest(content)}
         lines = content.count(b"\n")
-        told[name] = {"lines": lines, "bytes": len(content), "pieces": [piece]}
+        told[name] = {"lines": lines, "bytes": len(content), "pieces": [_piece(content)]}
     receipt = {
         "job_id": JOB,
         "redrive": None,
         "counts": dict.fromkeys([ending.value for ending in Ending], 0) | {"succeeded": RECORDS},
         "files": told,
-        "tree": {"size": RECORDS, "root": tree.root().hex()},
+        "tree": {
+            "size": RECORDS,
+            "root": tree.root().hex(),
+            "levels": [{"pieces": [_piece(level)]} for level in levels],
+        },
     }
     content = orjson.dumps(receipt)
     signer, facts = KeptSigner(), {"receipt": digest(content), "root": tree.root().hex()}
@@ -155,12 +158,16 @@ def lay_out(folder: Path) -> int:
         "receipt.json": content,
         "seal.json": orjson.dumps(seal),
         "salt.txt": SALT.encode(),
-        "tree/0": b"".join(leaves),
+        **{f"tree/{number}": level for number, level in enumerate(levels)},
     }
     (folder / "tree").mkdir()
     for name, each in files.items():
         (folder / name).write_bytes(each)
     return sum(map(len, files.values()))
+
+
+def _piece(content: bytes) -> dict[str, object]:
+    return {"bytes": len(content), "sha256": digest(content)}
 
 
 if __name__ == "__main__":

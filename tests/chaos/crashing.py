@@ -12,11 +12,11 @@ from typing import Any
 
 from batchwright.chunk import Chunk
 from batchwright.completion import Completion
-from batchwright.contract import Route
 from batchwright.crashpoints import Point, Watch, When, watched
 from batchwright.errors import UploadGone
 from batchwright.ports import Engine
 from batchwright.request import Request
+from batchwright.route import Route
 from tests.fakes import MODEL, NOON, GrantedAccount, MemoryObjects, StoppedClock, texts_of
 from tests.laptop import Laptop
 from tests.timelapse import TimeLapse

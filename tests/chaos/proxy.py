@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPResponse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
+
+from tests.loopback import QuietHandler, serving
 
 SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/")
 # These speak of one connection, and not of the message.
@@ -111,19 +112,11 @@ def proxied(upstream: str) -> Iterator[FaultProxy]:
     class Handler(_Handler):
         faults = proxy
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        proxy.url = f"http://127.0.0.1:{server.server_address[1]}"
-        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        serving.start()
-        try:
-            yield proxy
-        finally:
-            server.shutdown()
-            serving.join()
+    with serving(Handler) as proxy.url:
+        yield proxy
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     faults: FaultProxy
     protocol_version = "HTTP/1.1"
     timeout = 30
@@ -139,9 +132,6 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(said, fault.cut_at)
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = answer  # noqa: N815 - http.server's names
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing: what passed is kept."""
 
     def _asked(self) -> Asked:
         scope = SCOPE.search(self.headers.get("Authorization", ""))

@@ -26,7 +26,6 @@ from hypothesis.stateful import (
 
 from batchwright.chunk import Chunk
 from batchwright.completion import Completion
-from batchwright.contract import Route
 from batchwright.crashpoints import Point, Watch, When
 from batchwright.errors import (
     AccessDenied,
@@ -38,6 +37,7 @@ from batchwright.errors import (
 )
 from batchwright.job import JobRow
 from batchwright.request import Request
+from batchwright.route import Route
 from tests.chaos import SOAK
 from tests.chaos.crashing import inline_loop, kill, noted_laptop, tried, work
 from tests.chaos.invariants import CANARY, check_invariants

@@ -1,12 +1,13 @@
 """CloudFormation's DescribeStacks on the wire, on loopback; moto's own would bring forty services along."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from email.message import Message
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
+
+from tests.loopback import Answer, answering
 
 STACKS = """<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/">
 <DescribeStacksResult><Stacks><member><StackName>{name}</StackName><StackStatus>CREATE_COMPLETE</StackStatus>
@@ -39,24 +40,9 @@ class CloudFormation:
 def served(cloudformation: CloudFormation) -> Iterator[str]:
     """Serve it, and yield its address."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            fields = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-            status, body = cloudformation.answer(fields["StackName"][0])
-            self.send_response(status)
-            self.send_header("Content-Type", "text/xml")
-            self.send_header("Content-Length", str(len(body.encode())))
-            self.end_headers()
-            self.wfile.write(body.encode())
+    def told(_: Message, asked: bytes) -> Answer:
+        status, said = cloudformation.answer(parse_qs(asked.decode())["StackName"][0])
+        return Answer(status, "text/xml", said.encode())
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        turning = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        turning.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            turning.join()
+    with answering(told) as url:
+        yield url

@@ -13,8 +13,8 @@ from rich.text import Text
 
 from batchwright.cli.estimate import MOST_PROBLEMS, estimate, terms_of
 from batchwright.cli.show_estimate import Reading
-from batchwright.contract import DEFAULT_MAX_TOKENS
 from batchwright.places import INBOX, lane_key
+from batchwright.route import DEFAULT_MAX_TOKENS
 from tests.cli.conftest import Command
 from tests.fakes import MODEL
 from tests.laptop import Laptop, chat_file, chat_line, converse_line, jsonl

@@ -2,16 +2,15 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from email.message import Message
 from typing import Any
 
 import boto3
 import pytest
 
 from batchwright.aws.servicequotas import AGAIN, BRIEF, FRESH, LONGEST, ServiceQuotas
+from tests.loopback import Answer, answering
 
 LITE, MICRO = "amazon.nova-lite-v1:0", "amazon.nova-micro-v1:0"
 NAME = "On-demand model inference tokens per minute for Amazon Nova"
@@ -39,36 +38,16 @@ class Listed:
         return 200, {"Quotas": quotas, **more}
 
 
-@contextmanager
-def serving(listed: Listed) -> Iterator[None]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            assert self.headers["X-Amz-Target"] == "ServiceQuotasV20190624.ListServiceQuotas"
-            length = int(self.headers["Content-Length"])
-            status, answer = listed.answer(json.loads(self.rfile.read(length)))
-            content = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    listed.url = f"http://127.0.0.1:{server.server_port}"
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
 @pytest.fixture
 def listed() -> Iterator[Listed]:
     service = Listed()
-    with serving(service):
+
+    def told(headers: Message, asked: bytes) -> Answer:
+        assert headers["X-Amz-Target"] == "ServiceQuotasV20190624.ListServiceQuotas"
+        status, said = service.answer(json.loads(asked))
+        return Answer(status, "application/x-amz-json-1.1", json.dumps(said).encode())
+
+    with answering(told) as service.url:
         yield service
 
 

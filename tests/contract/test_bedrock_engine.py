@@ -20,7 +20,6 @@ from batchwright.aws.bedrock import BedrockEngine, told_of
 from batchwright.aws.refusals import fault_of
 from batchwright.completion import Completion
 from batchwright.completion import fault_of as fault_of_completion
-from batchwright.contract import Route
 from batchwright.conversed import completion_of
 from batchwright.errors import (
     AccessDenied,
@@ -36,6 +35,7 @@ from batchwright.errors import (
 )
 from batchwright.natives import Told
 from batchwright.request import Request
+from batchwright.route import Route
 from batchwright.schema import structured_output
 from tests.emulator.host.running import RunningHost
 from tests.fakes import MODEL

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from batchwright.completion import Completion
-from batchwright.contract import Route
 from batchwright.endpointengine import EndpointEngine
 from batchwright.errors import (
     AccessDenied,
@@ -23,6 +22,7 @@ from batchwright.errors import (
     Unavailable,
 )
 from batchwright.request import Request
+from batchwright.route import Route
 from batchwright.schema import structured_output
 from batchwright.usage import Usage
 from tests.canary import CANARY

@@ -7,9 +7,9 @@ import pytest
 from botocore.credentials import Credentials
 
 from batchwright.aws.bedrock import BedrockEngine
-from batchwright.contract import Route
 from batchwright.marking import marked
 from batchwright.request import Request
+from batchwright.route import Route
 from batchwright.usage import Usage
 from tests.emulator.host.engines.port import Ask, Turn
 from tests.emulator.host.prompt_caches import KEPT_SECONDS, Kept, PromptCaches

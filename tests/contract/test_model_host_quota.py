@@ -157,7 +157,7 @@ def test_settled_use_never_passes_the_quota_by_more_than_a_burst(
 def test_a_fault_hits_as_often_as_it_is_told_and_only_what_matches() -> None:
     faults = Faults([Fault(match="refund", do="500", times=2)], seed=0)
 
-    assert [faults.draw(text) for text in ("refund", "parcel", "a refund", "refund")] == [
+    assert [faults.of_call(text) for text in ("refund", "parcel", "a refund", "refund")] == [
         "500", None, "500", None,
     ]  # fmt: skip
 
@@ -165,13 +165,13 @@ def test_a_fault_hits_as_often_as_it_is_told_and_only_what_matches() -> None:
 def test_the_first_fault_that_hits_wins() -> None:
     faults = Faults([Fault(do="503", times=1), Fault(do="cut")], seed=0)
 
-    assert [faults.draw("x"), faults.draw("x")] == ["503", "cut"]
+    assert [faults.of_call("x"), faults.of_call("x")] == ["503", "cut"]
 
 
 def test_a_rate_is_kept_and_the_same_seed_gives_the_same_faults() -> None:
     def drawn(seed: int) -> list[str | None]:
         faults = Faults([Fault(do="throttle", rate=0.2)], seed=seed)
-        return [faults.draw("x") for _ in range(2000)]
+        return [faults.of_call("x") for _ in range(2000)]
 
     assert 340 < drawn(7).count("throttle") < 460
     assert drawn(7) == drawn(7)

@@ -26,7 +26,6 @@ from batchwright.aws.openai import OpenAIEngine
 from batchwright.chatbody import chat_body
 from batchwright.completion import Completion
 from batchwright.completion import fault_of as fault_of_completion
-from batchwright.contract import Route
 from batchwright.errors import (
     AccessDenied,
     BatchwrightError,
@@ -41,6 +40,7 @@ from batchwright.errors import (
     Unavailable,
 )
 from batchwright.request import Request
+from batchwright.route import Route
 from batchwright.schema import structured_output
 from tests.canary import CANARY
 from tests.emulator.host.running import RunningHost

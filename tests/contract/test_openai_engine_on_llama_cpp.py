@@ -14,9 +14,9 @@ import pytest
 from batchwright.aws.openai import OpenAIEngine
 from batchwright.completion import Completion
 from batchwright.completion import fault_of as fault_of_completion
-from batchwright.contract import Route
 from batchwright.errors import AccessDenied, ContextOverflow, RecordInvalid, Truncated
 from batchwright.request import Request
+from batchwright.route import Route
 from batchwright.schema import structured_output
 from tests.canary import CANARY
 

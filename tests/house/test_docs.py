@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from batchwright.contract import Cache, Contract, Prompt, ResponseFormat, Route
+from batchwright.cache import Cache
+from batchwright.contract import Contract
 from batchwright.contractfile import read_contract
 from batchwright.document import Document
 from batchwright.logwriter import FLUSH_OUTCOMES, FLUSH_SECONDS
 from batchwright.outcome import Ending
 from batchwright.prices import Price
+from batchwright.prompt import Prompt
+from batchwright.responseformat import ResponseFormat
+from batchwright.route import Route
 from batchwright.steps.sweep import MOST_RESTARTS, Did, Swept
 from tests.house.cloudformation import Template, of_type
 

@@ -11,8 +11,8 @@ import pytest
 
 from batchwright import answers
 from batchwright.answers import MOST_FAULTS, Answers
+from batchwright.cache import Cache
 from batchwright.completion import Completion
-from batchwright.contract import Cache
 from batchwright.contractfile import read_contract
 from batchwright.errors import (
     AccessDenied,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from batchwright.asking import Asker
 from batchwright.breaker import FAILURES
 from batchwright.completion import Completion
-from batchwright.contract import Contract, Route
+from batchwright.contract import Contract
 from batchwright.errors import (
     AccessDenied,
     BatchwrightError,
@@ -31,6 +31,7 @@ from batchwright.purse import Payer, Unlimited
 from batchwright.quotas import Quota
 from batchwright.request import Request
 from batchwright.retries import FLOOR, SHARE
+from batchwright.route import Route
 from batchwright.segment import Effort
 from batchwright.settling import Asked
 from batchwright.usage import Usage

@@ -7,11 +7,11 @@ import pytest
 
 from batchwright.attachments import LARGEST_REQUEST, MOST_HELD, Room
 from batchwright.completion import Completion
-from batchwright.contract import Route
 from batchwright.errors import AccessDenied, Throttled, Unavailable
 from batchwright.job import Pin
 from batchwright.media import LARGEST_DOCUMENT, LARGEST_IMAGE, located, with_sources
 from batchwright.request import Request
+from batchwright.route import Route
 from tests.fakes import MemoryObjects, ScriptedEngine, echo
 from tests.laptop import Laptop, chat_line, converse_line, jsonl
 

@@ -15,7 +15,10 @@ from batchwright.batches import (
     staged_size,
 )
 from batchwright.chunk import ByteRange, Chunk
-from batchwright.contract import Contract, Prompt, ResponseFormat, Route
+from batchwright.contract import Contract
+from batchwright.prompt import Prompt
+from batchwright.responseformat import ResponseFormat
+from batchwright.route import Route
 from tests.fakes import MODEL
 
 FEWEST, MOST, LARGEST = 3, 10, 50

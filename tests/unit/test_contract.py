@@ -3,17 +3,12 @@ from typing import Any
 
 import pytest
 
-from batchwright.contract import (
-    DEFAULT_MAX_TOKENS,
-    Contract,
-    Route,
-    contract_from_json,
-    default_contract,
-)
+from batchwright.contract import Contract, contract_from_json, default_contract
 from batchwright.contractfile import read_contract
 from batchwright.errors import ContractInvalid, RecordInvalid
 from batchwright.record import Record
 from batchwright.request import Request
+from batchwright.route import DEFAULT_MAX_TOKENS, Route
 from batchwright.routing import route_for, routes_for
 from batchwright.schema import structured_output
 

@@ -2,10 +2,12 @@ import json
 
 import pytest
 
-from batchwright.contract import Contract, Prompt, Route
+from batchwright.contract import Contract
 from batchwright.dialects import detect
 from batchwright.errors import Refused
 from batchwright.lines import Line
+from batchwright.prompt import Prompt
+from batchwright.route import Route
 from tests.fakes import MODEL
 from tests.laptop import chat_line, converse_line
 

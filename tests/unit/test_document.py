@@ -7,12 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchwright.completion import Completion
-from batchwright.contract import Contract, Prompt, Route
+from batchwright.contract import Contract
 from batchwright.dialects.dialect import Answered, Unanswered
 from batchwright.dialects.document import Document, DocumentJoin
 from batchwright.document import Document as Terms
 from batchwright.errors import ContractInvalid, RecordInvalid, Refused
 from batchwright.lines import Line
+from batchwright.prompt import Prompt
+from batchwright.route import Route
 from batchwright.unfolding.document import pieces
 from batchwright.usage import Usage
 from tests.fakes import MODEL, NOON, texts_of

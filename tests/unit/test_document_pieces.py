@@ -7,9 +7,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from batchwright.contract import Contract, Prompt, Route
+from batchwright.contract import Contract
 from batchwright.document import Document
 from batchwright.errors import Refused
+from batchwright.prompt import Prompt
+from batchwright.route import Route
 from batchwright.unfolding import document
 from batchwright.unfolding.document import Piece, cut, is_document, pieces, texts_of
 from tests.fakes import MODEL

@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 
 from batchwright.container import Container
-from batchwright.contract import Contract, Route, contract_from_json
+from batchwright.contract import Contract, contract_from_json
 from batchwright.contractadvice import advice_on
 from batchwright.contractfile import read_contract
 from batchwright.errors import ContractInvalid, RecordInvalid
 from batchwright.judging import route_of
 from batchwright.record import Record
+from batchwright.route import Route
 from batchwright.routing import route_for, routes_for
 from tests.fakes import MODEL, ScriptedEngine
 from tests.laptop import Laptop, chat_file

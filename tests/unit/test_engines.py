@@ -2,10 +2,10 @@
 
 import pytest
 
-from batchwright.contract import Route
 from batchwright.engines import Engines
 from batchwright.errors import ModelUnknown
 from batchwright.request import Request
+from batchwright.route import Route
 from tests.fakes import MODEL, ScriptedEngine
 
 REQUEST = Request({"messages": [{"role": "user", "content": [{"text": "hello"}]}]})

@@ -10,7 +10,6 @@ import pytest
 
 from batchwright.breaker import FAILURES
 from batchwright.completion import Completion
-from batchwright.contract import Route
 from batchwright.contractfile import read_contract
 from batchwright.errors import (
     AccessDenied,
@@ -23,6 +22,7 @@ from batchwright.errors import (
 from batchwright.job import JobRow, Status
 from batchwright.prices import cost_usd
 from batchwright.request import Request
+from batchwright.route import Route
 from batchwright.usage import Usage
 from tests.fakes import MODEL, echo
 from tests.laptop import Laptop, chat_line, jsonl

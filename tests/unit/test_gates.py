@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 import pytest
 
 from batchwright.completion import Completion
-from batchwright.contract import Route
 from batchwright.errors import Throttled
 from batchwright.gates import Gates
 from batchwright.job import Reason
 from batchwright.pace import Pace
 from batchwright.quotas import Quota
 from batchwright.request import Request
+from batchwright.route import Route
 from tests.fakes import MODEL, MemorySchedules, ScriptedEngine, echo
 from tests.laptop import Laptop, chat_file
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from batchwright.contract import Route
 from batchwright.errors import Unavailable
 from batchwright.governor import Governor, Wait, limits_of, schedule_of
 from batchwright.ports import Schedules
 from batchwright.quotas import Quota
+from batchwright.route import Route
 from batchwright.schedule import Change, Item
 from tests import timelapse
 from tests.fakes import MODEL, MemorySchedules

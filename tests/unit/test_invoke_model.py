@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchwright.completion import Completion
-from batchwright.contract import Contract, Route, default_contract
+from batchwright.contract import Contract, default_contract
 from batchwright.dialects.dialect import Answered, Unanswered
 from batchwright.dialects.invoke_model import InvokeModel
 from batchwright.errors import RecordInvalid
 from batchwright.lines import Line, lines
 from batchwright.record import Record
 from batchwright.request import IMAGE_TOKENS
+from batchwright.route import Route
 from batchwright.usage import Usage
 from tests.fakes import MODEL, NOON
 from tests.natives import (

@@ -7,12 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchwright.completion import Completion
-from batchwright.contract import Contract, Prompt, Route
+from batchwright.contract import Contract
 from batchwright.dialects.dialect import Answered, Unanswered
 from batchwright.dialects.jsonrows import JsonRows
 from batchwright.errors import RecordInvalid, Refused
 from batchwright.lines import Line
+from batchwright.prompt import Prompt
 from batchwright.record import Record
+from batchwright.route import Route
 from batchwright.usage import Usage
 from tests.fakes import MODEL, NOON, texts_of
 

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from batchwright.completion import Completion
-from batchwright.contract import Route
 from batchwright.contractfile import read_contract
 from batchwright.errors import (
     AccessDenied,
@@ -30,6 +29,7 @@ from batchwright.folding import Text
 from batchwright.judging import route_of
 from batchwright.money import spent_billionths
 from batchwright.request import Request
+from batchwright.route import Route
 from batchwright.usage import Usage
 from tests.fakes import MODEL, ScriptedEngine, echo, texts_of
 from tests.laptop import Laptop, chat_line, jsonl

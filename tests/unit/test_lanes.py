@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchwright.batches import BATCH_LIKELY, BATCH_RECORDS, BATCHES_AT_ONCE, FEWEST_RECORDS
-from batchwright.contract import Cache, Contract, Guardrail, Prompt, Route
+from batchwright.cache import Cache
+from batchwright.contract import Contract
 from batchwright.document import Document
 from batchwright.errors import Refused
 from batchwright.lane import BEDROCK_BATCH, FLEX, ON_DEMAND, SAGEMAKER_ASYNC
@@ -36,7 +37,9 @@ from batchwright.obstacles import (
     reserve,
 )
 from batchwright.planning import Total
+from batchwright.prompt import Prompt
 from batchwright.quotas import Quota
+from batchwright.route import Guardrail, Route
 from tests.fakes import MODEL
 
 ROOT = Path(__file__).parents[2]

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from batchwright.caches import cache_table, prompt_cache_of
 from batchwright.marking import is_marked, lasts_an_hour, marked, prefix_of
 from batchwright.prices import price_table
+from batchwright.promptcaches import cache_table, prompt_cache_of
 from batchwright.request import Request
 
 SAYS = [{"role": "user", "content": [{"text": "hello"}]}]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchwright.contract import Budget
+from batchwright.budget import Budget
 from batchwright.money import (
     CACHE_FACTOR,
     LONG_FACTOR,

@@ -251,7 +251,9 @@ def test_a_failure_has_the_shape_of_openais_error_file() -> None:
 
 
 def test_a_cut_answer_goes_with_its_failure() -> None:
-    line = CHAT.failure("req-1", None, completion("max_tokens"), unanswered("truncated"))
+    line = CHAT.failure(
+        "req-1", read(with_body()), completion("max_tokens"), unanswered("truncated")
+    )
 
     chat = ChatCompletion.model_validate(line["response"]["body"], strict=True)
     assert chat.choices[0].finish_reason == "length"

@@ -1,10 +1,9 @@
 """Answers that must be JSON of a schema: what is released, repaired, and what fails."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from batchwright.usage import Usage
 from tests import natives
 from tests.fakes import MODEL, ScriptedEngine
 from tests.laptop import Laptop, chat_line, converse_line, jsonl
+from tests.loopback import serving
 
 SCHEMA = {
     "type": "object",
@@ -374,15 +374,8 @@ def listener() -> Iterator[tuple[str, list[str]]]:
             asked.append(self.path)
             self.send_error(404)
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/schema", asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Handler) as url:
+        yield f"{url}/schema", asked
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from batchwright.charges import cost_usd_of, lane_cost_usd_of, most_of, spent_of
 from batchwright.completion import Completion
-from batchwright.contract import Contract, Route
+from batchwright.contract import Contract
 from batchwright.contractadvice import advice_on
 from batchwright.contractfile import examine, read_contract
 from batchwright.engines import Engines
@@ -15,6 +15,7 @@ from batchwright.limits import read_limits
 from batchwright.prices import Price
 from batchwright.record import Record
 from batchwright.request import Request
+from batchwright.route import Route
 from batchwright.routing import route_for, routes_for
 from batchwright.usage import Usage
 from tests.canary import CANARY

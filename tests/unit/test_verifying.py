@@ -16,7 +16,7 @@ from batchwright.digest import digest
 from batchwright.errors import Missing
 from batchwright.leaf import Salt, canonical, leaf_of
 from batchwright.ledger import Head
-from batchwright.merkle import Tree
+from batchwright.merkle import WIDTH, Tree
 from batchwright.outcome import DECODER, Outcome
 from batchwright.verifying import Verifier
 from tests.fakes import SALT, KeptSigner, ScriptedEngine, withholding
@@ -54,7 +54,8 @@ class Folder:
 def sealed(laptop: Laptop, name: str, records: int = RECORDS) -> Files:
     lines = [chat_line(f"r{number}", f"say {name} {number}") for number in range(records)]
     job_id = laptop.run(jsonl(lines), f"inbox/{name}.jsonl").job_id
-    return {each: laptop.objects.read(f"results/{job_id}/{each}") for each in NAMES}
+    names = (*NAMES, "tree/1") if records > WIDTH else NAMES
+    return {each: laptop.objects.read(f"results/{job_id}/{each}") for each in names}
 
 
 def laptop() -> Laptop:
@@ -166,6 +167,26 @@ def test_a_file_that_is_missing_is_told(name: str) -> None:
     assert any(each.startswith(f"{name}: it is missing") for each in differences(files))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [lambda tree: tree[:-32], lambda tree: tree[:-7], lambda tree: tree + bytes(32), lambda _: b""],
+    ids=["truncated", "torn", "grown", "emptied"],
+)
+def test_a_tree_of_another_length_is_told(change: Callable[[bytes], bytes]) -> None:
+    files = FILES | {"tree/0": change(FILES["tree/0"])}
+    assert differences(files) == ["tree/0: its digest is not the one in the receipt"]
+
+
+def test_the_levels_above_the_leaves_are_held_to_the_receipt_too() -> None:
+    wide = sealed(laptop(), "wide", records=300)
+    assert differences(wide) == []
+    levels = orjson.loads(wide["receipt.json"])["tree"]["levels"]
+    assert len(levels) == 2
+    assert differences(wide | {"tree/1": bytes(32)}) == [
+        "tree/1: its digest is not the one in the receipt"
+    ]
+
+
 def test_a_tree_that_is_missing_is_made_again() -> None:
     files = {each: content for each, content in FILES.items() if each != "tree/0"}
     assert differences(files) == []
@@ -203,9 +224,10 @@ def forged(depth: int, signer: KeptSigner = SIGNER) -> Files:
     receipt = orjson.loads(FILES["receipt.json"])
     if depth >= 4:
         receipt["tree"]["root"] = tree.root().hex()
-        for name in ("output.jsonl", "outcomes.jsonl"):
+        sealed_files = receipt["files"] | {"tree/0": receipt["tree"]["levels"][0]}
+        for name in ("output.jsonl", "outcomes.jsonl", "tree/0"):
             piece = {"bytes": len(files[name]), "sha256": digest(files[name])}
-            receipt["files"][name] |= {"sha256": piece["sha256"], "pieces": [piece]}
+            sealed_files[name] |= {"sha256": piece["sha256"], "pieces": [piece]}
         files["receipt.json"] = orjson.dumps(receipt)
     if depth >= 5:
         seal = orjson.loads(FILES["seal.json"])

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from batchwright.completion import Completion
-from batchwright.contract import Route
 from batchwright.contractfile import read_contract
 from batchwright.errors import ContractInvalid, RecordInvalid
 from batchwright.job import JobRow
 from batchwright.marking import is_marked
 from batchwright.money import BILLIONTHS
 from batchwright.request import Request
+from batchwright.route import Route
 from batchwright.usage import Usage
 from batchwright.warming import MET_BEFORE, MOST_KNOWN, Warming
 from tests.fakes import MODEL, ScriptedEngine, echo

@@ -14,8 +14,8 @@ import orjson
 from msgspec import DecodeError, Struct
 from msgspec.json import Decoder, Encoder
 
+from batchwright.cache import Cache
 from batchwright.completion import Completion, fault_of
-from batchwright.contract import Cache
 from batchwright.digest import digest
 from batchwright.errors import Missing
 from batchwright.job import timestamp

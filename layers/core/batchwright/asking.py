@@ -8,7 +8,7 @@ from batchwright.breaker import Breaker
 from batchwright.charges import cost_usd_of
 from batchwright.collected import Collected
 from batchwright.completion import Completion, fault_of
-from batchwright.contract import Contract, Route
+from batchwright.contract import Contract
 from batchwright.errors import (
     AskAgain,
     BatchwrightError,
@@ -31,6 +31,7 @@ from batchwright.quotas import quota_tokens
 from batchwright.request import Request
 from batchwright.retries import Retries
 from batchwright.room import CutShort, Room
+from batchwright.route import Route
 from batchwright.settling import Asked
 from batchwright.warming import Warming
 

@@ -1,10 +1,16 @@
 """Audit: hold a whole ledger to the signed checkpoints that were published of it."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import orjson
 
 from batchwright.checkpoint import CheckpointInvalid, PublicKey, Verifies, read_checkpoint
 from batchwright.holding import Difference
+from batchwright.leaf import canonical
 from batchwright.merkle import EMPTY_ROOT, Tree, leaf_hash
+from batchwright.places import file_name
+from batchwright.verifying import SEAL
 
 ENTRIES = "ledger"
 
@@ -33,6 +39,7 @@ class Audit:
                 yield Difference(file=name, reason=f"it does not hold: {fault}")
             else:
                 told.setdefault(checkpoint.size, []).append((name, checkpoint.root))
+                yield from _in_its_place(name, checkpoint.size)
         tree = Tree()
         yield from self._held_to(told.pop(0, []), EMPTY_ROOT, 0)
         for content in entries:
@@ -57,3 +64,30 @@ class Audit:
                 since = f" behind entry {self.covered - 1}" if self.covered else ""
                 reason = f"the first {size} entries are not those that were signed: one{since} was changed"
                 yield Difference(file=name, reason=reason)
+
+
+def _in_its_place(name: str, size: int) -> Iterator[Difference]:
+    """Hold a checkpoint to its file's name, where that is a size, as it is of those that the stack keeps."""
+    own = file_name(name)
+    if own.isdecimal() and int(own) != size:
+        reason = f"it is the checkpoint of {size} entries, put where that of {int(own)} belongs"
+        yield Difference(file=name, reason=reason)
+
+
+def sealed_in(entries: Iterable[bytes], entry: dict[str, Any]) -> Iterator[Difference]:
+    """Hold a seal's entry to a ledger: it must stand there, and be the last end of its job."""
+    job_id, content = entry["job"], canonical(entry)
+    there, later = False, None
+    for each in entries:
+        if each == content:
+            there, later = True, None
+        elif there and (told := orjson.loads(each))["job"] == job_id and told["kind"] == "close":
+            later = told
+    if not there:
+        yield Difference(file=SEAL, reason="its entry is not in the ledger")
+    elif later is not None:
+        reason = (
+            f"the ledger tells of a later end of this job, at {later['at']} (run {later['redrive']}):"
+            " these are the files of an earlier one"
+        )
+        yield Difference(file=SEAL, reason=reason)

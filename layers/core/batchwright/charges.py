@@ -1,9 +1,9 @@
 """What a route's calls cost: at the price that its contract says, or at that of the tables."""
 
-from batchwright.contract import Route
 from batchwright.money import most_billionths, spent_billionths
 from batchwright.prices import lane_cost_usd, tier_cost_usd
 from batchwright.request import Request
+from batchwright.route import Route
 from batchwright.usage import Usage
 
 ON_DEMAND = "on_demand"

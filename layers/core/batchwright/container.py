@@ -2,14 +2,10 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    GetJsonSchemaHandler,
-    model_validator,
-)
+from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
+
+from batchwright.written import Written
 
 # docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpointAsync.html
 ENDPOINT = r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$"
@@ -32,15 +28,11 @@ KNOWN = frozenset(
 )
 
 
-class Container(BaseModel):
+class Container(Written):
     """A shape that is known by its name, or a template and the place of the answer.
 
     ``body: tgi`` is short for ``body: {shape: tgi}``.
     """
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
-    )
 
     shape: Literal["openai", "tgi", "djl"] | None = None
     """OpenAI's chat completions, as vLLM serves them; TGI's generate; or that of DJL's LMI."""

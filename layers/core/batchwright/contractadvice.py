@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from batchwright.batches import BATCH_LIKELY
-from batchwright.contract import DEFAULT_MAX_TOKENS, Contract
+from batchwright.contract import Contract
 from batchwright.contractfaults import Fault, told_at
 from batchwright.contractyaml import composed
 from batchwright.families import EMBEDDING, family_of
@@ -12,6 +12,7 @@ from batchwright.finding import Stage, Verdict
 from batchwright.lane import AUTO, BEDROCK_BATCH, ENGINE, ON_DEMAND, SAGEMAKER_ASYNC
 from batchwright.lanecosts import lane_knows
 from batchwright.obstacles import hours
+from batchwright.route import DEFAULT_MAX_TOKENS
 from batchwright.suiting import LONGEST_NAME_SHOWN
 
 type Advice = tuple[tuple[Any, ...], str]

@@ -9,8 +9,10 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from batchwright.container import ENDPOINT, POINTER
-from batchwright.contract import GUARDRAIL, KEPT_KEY, NAME, SPAN, VERSION, Contract
+from batchwright.contract import NAME, Contract
 from batchwright.contractyaml import Composed
+from batchwright.route import GUARDRAIL, KEPT_KEY, VERSION
+from batchwright.written import SPAN
 
 # A name that stands in a path may be as long as the file.
 LONGEST_STEP = 64

@@ -2,7 +2,9 @@
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from batchwright.written import Written
 
 # What the prompt of a contract for documents can name, and what its join can.
 COLUMNS = frozenset(("name", "part", "text"))
@@ -11,12 +13,8 @@ JOINED = frozenset(("name", "parts"))
 MOST_TOKENS = 1_000_000
 
 
-class Document(BaseModel):
+class Document(Written):
     """How text and Markdown files become records."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
-    )
 
     tokens: Annotated[int, Field(ge=1, le=MOST_TOKENS)] | None = None
     """About how many tokens a piece has at most, overlap included; without it a file is one piece."""

@@ -14,7 +14,6 @@ import orjson
 
 from batchwright.bodies import body_of, completion_of
 from batchwright.completion import Completion
-from batchwright.contract import Route
 from batchwright.endpointcall import (
     LONGEST_TIMEOUT,
     LONGEST_TTL,
@@ -28,6 +27,7 @@ from batchwright.errors import Missing, TimedOut, Unavailable
 from batchwright.places import endpoint_input_key
 from batchwright.ports import Endpoints, Objects
 from batchwright.request import Request
+from batchwright.route import Route
 
 # Seconds between two looks: an answer in a second is seen soon, and one in a minute costs a few dozen looks.
 FIRST_LOOK, LAST_LOOK, SLOWER = 0.1, 2.0, 1.3
@@ -111,10 +111,8 @@ class EndpointEngine:
     async def _found(self, key: str) -> bytes | None:
         try:
             return await self._in_thread(self._objects.read, key)
-        except (
-            Missing,
-            Unavailable,
-        ):  # S3 may be slow for a moment; the call's time is what ends this
+        except (Missing, Unavailable):
+            # S3 may be slow for a moment; the call's time is what ends this.
             return None
 
     async def _in_thread[*Given, Answer](

@@ -13,7 +13,6 @@ import orjson
 from batchwright.asynclane import Look, Read
 from batchwright.bodies import Body, body_of, completion_of, said_of
 from batchwright.collected import Answer, Shelf
-from batchwright.contract import Route
 from batchwright.endpointcall import (
     LONGEST_TIMEOUT,
     LONGEST_TTL,
@@ -37,6 +36,7 @@ from batchwright.lines import lines
 from batchwright.places import batch_prefix, endpoint_input_key
 from batchwright.ports import Endpoints, Objects, Submissions
 from batchwright.request import Request
+from batchwright.route import Route
 from batchwright.staging import Staged
 from batchwright.submission import Submission
 from batchwright.usage import Usage

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from batchwright.completion import Completion
-from batchwright.contract import Route
 from batchwright.errors import ModelUnknown
 from batchwright.ports import Engine
 from batchwright.request import Request
+from batchwright.route import Route
 
 
 class Engines:

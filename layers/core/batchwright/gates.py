@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from batchwright.contract import Route
 from batchwright.demand import endless
 from batchwright.errors import Throttled
 from batchwright.governor import Governor, Permit, Wait, schedule_of
@@ -11,6 +10,7 @@ from batchwright.lengths import Lengths
 from batchwright.pace import PATIENCE, LeftForLater, Pace
 from batchwright.ports import Schedules
 from batchwright.quotas import Quota
+from batchwright.route import Route
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from batchwright.believed import USUAL, suspicious
-from batchwright.contract import Route
 from batchwright.demand import Ticket, endless
 from batchwright.errors import BatchwrightError
 from batchwright.lengths import Lengths
@@ -18,6 +17,7 @@ from batchwright.pace import PATIENCE
 from batchwright.ports import Schedules
 from batchwright.prices import model_id
 from batchwright.quotas import Quota, quota_of
+from batchwright.route import Route
 from batchwright.schedule import SECOND, Change
 from batchwright.turnstile import Turnstile
 

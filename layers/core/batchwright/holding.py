@@ -1,7 +1,7 @@
 """Files that are read as lines and held to what is known of them: their digests, and whose line is whose."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
@@ -14,7 +14,8 @@ from batchwright.merkle import HASH
 from batchwright.outcome import Ending, Outcome
 from batchwright.receipt import Piece
 
-OUTPUT, ERRORS, LEAVES = "output.jsonl", "errors.jsonl", "tree/0"
+OUTPUT, ERRORS, TREE = "output.jsonl", "errors.jsonl", "tree"
+OTHER_DIGEST = "its digest is not the one in the receipt"
 # How far ahead a record's line is looked for, where the next one is not it.
 WINDOW = 64
 
@@ -107,7 +108,7 @@ class File:
         if self._missing:
             yield Difference(file=self.name, reason="it is missing")
         elif not self._check.passed():
-            yield Difference(file=self.name, reason="its digest is not the one in the receipt")
+            yield Difference(file=self.name, reason=OTHER_DIGEST)
 
     def _read(self) -> Iterator[bytes]:
         for block in self._blocks(self.name):
@@ -215,11 +216,14 @@ class Results:
 
 
 class Leaves:
-    """The leaves as the tree's file has them."""
+    """The tree's files: the leaves one by one, and every level as a whole."""
 
-    def __init__(self, blocks: Blocks) -> None:
-        """Nothing is read yet."""
-        self._blocks = self._open(blocks)
+    def __init__(self, blocks: Blocks, levels: Sequence[dict[str, Any]]) -> None:
+        """``levels`` are the receipt's. Nothing is read yet."""
+        self._blocks = blocks
+        self._checks = [Check(Piece(**piece) for piece in level["pieces"]) for level in levels]
+        self._missing: set[int] = set()
+        self._leaves = self._read(0)
         self._rest = bytearray()
         self._first = 0
 
@@ -228,16 +232,25 @@ class Leaves:
         if index < self._first:
             return None
         behind = (index - self._first + 1) * HASH
-        while len(self._rest) < behind and (block := next(self._blocks, None)) is not None:
+        while len(self._rest) < behind and (block := next(self._leaves, None)) is not None:
             self._rest += block
         leaf = bytes(self._rest[behind - HASH : behind])
         del self._rest[:behind]
         self._first = index + 1
         return leaf.hex() if len(leaf) == HASH else None
 
-    @staticmethod
-    def _open(blocks: Blocks) -> Iterator[bytes]:
+    def differences(self) -> Iterator[Difference]:
+        """Yield the levels that are not as they were sealed; one that is missing can be made again."""
+        for level, check in enumerate(self._checks):
+            for _ in self._leaves if level == 0 else self._read(level):
+                pass  # to its end
+            if level not in self._missing and not check.passed():
+                yield Difference(file=f"{TREE}/{level}", reason=OTHER_DIGEST)
+
+    def _read(self, level: int) -> Iterator[bytes]:
         try:
-            yield from blocks(LEAVES)
+            for block in self._blocks(f"{TREE}/{level}"):
+                self._checks[level].add(block)
+                yield block
         except Missing:
-            return  # the leaves can be made again
+            self._missing.add(level)

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from batchwright.asking import Asker
-from batchwright.contract import Contract, Route
+from batchwright.contract import Contract
 from batchwright.digest import digest_of_request, idempotency_key
 from batchwright.job import Job
 from batchwright.pace import LeftForLater
 from batchwright.request import Request, estimated_tokens
+from batchwright.route import Route
 from batchwright.settling import Asked
 
 # A turn that comes late is asked for again after so many seconds.

@@ -1,12 +1,12 @@
 """What a job's records cost in each lane, and whether a batch is the cheaper one."""
 
-from batchwright.caches import prompt_cache_of
 from batchwright.charges import lane_cost_usd_of
 from batchwright.contract import Contract
 from batchwright.lane import BEDROCK_BATCH, ENGINE, ON_DEMAND, SAGEMAKER_ASYNC
 from batchwright.outcome import add_costs
 from batchwright.planning import Total
 from batchwright.prices import base_id, lane_table, price_of
+from batchwright.promptcaches import prompt_cache_of
 from batchwright.request import estimated_tokens
 from batchwright.usage import Usage
 

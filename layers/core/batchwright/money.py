@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
-from batchwright.caches import prompt_cache_of
 from batchwright.marking import MARKS
 from batchwright.prices import Price, base_id, price_of
+from batchwright.promptcaches import prompt_cache_of
 from batchwright.request import Request, weight
 from batchwright.usage import Usage
 

@@ -17,7 +17,6 @@ from msgspec import Struct, field
 from batchwright.addresses import keys_of
 from batchwright.charges import ON_DEMAND, lane_cost_usd_of
 from batchwright.chunk import ByteRange, Chunk
-from batchwright.contract import Route
 from batchwright.cutting import Cut, Cutter, Mark
 from batchwright.dialects import Dialect, detect
 from batchwright.digest import digest
@@ -32,6 +31,7 @@ from batchwright.places import ids_key
 from batchwright.ports import Objects, Upload
 from batchwright.reader import problem_of
 from batchwright.record import Problem, Record
+from batchwright.route import Route
 from batchwright.routing import route_for
 from batchwright.usage import Usage
 

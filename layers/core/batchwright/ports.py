@@ -11,7 +11,6 @@ from typing import Any, Protocol
 from batchwright.batchjob import BatchJob, BatchState
 from batchwright.checkpoint import PublicKey
 from batchwright.completion import Completion
-from batchwright.contract import Route
 from batchwright.endpointcall import EndpointCall, Placed
 from batchwright.job import JobRow, Pin, Reason, Status
 from batchwright.ledger import Appended, Entry, Head
@@ -19,6 +18,7 @@ from batchwright.money import Money
 from batchwright.outcome import Tally
 from batchwright.request import Request
 from batchwright.retention import Due
+from batchwright.route import Route
 from batchwright.run import Run, RunState
 from batchwright.schedule import Change, Item
 from batchwright.submission import Standing

@@ -6,10 +6,11 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from batchwright.caches import prompt_cache_of
+from batchwright.promptcaches import prompt_cache_of
 from batchwright.usage import Usage
+from batchwright.written import Written
 
 # Cross-Region inference profiles are named by a geography before the model's own id
 # (docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html).
@@ -23,12 +24,8 @@ LANES: dict[str | None, str] = {None: "on_demand", "default": "on_demand", BATCH
 type Usd = Annotated[float, Field(ge=0, le=10_000)]
 
 
-class Price(BaseModel):
+class Price(Written):
     """What somebody's own model costs, in USD a million tokens."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
-    )
 
     input: Usd
     """What is read; a server's own cache of prompts makes it no cheaper."""

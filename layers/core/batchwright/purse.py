@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from batchwright.charges import most_of, spent_of
-from batchwright.contract import Route
 from batchwright.errors import BudgetExceeded, RecordInvalid, Unavailable
 from batchwright.money import BILLIONTHS, Money
 from batchwright.pace import Pace
 from batchwright.ports import Budgets
 from batchwright.request import Request
+from batchwright.route import Route
 from batchwright.usage import Usage
 
 # A slice is so many times what the call at hand may cost, and no more than a part of what is left: so the last of it

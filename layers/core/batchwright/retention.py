@@ -5,21 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from batchwright.written import Written, span
 
 type What = Literal["job", "quarantine"]
 """What goes: everything that a job holds of anybody, or only what its filters held."""
 
 SPAN = r"^[1-9][0-9]{0,3}[hd]$"
-_UNITS = {"h": "hours", "d": "days"}
 
 
-class Retention(BaseModel):
+class Retention(Written):
     """When jobs are forgotten, counted from their end; without a word, when the stack's own time is over."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
-    )
 
     results: Annotated[str, Field(pattern=SPAN)] | None = None
     """How long a job's input, working files, results and cached answers are kept: hours or days."""
@@ -30,7 +27,7 @@ class Retention(BaseModel):
     def _says_something(self) -> Self:
         if self.results is None and self.quarantine is None:
             raise ValueError("say results, quarantine, or both, as `30d`")
-        if self.results and self.quarantine and _span(self.quarantine) > _span(self.results):
+        if self.results and self.quarantine and span(self.quarantine) > span(self.results):
             raise ValueError(
                 "quarantine is longer than results, and what was held goes with the rest"
             )
@@ -42,9 +39,9 @@ class Retention(BaseModel):
         >>> Retention(results="31d").fault(results=timedelta(days=30), quarantine=timedelta(days=7))
         'results: this stack keeps them for 30d (ResultRetentionDays)'
         """
-        if self.results and _span(self.results) > results:
+        if self.results and span(self.results) > results:
             return f"results: this stack keeps them for {results.days}d (ResultRetentionDays)"
-        if self.quarantine and _span(self.quarantine) > quarantine:
+        if self.quarantine and span(self.quarantine) > quarantine:
             return (
                 f"quarantine: this stack keeps it for {quarantine.days}d (QuarantineRetentionDays)"
             )
@@ -54,9 +51,9 @@ class Retention(BaseModel):
         """Yield what is due of a job that ended at a time, in ISO 8601."""
         ended = datetime.fromisoformat(ended_at)
         if self.quarantine:
-            yield Due(job_id, "quarantine", redrives, ended_at, ended + _span(self.quarantine))
+            yield Due(job_id, "quarantine", redrives, ended_at, ended + span(self.quarantine))
         if self.results:
-            yield Due(job_id, "job", redrives, ended_at, ended + _span(self.results))
+            yield Due(job_id, "job", redrives, ended_at, ended + span(self.results))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +66,3 @@ class Due:
     ended_at: str
     """Which end of the job it is counted from, as its row tells it: a redrive's end is another."""
     at: datetime
-
-
-def _span(written: str) -> timedelta:
-    return timedelta(**{_UNITS[written[-1]]: int(written[:-1])})

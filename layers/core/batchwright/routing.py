@@ -3,10 +3,11 @@
 import re
 from fnmatch import fnmatchcase
 
-from batchwright.contract import DEFAULT, Contract, Route
+from batchwright.contract import DEFAULT, Contract
 from batchwright.embedding import check_offered
 from batchwright.errors import RecordInvalid
 from batchwright.record import Record
+from batchwright.route import Route
 from batchwright.suiting import (
     LONGEST_NAME_SHOWN,
     first_suiting,

@@ -6,7 +6,9 @@ from typing import Any
 from jinja2 import TemplateError, TemplateSyntaxError, meta, nodes
 
 from batchwright.errors import ContractInvalid, RecordInvalid
-from batchwright.sandbox import Exhausted, Guarded, Sandbox
+from batchwright.sandbox import Sandbox
+from batchwright.sandbox.filling import Exhausted
+from batchwright.sandbox.offered import Guarded
 
 _SANDBOX = Sandbox()
 UNFILLED = (

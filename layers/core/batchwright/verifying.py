@@ -6,7 +6,7 @@ of the digests behind it is caught at the first that was left as it is, down to 
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 from msgspec import DecodeError
@@ -43,6 +43,13 @@ type Seen = Callable[[int], None]
 """Hears how many bytes were read."""
 
 
+class Run(NamedTuple):
+    """One run of a job."""
+
+    job_id: str
+    redrive: int
+
+
 class Verifier:
     """Verifies one job; :meth:`differences` can be read once."""
 
@@ -53,12 +60,17 @@ class Verifier:
         key: PublicKey | None,
         verifies: Verifies,
         seen: Seen = lambda _: None,
+        run: Run | None = None,
     ) -> None:
-        """``key`` is whose signatures are trusted; without one, that which lies with the files."""
+        """``key`` is whose signatures are trusted; without one, that which lies with the files.
+
+        ``run`` is whose files they are to be, where that is known.
+        """
         self._files = files
         self._key = key
         self._verifies = verifies
         self._seen = seen
+        self._run = run
         self.records = 0
         self.checkpoint: Checkpoint | None = None
         """The signed checkpoint that covers the job's end, where it is good."""
@@ -78,11 +90,23 @@ class Verifier:
             yield Difference(file=RECEIPT, reason="it is no receipt")
             return
         try:
+            yield from self._whose(receipt)
             if tree is not None:
                 yield from self._records(receipt, tree, record_lines)
             yield from self._sealed(content, receipt, tree)
         except (AttributeError, KeyError, TypeError, ValueError):
             yield Difference(file=RECEIPT, reason="it is no receipt that can be followed")
+
+    def _whose(self, receipt: dict[str, Any]) -> Iterator[Difference]:
+        redrive = receipt["redrive"]
+        told = Run(receipt["job_id"], redrive["number"] if redrive else 0)
+        if self._run in (None, told):
+            return
+        if told.job_id != self._run.job_id:
+            reason = f"it is of job {told.job_id}: the files of another job lie here"
+        else:
+            reason = f"it is of run {told.redrive}, and the job's newest is {self._run.redrive}"
+        yield Difference(file=RECEIPT, reason=reason)
 
     def _records(
         self, receipt: dict[str, Any], told: dict[str, Any], record_lines: Iterable[bytes] | None
@@ -90,7 +114,7 @@ class Verifier:
         salt = self._salt()
         if salt is None:
             yield Difference(file=SALT, reason="it is missing: the leaves cannot be made again")
-        results, leaves = Results(self.blocks, receipt), Leaves(self.blocks)
+        results, leaves = Results(self.blocks, receipt), Leaves(self.blocks, told["levels"])
         reviewed = Reviewed(self.blocks, receipt)
         outcomes = File(self.blocks, OUTCOMES, receipt["files"][OUTCOMES]["pieces"])
         inputs = iter(record_lines) if record_lines is not None else None
@@ -126,6 +150,8 @@ class Verifier:
         yield from outcomes.differences()
         yield from results.differences()
         yield from reviewed.differences()
+        yield from leaves.differences()
+        yield from _beyond(inputs)
         yield from _sums(receipt, tree, counts, told)
 
     def _sealed(
@@ -229,3 +255,14 @@ def _input_of(outcome: Outcome, inputs: Iterator[bytes] | None) -> Iterator[Diff
     else:
         reason = "it is not the line that was asked: it was changed or moved"
     yield Difference(file="input", line=outcome.line, record_id=outcome.record_id, reason=reason)
+
+
+def _beyond(inputs: Iterator[bytes] | None) -> Iterator[Difference]:
+    """Tell the lines of the input that no record has."""
+    if more := sum(1 for _ in inputs or ()):
+        what = (
+            "a line that no record has: it was"
+            if more == 1
+            else f"{more} lines that no record has: they were"
+        )
+        yield Difference(file="input", reason=f"behind its last record stands {what} added")

@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from batchwright.caches import PromptCache, prompt_cache_of
 from batchwright.marking import Key, Prefix, is_marked, marked, prefix_of
 from batchwright.pace import Pace
 from batchwright.prices import base_id
+from batchwright.promptcaches import PromptCache, prompt_cache_of
 from batchwright.request import Request
 
 # What is kept must be read again, or it costs more than it saves: so often a beginning is met before it is marked.

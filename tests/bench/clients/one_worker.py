@@ -8,11 +8,11 @@ from pathlib import Path
 
 from batchwright.chunk import Chunk
 from batchwright.completion import Completion
-from batchwright.contract import Route
 from batchwright.outcome import Ending
 from batchwright.places import plan_key
 from batchwright.ports import Engine
 from batchwright.request import Request
+from batchwright.route import Route
 from batchwright.steps.invoke import World
 from tests.bench.clients.errand import Errand, Report, carry_out
 from tests.bench.clients.ours import settle, warm

@@ -12,10 +12,10 @@ from typing import Any
 from batchwright.aws.worlds.invoke import world
 from batchwright.chunk import Chunk
 from batchwright.completion import Completion
-from batchwright.contract import Route
 from batchwright.outcome import Ending
 from batchwright.ports import Engine
 from batchwright.request import Request
+from batchwright.route import Route
 from batchwright.steps.invoke import World, invoke
 from tests.bench.clients.errand import STATE_TABLE, Errand, Permits, Report, carry_out
 from tests.bench.clients.wire import Wire

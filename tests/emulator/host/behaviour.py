@@ -1,13 +1,13 @@
 """How the host is told to behave, and how a change to that is read."""
 
-import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator
+from pydantic import BaseModel, Field, PositiveInt
 
 from tests.emulator.host.batch.behaviour import BatchBehaviour
 from tests.emulator.host.endpoints.behaviour import EndpointsBehaviour
 from tests.emulator.host.looks import EMAIL, Look
+from tests.emulator.host.scripted import STRICT, ScriptedFault
 
 type EngineName = Literal["echo", "llama"]
 type LimitModel = Literal["window", "bucket"]
@@ -27,32 +27,18 @@ type Doing = Literal[
 ]
 
 
-class Fault(BaseModel):
+class Fault(ScriptedFault):
     """One scripted fault: which calls it may hit, what it does, how many times and how often."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     api: str | None = None
     """The operation that it hits; without one, calls of models."""
-    match: str | None = None
     do: Doing
-    times: PositiveInt | None = None
-    rate: Annotated[float, Field(ge=0, le=1)] = 1.0
-
-    @field_validator("match")
-    @classmethod
-    def _is_a_regex(cls, match: str | None) -> str | None:
-        try:
-            re.compile(match or "")
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from error
-        return match
 
 
 class Behaviour(BaseModel):
     """What the host does with a call; null in `rpm` or `tpm` means no limit."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = STRICT
 
     engine: EngineName = "llama"
     latency_ms: Annotated[float, Field(ge=0)] = 0.0

@@ -87,7 +87,7 @@ class Desk:
 
     def fault(self, text: str, api: str | None = None) -> Doing | None:
         """Return the fault that is to hit a call, or refuse the call by it."""
-        doing = self._faults.draw(text, api=api)
+        doing = self._faults.of_call(text, api=api)
         if doing is not None and (refusal := scripted(doing)) is not None:
             raise refusal
         return doing

@@ -4,26 +4,19 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, Field
+
+from tests.emulator.host.scripted import STRICT, Regex
 
 
 class Look(BaseModel):
     """One thing that is found: where it matches, what it is called by the service, and how sure that is."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = STRICT
 
-    match: Annotated[str, Field(min_length=1)]
+    match: Annotated[Regex, Field(min_length=1)]
     kind: Annotated[str, Field(min_length=1)]
     score: Annotated[float, Field(ge=0, le=1)] = 0.99
-
-    @field_validator("match")
-    @classmethod
-    def _is_a_regex(cls, match: str) -> str:
-        try:
-            re.compile(match)
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from error
-        return match
 
 
 EMAIL = Look(match=r"[\w.]+@[\w.]+\w", kind="EMAIL")

@@ -6,55 +6,39 @@ calls go over aiohttp, with botocore's own credentials and endpoint rules; the t
 
 import time
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Self
 from urllib.parse import quote
 
 import orjson
 from botocore.credentials import Credentials
 from yarl import URL
 
-from batchwright.aws.calls import Calls
+from batchwright.aws.calls import Pooled
 from batchwright.aws.refusals import fault_of
 from batchwright.aws.signing import Signer
 from batchwright.completion import Completion
-from batchwright.contract import Route
 from batchwright.conversed import completion_of
 from batchwright.natives import Told
 from batchwright.natives import completion_of as native_completion_of
 from batchwright.request import Request
+from batchwright.route import Route
 
 OK = 200
 METADATA = "X-Amzn-Bedrock-Request-Metadata"
 TIER = "X-Amzn-Bedrock-Service-Tier"
 
 
-class BedrockEngine:
+class BedrockEngine(Pooled):
     """Asks models in Bedrock."""
 
     name = "bedrock"
 
     def __init__(self, *, endpoint: str, region: str, credentials: Credentials, limit: int) -> None:
         """``endpoint`` is what botocore resolves for ``bedrock-runtime``; ``limit`` is how many calls may be open."""
+        super().__init__(limit=limit)
         self._endpoint = endpoint.rstrip("/")
         host = URL(self._endpoint).host_port_subcomponent or ""
         self._signer = Signer(credentials, service="bedrock", region=region, host=host)
         self._urls: dict[tuple[str, str], URL] = {}
-        self._calls = Calls(limit=limit)
-
-    async def __aenter__(self) -> Self:
-        """Open the pool of connections."""
-        await self._calls.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the connections."""
-        await self._calls.__aexit__(kind, fault, trace)
 
     async def ask(
         self, request: Request, *, route: Route, timeout: float, metadata: Mapping[str, str]

@@ -85,3 +85,25 @@ class Calls:
         sent = self._session.post(url, data=body, headers=headers, allow_redirects=False)
         async with sent as response:
             return Reply(response.status, response.headers, await response.read())
+
+
+class Pooled:
+    """An engine whose calls share a pool of connections; it is open while the engine is used."""
+
+    def __init__(self, *, limit: int) -> None:
+        """``limit`` is how many calls may be open."""
+        self._calls = Calls(limit=limit)
+
+    async def __aenter__(self) -> Self:
+        """Open the pool of connections."""
+        await self._calls.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        await self._calls.__aexit__(kind, fault, trace)

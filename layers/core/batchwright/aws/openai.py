@@ -2,18 +2,17 @@
 
 import time
 from collections.abc import Collection, Mapping
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 import orjson
 from yarl import URL
 
-from batchwright.aws.calls import Calls
+from batchwright.aws.calls import Pooled
 from batchwright.completion import Completion
-from batchwright.contract import Route
 from batchwright.digest import digest
 from batchwright.errors import AccessDenied, Unavailable
 from batchwright.request import Request
+from batchwright.route import Route
 
 OK, UNAUTHORIZED = 200, 401
 # What a server may write into its log.
@@ -29,30 +28,16 @@ class Keys(Protocol):
         ...
 
 
-class OpenAIEngine:
+class OpenAIEngine(Pooled):
     """Asks the endpoints that the stack allows, and no others: contracts name them, and prompts and keys go there."""
 
     name = "openai"
 
     def __init__(self, keys: Keys, *, allowed: Collection[str], limit: int) -> None:
         """``allowed`` are base URLs; ``limit`` is how many calls may be open."""
+        super().__init__(limit=limit)
         self._keys = keys
         self._allowed = frozenset(address.rstrip("/") for address in allowed)
-        self._calls = Calls(limit=limit)
-
-    async def __aenter__(self) -> Self:
-        """Open the pool of connections."""
-        await self._calls.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the connections."""
-        await self._calls.__aexit__(kind, fault, trace)
 
     async def ask(
         self, request: Request, *, route: Route, timeout: float, metadata: Mapping[str, str]

@@ -6,13 +6,13 @@ from typing import Any
 
 from batchwright.charges import lane_cost_usd_of
 from batchwright.cli.estimate import Estimate
-from batchwright.contract import Route
 from batchwright.lane import ON_DEMAND
 from batchwright.lanes import choose
 from batchwright.obstacles import Load
 from batchwright.planning import Total
 from batchwright.prices import lane_table
 from batchwright.quotas import Quota, output_burndown, quota_of, quota_table, reserved_tokens
+from batchwright.route import Route
 from batchwright.usage import Usage
 
 

@@ -11,16 +11,18 @@ from typing import Any
 import orjson
 
 from batchwright.aws.clock import SystemClock
+from batchwright.budget import Budget
 from batchwright.cli.contracts import local_contract
 from batchwright.cli.faults import Code, Halt
 from batchwright.cli.local import INPUT, LocalObjects, Seen
-from batchwright.contract import Budget, Contract, Route, default_contract
+from batchwright.contract import Contract, default_contract
 from batchwright.job import Job, Pin, Reason, job_id_of
 from batchwright.lines import lines
 from batchwright.listing import first_chunk
 from batchwright.obstacles import Asked
 from batchwright.places import problems_key
 from batchwright.planning import Progress, Total, with_judges
+from batchwright.route import Route
 from batchwright.settings import CHUNK_RECORDS, MODEL_ARNS, models_of
 from batchwright.steps.plan import Run
 

@@ -13,7 +13,7 @@ from batchwright.errors import Missing
 from batchwright.job import JobRow
 from batchwright.leaf import Salt
 from batchwright.places import result_key
-from batchwright.verifying import RECEIPT, SALT, SEAL, Files
+from batchwright.verifying import RECEIPT, SALT, SEAL, Files, Run
 
 if TYPE_CHECKING:
     from batchwright.cli.stack import Stack
@@ -26,6 +26,8 @@ class Folder:
     """What ``batchwright results`` brought, or anybody handed over."""
 
     path: Path
+    run: Run | None = None
+    """Whose files they are to be: a folder does not tell."""
 
     def blocks(self, name: str) -> Iterator[bytes]:
         """Yield a file's bytes."""
@@ -52,6 +54,11 @@ class Kept:
 
     row: JobRow
     stack: "Stack"
+
+    @property
+    def run(self) -> Run:
+        """Whose files they are to be."""
+        return Run(self.row.job_id, self.row.redrives)
 
     def blocks(self, name: str) -> Iterator[bytes]:
         """Yield a file's bytes."""

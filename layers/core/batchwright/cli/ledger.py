@@ -45,3 +45,8 @@ def brought(directory: Path) -> tuple[list[bytes], dict[str, str]]:
         for file in sorted((directory / CHECKPOINTS).iterdir())
     }
     return entries, notes
+
+
+def brought_key(directory: Path) -> str:
+    """Read the public key that :func:`bring` wrote."""
+    return (directory / KEY).read_text()

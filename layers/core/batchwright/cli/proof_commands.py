@@ -44,12 +44,7 @@ def verify_command(
     key = verify.read_key(public_key) if public_key else None
     found = {"files": verify.verify(files, key, input_file)}
     if with_ledger:
-        trusted = key or verify.key_in(files)
-        if isinstance(files, Folder):
-            entries, notes = brought(files.path / "ledger")
-            found["ledger"] = verify.audited(entries, notes, trusted, files)
-        else:
-            found["ledger"] = verify.audit(files.stack, trusted, files)
+        found["ledger"] = verify.audit(files, key)
     show.write_verified(found, as_json=as_json)
     return verify.code_of(*found.values())
 

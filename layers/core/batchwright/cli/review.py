@@ -2,7 +2,7 @@
 
 import getpass
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Event
 from typing import TYPE_CHECKING, Annotated
@@ -84,36 +84,41 @@ def show_command(job: JobId, record_id: RecordId, *, as_json: Json = False) -> i
     return Code.DONE
 
 
-@review.command("release")
-def release_command(
-    job: JobId,
-    records: Whom = None,
-    *,
-    why: Why,
-    by: By = None,
-    every: Every = False,
-    kind: Kind = None,
-    as_json: Json = False,
-) -> int:
-    """Add held answers to released.jsonl. The outcomes stay as they are."""
-    chosen = _Chosen(records or (), every, kind)
-    return _decide(job, Word.RELEASE, chosen, why, by, as_json=as_json)
+def _deciding(word: Word) -> Callable[..., int]:
+    """Return the command that decides so."""
+
+    def decide(
+        job: JobId,
+        records: Whom = None,
+        *,
+        why: Why,
+        by: By = None,
+        every: Every = False,
+        kind: Kind = None,
+        as_json: Json = False,
+    ) -> int:
+        chosen = _Chosen(records or (), every, kind)
+        try:
+            reason = checked(why, "the reason (--why)", LONGEST_REASON)
+        except ValueError as fault:
+            raise Halt(str(fault), Code.USAGE) from None
+        stack = find_stack()
+        looked = _review(job, stack)
+        decided = [*looked.decide(chosen.of(looked), word, reason, _reviewer(by, stack))]
+        if as_json:
+            facts = [{**(told(each.decision) or {}), "new": each.new} for each in decided]
+            show.write_json({"job_id": job, "decisions": facts})
+        else:
+            show_review.write_decided(decided)
+        return Code.REFUSED if any(_otherwise(each, word) for each in decided) else Code.DONE
+
+    return decide
 
 
-@review.command("reject")
-def reject_command(
-    job: JobId,
-    records: Whom = None,
-    *,
-    why: Why,
-    by: By = None,
-    every: Every = False,
-    kind: Kind = None,
-    as_json: Json = False,
-) -> int:
-    """Decide that held answers are not released."""
-    chosen = _Chosen(records or (), every, kind)
-    return _decide(job, Word.REJECT, chosen, why, by, as_json=as_json)
+review.command(
+    "release", help="Add held answers to released.jsonl. The outcomes stay as they are."
+)(_deciding(Word.RELEASE))
+review.command("reject", help="Decide that held answers are not released.")(_deciding(Word.REJECT))
 
 
 @review.command("serve")
@@ -159,24 +164,6 @@ class _Chosen:
             return [looked.find(each).outcome for each in self.record_ids]
         found = looked.waiting(kind=self.kind)
         return [each.outcome for each in found if each.decision is None]
-
-
-def _decide(
-    job: str, word: Word, chosen: _Chosen, why: str, by: str | None, *, as_json: bool
-) -> int:
-    try:
-        why = checked(why, "the reason (--why)", LONGEST_REASON)
-    except ValueError as fault:
-        raise Halt(str(fault), Code.USAGE) from None
-    stack = find_stack()
-    looked = _review(job, stack)
-    decided = [*looked.decide(chosen.of(looked), word, why, _reviewer(by, stack))]
-    if as_json:
-        facts = [{**(told(each.decision) or {}), "new": each.new} for each in decided]
-        show.write_json({"job_id": job, "decisions": facts})
-    else:
-        show_review.write_decided(decided)
-    return Code.REFUSED if any(_otherwise(each, word) for each in decided) else Code.DONE
 
 
 def _otherwise(decided: Decided, word: Word) -> bool:

@@ -157,6 +157,12 @@ def write_facts(facts: dict[str, Any]) -> None:
         console.print(Text(f"{name:<{width}} ", style="dim"), Text(told), sep="", soft_wrap=True)
 
 
+UNSIGNED = (
+    "of the ledger's {entries} entries, the last {unsigned} came after the newest checkpoint: no signature covers them"
+    " yet, and whoever may write to the ledger's table could change them; the next job that ends signs them"
+)
+
+
 def write_verified(found: dict[str, dict[str, Any]], *, as_json: bool) -> None:
     """Print what verifying found: every difference on its line, then how it is."""
     if as_json:
@@ -176,3 +182,5 @@ def write_verified(found: dict[str, dict[str, Any]], *, as_json: bool) -> None:
             f"{what} {fact}" for what, fact in each.items() if what not in {"told", "differences"}
         )
         console.print(Text(f"{name}: {facts}"), soft_wrap=True)
+        if each.get("unsigned"):
+            console.print(Text(UNSIGNED.format(**each)), soft_wrap=True)

@@ -4,37 +4,35 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from batchwright.auditing import Audit
+from batchwright.auditing import Audit, sealed_in
 from batchwright.checkpoint import PublicKey
-from batchwright.cli.evidence import Evidence, whole
-from batchwright.cli.faults import Code, Halt
+from batchwright.cli.evidence import Evidence, Folder, whole
+from batchwright.cli.faults import Code
+from batchwright.cli.ledger import brought, brought_key
+from batchwright.cli.recordlines import record_lines
 from batchwright.cli.signatures import verifies
 from batchwright.errors import Missing
 from batchwright.holding import Difference
 from batchwright.leaf import Salt
-from batchwright.lines import lines, rows
-from batchwright.places import LEDGER
+from batchwright.places import LEDGER, PUBLIC_KEY
 from batchwright.reviewed import Reviewed, held_to_ledger
 from batchwright.verifying import RECEIPT, SALT, SEAL, Verifier
-
-if TYPE_CHECKING:
-    from batchwright.cli.stack import Stack
 
 # Whoever mixed up two jobs' files need not read a million lines of it.
 MOST_TOLD = 100
 
 
-def verify(files: Evidence, key: PublicKey | None, record_lines: Path | None) -> dict[str, Any]:
+def verify(files: Evidence, key: PublicKey | None, input_file: Path | None) -> dict[str, Any]:
     """Hold a job's files to its receipt and seal; return what was found."""
     with _bar(_size(files)) as seen:
-        verifier = Verifier(files, key=key, verifies=verifies, seen=seen)
-        found = verifier.differences(_lines(record_lines) if record_lines else None)
+        verifier = Verifier(files, key=key, verifies=verifies, seen=seen, run=files.run)
+        found = verifier.differences(record_lines(input_file) if input_file else None)
         differences = [*islice(found, MOST_TOLD)]
     checkpoint = verifier.checkpoint
     return {
@@ -48,34 +46,54 @@ def verify(files: Evidence, key: PublicKey | None, record_lines: Path | None) ->
     }
 
 
-def audit(stack: "Stack", key: PublicKey, files: Evidence) -> dict[str, Any]:
-    """Hold the stack's whole ledger to its signed checkpoints, and a job's seal and decisions to it."""
+def audit(files: Evidence, key: PublicKey | None) -> dict[str, Any]:
+    """Hold the whole ledger to its signed checkpoints, and a job's seal and decisions to it."""
+    if isinstance(files, Folder):
+        directory = files.path / "ledger"
+        entries, notes = brought(directory)
+        return audited(entries, notes, key or _key_in(files, brought_key(directory)), files)
+    stack = files.stack
     notes = {
         each: stack.objects.read(each).decode()
         for each in stack.objects.keys(f"{LEDGER}checkpoints/")
     }
     entries = [each.content for each in stack.ledger.entries()]
-    return audited(entries, notes, key, files)
+    return audited(
+        entries, notes, key or _key_in(files, stack.objects.read(PUBLIC_KEY).decode()), files
+    )
 
 
 def audited(
     entries: list[bytes], notes: Mapping[str, str], key: PublicKey, files: Evidence
 ) -> dict[str, Any]:
     """Hold entries to checkpoints, and a job's seal and decisions to the entries; return what was found."""
-    audit = Audit(notes, key=key, verifies=verifies)
+    entry, own = _sealed(files)
+    audit = Audit({**notes, **own}, key=key, verifies=verifies)
     differences = [*audit.differences(entries)]
-    entry = orjson.loads(whole(files, SEAL))["entry"]
-    if entry is not None and entry not in map(orjson.loads, entries):
-        differences.append(Difference(file=SEAL, reason="its entry is not in the ledger"))
+    if entry is not None:
+        differences += sealed_in(entries, entry)
     differences += _decisions(files, entries)
     return {
         "verified": not differences,
         "entries": audit.entries,
         "covered": audit.covered,
+        "unsigned": audit.entries - audit.covered,
         "checkpoints": len(notes),
         "differences": [each.to_json() for each in differences],
         "told": [str(each) for each in differences],
     }
+
+
+def _sealed(files: Evidence) -> tuple[dict[str, Any] | None, dict[str, str]]:
+    """Return the entry of a job's seal, and its checkpoint; what is wrong with them is told beside the files."""
+    try:
+        seal = orjson.loads(whole(files, SEAL))
+        entry, note = seal["entry"], seal["checkpoint"]
+    except (Missing, KeyError, TypeError, ValueError):
+        return None, {}
+    if not isinstance(entry, dict) or not {"job", "kind"} <= entry.keys():
+        return None, {}
+    return entry, {SEAL: str(note)}
 
 
 def _decisions(files: Evidence, entries: list[bytes]) -> Iterator[Difference]:
@@ -93,9 +111,15 @@ def read_key(file: Path) -> PublicKey:
     return PublicKey.read(file.read_text())
 
 
-def key_in(files: Evidence) -> PublicKey:
-    """Return the public key that lies with a job's files; it proves nothing against who could write these."""
-    return PublicKey.read(orjson.loads(whole(files, SEAL))["public_key"])
+def _key_in(files: Evidence, ledgers: str) -> PublicKey:
+    """Return the public key that lies with a job's files, or else with the ledger.
+
+    It proves nothing against who could write these.
+    """
+    try:
+        return PublicKey.read(orjson.loads(whole(files, SEAL))["public_key"])
+    except (AttributeError, Missing, KeyError, TypeError, ValueError):
+        return PublicKey.read(ledgers)
 
 
 def code_of(*found: dict[str, Any]) -> Code:
@@ -109,20 +133,6 @@ def _size(files: Evidence) -> int | None:
         return sum(int(file["bytes"]) for file in told.values())
     except (Missing, orjson.JSONDecodeError, KeyError, TypeError):
         return None
-
-
-def _lines(file: Path) -> Iterator[bytes]:
-    """Yield the records of an input that has one a line, or one a row behind its header."""
-    with file.open("rb") as opened:
-        blocks = iter(lambda: opened.read(1 << 20), b"")
-        table = file.suffix == ".csv"
-        found = (line for line in (rows(blocks) if table else lines(blocks)) if not line.blank)
-        if table:
-            next(found, None)
-        for line in found:
-            if line.content is None:
-                raise Halt(f"{file}, line {line.number}: it is too long to be read", Code.REFUSED)
-            yield line.content
 
 
 @contextmanager

@@ -2,15 +2,17 @@
 (docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-results.html).
 """
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import msgspec
 import orjson
 from msgspec import Raw
 
-from batchwright.dialects.dialect import Unanswered
+from batchwright.completion import Completion
+from batchwright.dialects.dialect import Answered, Unanswered
 from batchwright.dialects.jsonl import Name, Shape, read_shape
-from batchwright.lines import Line
+from batchwright.lines import Line, lines
 from batchwright.record import Record
 
 ID_FIELD = "recordId"
@@ -41,29 +43,42 @@ def read_envelope(line: Line) -> tuple[str, Raw]:
     return envelope.recordId or f"line-{line.number}", envelope.modelInput
 
 
-def answered_line(record: Record, output: dict[str, Any]) -> dict[str, Any]:
-    """Return the line of an answered record; its ``shape`` is the request as it was written."""
-    return {
-        "recordId": record.record_id,
-        "modelInput": orjson.Fragment(bytes(record.shape)),
-        "modelOutput": output,
-    }
+class BedrockBatch(ABC):
+    """Bedrock batch JSONL, but for what stands in ``modelInput`` and ``modelOutput``."""
 
+    framing = staticmethod(lines)
+    errors_inline = True
+    header = False
+    id_field = ID_FIELD
 
-def unanswered_line(
-    record_id: str | None,
-    record: Record | None,
-    output: dict[str, Any] | None,
-    unanswered: Unanswered,
-) -> dict[str, Any]:
-    """Return the line of a record without an answer, with the cut one where there is one."""
-    message = f"{unanswered.code}: {unanswered.message} (line {unanswered.line})"
-    failed: dict[str, Any] = {
-        "recordId": record_id,
-        "modelInput": orjson.Fragment(bytes(record.shape)) if record else None,
-        "error": {"errorCode": _error_code(unanswered.code), "errorMessage": message},
-    }
-    return failed | ({"modelOutput": output} if output else {})
+    @abstractmethod
+    def output(self, completion: Completion) -> dict[str, Any]:
+        """Return ``modelOutput``."""
+
+    def answer(self, record: Record, completion: Completion, answered: Answered) -> dict[str, Any]:  # noqa: ARG002
+        """Return the line as batch inference's ``.jsonl.out`` has it, with the input as it was written."""
+        return {
+            "recordId": record.record_id,
+            "modelInput": orjson.Fragment(bytes(record.shape)),
+            "modelOutput": self.output(completion),
+        }
+
+    def failure(
+        self,
+        record_id: str | None,
+        record: Record | None,
+        completion: Completion | None,
+        unanswered: Unanswered,
+    ) -> dict[str, Any]:
+        """Return the line as batch inference writes a record's error, with the cut answer where there is one."""
+        message = f"{unanswered.code}: {unanswered.message} (line {unanswered.line})"
+        output = self.output(completion) if completion else None
+        return {
+            "recordId": record_id,
+            "modelInput": orjson.Fragment(bytes(record.shape)) if record else None,
+            "error": {"errorCode": _error_code(unanswered.code), "errorMessage": message},
+            **({"modelOutput": output} if output else {}),
+        }
 
 
 def _error_code(code: str) -> int:

@@ -7,8 +7,7 @@ import orjson
 from msgspec import Meta
 
 from batchwright.completion import Completion
-from batchwright.dialects.bedrock import ID_FIELD, answered_line, read_envelope, unanswered_line
-from batchwright.dialects.dialect import Answered, Unanswered
+from batchwright.dialects.bedrock import ID_FIELD, BedrockBatch, read_envelope
 from batchwright.dialects.jsonl import (
     Fraction,
     Shape,
@@ -18,7 +17,7 @@ from batchwright.dialects.jsonl import (
     invalid,
     read_part,
 )
-from batchwright.lines import Line, lines
+from batchwright.lines import Line
 from batchwright.media import attachments_of
 from batchwright.record import Record
 from batchwright.request import BYTES_PER_TOKEN, IMAGE_TOKENS, Request, tokens_in, weight
@@ -61,14 +60,10 @@ class ModelInput(Shape, frozen=True, kw_only=True):
 DECODER = msgspec.json.Decoder(ModelInput)
 
 
-class Converse:
+class Converse(BedrockBatch):
     """Bedrock batch JSONL whose ``modelInput`` is a Converse request."""
 
     name = "bedrock_converse"
-    framing = staticmethod(lines)
-    errors_inline = True
-    header = False
-    id_field = ID_FIELD
 
     @staticmethod
     def speaks(fields: dict[str, Any]) -> bool:
@@ -117,20 +112,19 @@ class Converse:
         body = orjson.loads(bytes(record.shape))
         return Request({name: value for name, value in body.items() if value is not None})
 
-    def answer(self, record: Record, completion: Completion, answered: Answered) -> dict[str, Any]:  # noqa: ARG002
-        """Return the line as batch inference's ``.jsonl.out`` has it."""
-        return answered_line(record, _output(completion))
-
-    def failure(
-        self,
-        record_id: str | None,
-        record: Record | None,
-        completion: Completion | None,
-        unanswered: Unanswered,
-    ) -> dict[str, Any]:
-        """Return the line as batch inference writes a record's error."""
-        output = _output(completion) if completion else None
-        return unanswered_line(record_id, record, output, unanswered)
+    def output(self, completion: Completion) -> dict[str, Any]:
+        """Return the answer as Converse gives it."""
+        usage = completion.usage
+        return {
+            "output": {"message": {"role": "assistant", "content": completion.content}},
+            "stopReason": completion.stop_reason,
+            "usage": {
+                "inputTokens": usage.input_tokens,
+                "outputTokens": usage.output_tokens,
+                "totalTokens": usage.input_tokens + usage.output_tokens,
+            },
+            "metrics": {"latencyMs": completion.latency_ms},
+        }
 
 
 def _size_of(
@@ -160,17 +154,3 @@ def _size_of_other(block: dict[str, Any]) -> int:
     if "image" in block:
         return IMAGE_TOKENS * BYTES_PER_TOKEN
     return len(orjson.dumps(block))
-
-
-def _output(completion: Completion) -> dict[str, Any]:
-    usage = completion.usage
-    return {
-        "output": {"message": {"role": "assistant", "content": completion.content}},
-        "stopReason": completion.stop_reason,
-        "usage": {
-            "inputTokens": usage.input_tokens,
-            "outputTokens": usage.output_tokens,
-            "totalTokens": usage.input_tokens + usage.output_tokens,
-        },
-        "metrics": {"latencyMs": completion.latency_ms},
-    }

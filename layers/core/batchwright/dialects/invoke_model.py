@@ -10,11 +10,10 @@ from msgspec import Raw
 
 from batchwright.completion import Completion
 from batchwright.contract import DEFAULT, Contract
-from batchwright.dialects.bedrock import ID_FIELD, answered_line, read_envelope, unanswered_line
-from batchwright.dialects.dialect import Answered, Unanswered
+from batchwright.dialects.bedrock import ID_FIELD, BedrockBatch, read_envelope
 from batchwright.dialects.jsonl import check_portable, check_text, invalid, read_part
 from batchwright.families import family_of
-from batchwright.lines import Line, lines
+from batchwright.lines import Line
 from batchwright.natives import native_of
 from batchwright.natives.bodies import Native, Part
 from batchwright.record import Record
@@ -25,14 +24,10 @@ TOP = msgspec.json.Decoder(dict[str, Raw])
 PICTURES = ("image", "image_url")
 
 
-class InvokeModel:
+class InvokeModel(BedrockBatch):
     """Bedrock batch JSONL whose ``modelInput`` is a native body; it is asked and answered untranslated."""
 
     name = "bedrock_invoke"
-    framing = staticmethod(lines)
-    errors_inline = True
-    header = False
-    id_field = ID_FIELD
 
     def __init__(self, contract: Contract | None = None) -> None:
         """The contract's models decide where a body alone does not tell its family; the built-in one names none."""
@@ -76,20 +71,9 @@ class InvokeModel:
         """Return the line as it stands."""
         return Request(orjson.loads(bytes(record.shape)), record.family)
 
-    def answer(self, record: Record, completion: Completion, answered: Answered) -> dict[str, Any]:  # noqa: ARG002
-        """Return the line as batch inference's ``.jsonl.out`` has it, with the answer as the family writes it."""
-        return answered_line(record, completion.native or {})
-
-    def failure(
-        self,
-        record_id: str | None,
-        record: Record | None,
-        completion: Completion | None,
-        unanswered: Unanswered,
-    ) -> dict[str, Any]:
-        """Return the line as batch inference writes a record's error."""
-        output = completion.native if completion else None
-        return unanswered_line(record_id, record, output, unanswered)
+    def output(self, completion: Completion) -> dict[str, Any]:
+        """Return the answer as the family writes it."""
+        return completion.native or {}
 
 
 def _families(contract: Contract) -> frozenset[str]:

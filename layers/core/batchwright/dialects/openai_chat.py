@@ -18,17 +18,15 @@ from batchwright.dialects.jsonl import (
     read_shape,
 )
 from batchwright.dialects.openai import (
-    FINISH_REASONS,
     ID_FIELD,
     Envelope,
+    OpenAIBatch,
     Stop,
-    answered_line,
     check_schema,
     check_url,
+    one_choice,
     output_config,
     stops_of,
-    unanswered_line,
-    usage_of,
 )
 from batchwright.dialects.openai_conversation import check_messages
 from batchwright.dialects.openai_messages import Message, tool_calls_of, turns_of
@@ -41,7 +39,7 @@ from batchwright.dialects.openai_tools import (
     tool_config,
 )
 from batchwright.dialects.turns import attached_to
-from batchwright.lines import Line, lines
+from batchwright.lines import Line
 from batchwright.record import Record
 from batchwright.request import Request
 
@@ -121,27 +119,24 @@ class ChatLine(Envelope, frozen=True, kw_only=True):
 DECODER = msgspec.json.Decoder(ChatLine)
 
 
-class OpenAIChat:
+class OpenAIChat(OpenAIBatch):
     """OpenAI Batch JSONL for chat completions."""
 
     name = "openai_chat"
-    framing = staticmethod(lines)
-    errors_inline = False
-    header = False
-    id_field = ID_FIELD
+    url = URL
 
-    @staticmethod
-    def speaks(fields: dict[str, Any]) -> bool:
-        """Whether a line is for this endpoint; OpenAI's files say it on every line."""
+    @classmethod
+    def speaks(cls, fields: dict[str, Any]) -> bool:
+        """Whether a line is for this endpoint; one without a ``url`` is taken to be."""
         told = "body" in fields or ("custom_id" in fields and "params" not in fields)
-        return told and fields.get("url", URL) == URL
+        return told and fields.get("url", cls.url) == cls.url
 
     def read(self, line: Line) -> Record:
         """Read and check one line."""
         shape = read_shape(DECODER, line, ID_FIELD)
         record_id, body = shape.custom_id, shape.body
-        if shape.url != URL:
-            check_url(shape, URL)
+        if shape.url != self.url:
+            check_url(shape, self.url)
         found = check_messages(body.messages, record_id)
         tokens = found.tokens
         _check_settings(body, record_id)
@@ -178,24 +173,23 @@ class OpenAIChat:
             body["toolConfig"] = tools
         return Request(body)
 
-    def answer(self, record: Record, completion: Completion, answered: Answered) -> dict[str, Any]:
-        """Return the line as OpenAI's batch output file has it."""
-        body = _completion(completion, answered.key, answered.model, int(answered.at.timestamp()))
-        return answered_line(record.record_id, body, answered, completion.request_id)
-
-    def failure(
+    def body(
         self,
-        record_id: str | None,
-        record: Record | None,  # noqa: ARG002 - this dialect does not repeat the input
-        completion: Completion | None,
-        unanswered: Unanswered,
+        record: Record,  # noqa: ARG002 - a chat completion does not repeat its request
+        completion: Completion,
+        told: Answered | Unanswered,
     ) -> dict[str, Any]:
-        """Return the line as OpenAI's batch error file has it; a cut answer goes with it, since it was paid for."""
-        if completion is None:
-            return unanswered_line(record_id, None, unanswered, None)
-        created = int(unanswered.at.timestamp())
-        body = _completion(completion, unanswered.key, unanswered.model or "", created)
-        return unanswered_line(record_id, body, unanswered, completion.request_id)
+        """Return a chat completion."""
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": completion.text or None,
+            "refusal": None,
+        }
+        if calls := tool_calls_of(completion.content):
+            message["tool_calls"] = calls
+        return one_choice(
+            completion, told, id_prefix="chatcmpl", kind="chat.completion", message=message
+        )
 
 
 def _check_settings(body: Body, record_id: str) -> None:
@@ -223,23 +217,3 @@ def _functions(body: Body) -> list[Function]:
 def _choice(body: Body) -> Choice:
     choice = body.tool_choice
     return choice.function if isinstance(choice, NamedTool) else choice
-
-
-def _completion(completion: Completion, key: str, model: str, created: int) -> dict[str, Any]:
-    calls = tool_calls_of(completion.content)
-    message = {"role": "assistant", "content": completion.text or None, "refusal": None}
-    return {
-        "id": f"chatcmpl-{key[:24]}",
-        "object": "chat.completion",
-        "created": created,
-        "model": model,
-        "choices": [
-            {
-                "index": 0,
-                "message": message | ({"tool_calls": calls} if calls else {}),
-                "logprobs": None,
-                "finish_reason": FINISH_REASONS.get(completion.stop_reason, "stop"),
-            }
-        ],
-        "usage": usage_of(completion.usage),
-    }

@@ -22,18 +22,16 @@ from batchwright.dialects.jsonl import (
     read_shape,
 )
 from batchwright.dialects.openai import (
-    FINISH_REASONS,
     ID_FIELD,
     Envelope,
+    OpenAIBatch,
     Stop,
-    answered_line,
     check_url,
+    one_choice,
     stops_of,
-    unanswered_line,
-    usage_of,
 )
 from batchwright.dialects.turns import Turns
-from batchwright.lines import Line, lines
+from batchwright.lines import Line
 from batchwright.record import Record
 from batchwright.request import Request, estimated_tokens
 
@@ -74,25 +72,17 @@ class CompletionLine(Envelope, frozen=True, kw_only=True):
 DECODER = msgspec.json.Decoder(CompletionLine)
 
 
-class OpenAICompletions:
+class OpenAICompletions(OpenAIBatch):
     """OpenAI Batch JSONL for completions, the older endpoint."""
 
     name = "openai_completions"
-    framing = staticmethod(lines)
-    errors_inline = False
-    header = False
-    id_field = ID_FIELD
-
-    @staticmethod
-    def speaks(fields: dict[str, Any]) -> bool:
-        """Whether a line is for this endpoint; OpenAI's files say it on every line."""
-        return fields.get("url") == URL
+    url = URL
 
     def read(self, line: Line) -> Record:
         """Read and check one line."""
         shape = read_shape(DECODER, line, ID_FIELD)
         record_id, body = shape.custom_id, shape.body
-        check_url(shape, URL)
+        check_url(shape, self.url)
         check_default("body.echo", body.echo, record_id)
         check_default("body.stream", body.stream, record_id)
         prompt = _prompt(body)
@@ -118,44 +108,17 @@ class OpenAICompletions:
         }
         return Request(turns.body(settings))
 
-    def answer(self, record: Record, completion: Completion, answered: Answered) -> dict[str, Any]:
-        """Return the line as OpenAI's batch output file has it."""
-        created = int(answered.at.timestamp())
-        body = _completion(completion, answered.key, answered.model, created)
-        return answered_line(record.record_id, body, answered, completion.request_id)
-
-    def failure(
+    def body(
         self,
-        record_id: str | None,
-        record: Record | None,  # noqa: ARG002 - this dialect does not repeat the input
-        completion: Completion | None,
-        unanswered: Unanswered,
+        record: Record,  # noqa: ARG002 - a completion does not repeat its request
+        completion: Completion,
+        told: Answered | Unanswered,
     ) -> dict[str, Any]:
-        """Return the line as OpenAI's batch error file has it; a cut answer goes with it, since it was paid for."""
-        if completion is None:
-            return unanswered_line(record_id, None, unanswered, None)
-        created = int(unanswered.at.timestamp())
-        body = _completion(completion, unanswered.key, unanswered.model or "", created)
-        return unanswered_line(record_id, body, unanswered, completion.request_id)
+        """Return a completion."""
+        return one_choice(
+            completion, told, id_prefix="cmpl", kind="text_completion", text=completion.text
+        )
 
 
 def _prompt(body: Body) -> str:
     return body.prompt if isinstance(body.prompt, str) else body.prompt[0]
-
-
-def _completion(completion: Completion, key: str, model: str, created: int) -> dict[str, Any]:
-    return {
-        "id": f"cmpl-{key[:24]}",
-        "object": "text_completion",
-        "created": created,
-        "model": model,
-        "choices": [
-            {
-                "index": 0,
-                "text": completion.text,
-                "logprobs": None,
-                "finish_reason": FINISH_REASONS.get(completion.stop_reason, "stop"),
-            }
-        ],
-        "usage": usage_of(completion.usage),
-    }

@@ -13,12 +13,11 @@ from batchwright.dialects.jsonl import Name, Shape, check_text, read_shape
 from batchwright.dialects.openai import (
     ID_FIELD,
     Envelope,
-    answered_line,
+    OpenAIBatch,
     check_url,
-    unanswered_line,
 )
 from batchwright.embedding import NEUTRAL
-from batchwright.lines import Line, lines
+from batchwright.lines import Line
 from batchwright.record import Record
 from batchwright.request import Request, estimated_tokens
 
@@ -47,25 +46,17 @@ class EmbeddingLine(Envelope, frozen=True, kw_only=True):
 DECODER = msgspec.json.Decoder(EmbeddingLine)
 
 
-class OpenAIEmbeddings:
+class OpenAIEmbeddings(OpenAIBatch):
     """OpenAI Batch JSONL for embeddings."""
 
     name = "openai_embeddings"
-    framing = staticmethod(lines)
-    errors_inline = False
-    header = False
-    id_field = ID_FIELD
-
-    @staticmethod
-    def speaks(fields: dict[str, Any]) -> bool:
-        """Whether a line is for this endpoint; OpenAI's files say it on every line."""
-        return fields.get("url") == URL
+    url = URL
 
     def read(self, line: Line) -> Record:
         """Read and check one line."""
         shape = read_shape(DECODER, line, ID_FIELD)
         record_id, body = shape.custom_id, shape.body
-        check_url(shape, URL)
+        check_url(shape, self.url)
         texts = _texts(body)
         for place, text in enumerate(texts):
             if not text or text.isspace():
@@ -91,31 +82,22 @@ class OpenAIEmbeddings:
             body["dimensions"] = asked.dimensions
         return Request(body, family=NEUTRAL)
 
-    def answer(self, record: Record, completion: Completion, answered: Answered) -> dict[str, Any]:
-        """Return the line as OpenAI's batch output file has it."""
+    def body(
+        self, record: Record, completion: Completion, told: Answered | Unanswered
+    ) -> dict[str, Any]:
+        """Return the vectors, as numbers or in base64."""
         asked: Body = record.shape
         written = _in_base64 if asked.encoding_format == "base64" else list
         read = completion.usage.input_tokens
-        body = {
+        return {
             "object": "list",
             "data": [
                 {"object": "embedding", "index": index, "embedding": written(vector)}
                 for index, vector in enumerate(completion.vectors or ())
             ],
-            "model": answered.model,
+            "model": told.model,
             "usage": {"prompt_tokens": read, "total_tokens": read},
         }
-        return answered_line(record.record_id, body, answered, completion.request_id)
-
-    def failure(
-        self,
-        record_id: str | None,
-        record: Record | None,  # noqa: ARG002 - this dialect does not repeat the input
-        completion: Completion | None,  # noqa: ARG002 - vectors are whole or not there: none is cut
-        unanswered: Unanswered,
-    ) -> dict[str, Any]:
-        """Return the line as OpenAI's batch error file has it."""
-        return unanswered_line(record_id, None, unanswered, None)
 
 
 def _texts(body: Body) -> list[str]:

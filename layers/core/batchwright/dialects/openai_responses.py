@@ -21,11 +21,10 @@ from batchwright.dialects.jsonl import (
 from batchwright.dialects.openai import (
     ID_FIELD,
     Envelope,
-    answered_line,
+    OpenAIBatch,
     check_schema,
     check_url,
     output_config,
-    unanswered_line,
 )
 from batchwright.dialects.openai_conversation import check_messages
 from batchwright.dialects.openai_items import Nothing, read_items
@@ -39,7 +38,7 @@ from batchwright.dialects.openai_tools import (
     tool_config,
 )
 from batchwright.dialects.turns import attached_to
-from batchwright.lines import Line, lines
+from batchwright.lines import Line
 from batchwright.record import Record
 from batchwright.request import Request, estimated_tokens
 
@@ -125,25 +124,17 @@ class Asked(NamedTuple):
 DECODER = msgspec.json.Decoder(ResponsesLine)
 
 
-class OpenAIResponses:
+class OpenAIResponses(OpenAIBatch):
     """OpenAI Batch JSONL for responses."""
 
     name = "openai_responses"
-    framing = staticmethod(lines)
-    errors_inline = False
-    header = False
-    id_field = ID_FIELD
-
-    @staticmethod
-    def speaks(fields: dict[str, Any]) -> bool:
-        """Whether a line is for this endpoint; OpenAI's files say it on every line."""
-        return fields.get("url") == URL
+    url = URL
 
     def read(self, line: Line) -> Record:
         """Read and check one line."""
         shape = read_shape(DECODER, line, ID_FIELD)
         record_id, body = shape.custom_id, shape.body
-        check_url(shape, URL)
+        check_url(shape, self.url)
         _check_settings(body, record_id)
         messages = _messages(body.input, line, record_id)
         found = check_messages(messages, record_id, "body.input")
@@ -179,25 +170,12 @@ class OpenAIResponses:
             converse["toolConfig"] = tools
         return Request(converse)
 
-    def answer(self, record: Record, completion: Completion, answered: Answered) -> dict[str, Any]:
-        """Return the line as OpenAI's batch output file has it."""
-        at = int(answered.at.timestamp())
-        body = _echo(record) | response_of(completion, answered.key, answered.model, at)
-        return answered_line(record.record_id, body, answered, completion.request_id)
-
-    def failure(
-        self,
-        record_id: str | None,
-        record: Record | None,
-        completion: Completion | None,
-        unanswered: Unanswered,
+    def body(
+        self, record: Record, completion: Completion, told: Answered | Unanswered
     ) -> dict[str, Any]:
-        """Return the line as OpenAI's batch error file has it; a cut answer goes with it, since it was paid for."""
-        if completion is None or record is None:
-            return unanswered_line(record_id, None, unanswered, None)
-        at = int(unanswered.at.timestamp())
-        answer = response_of(completion, unanswered.key, unanswered.model or "", at)
-        return unanswered_line(record_id, _echo(record) | answer, unanswered, completion.request_id)
+        """Return a response, which repeats much of its request."""
+        at = int(told.at.timestamp())
+        return _echo(record) | response_of(completion, told.key, told.model or "", at)
 
 
 def _check_settings(body: Body, record_id: str) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from batchwright.filters.citations import CitationsSettings
 from batchwright.filters.comprehend import ComprehendSettings
@@ -22,22 +22,15 @@ from batchwright.filters.schema import SchemaSettings
 from batchwright.filters.secrets import SecretsSettings
 from batchwright.filters.terms import TermsSettings
 from batchwright.finding import Stage
+from batchwright.written import Written
 
 __all__ = ["Entry", "Filter", "FilterSettings", "Filters", "Means", "Subject"]
 
-_STRICT = ConfigDict(
-    frozen=True,
-    extra="forbid",
-    hide_input_in_errors=True,
-    use_attribute_docstrings=True,
-    validate_by_alias=True,
-)
 
-
-class Entry(BaseModel):
+class Entry(Written):
     """One filter in a contract's list: its name, and what follows from what it finds."""
 
-    model_config = _STRICT
+    model_config = ConfigDict(validate_by_alias=True)
 
     citations: CitationsSettings | None = None
     comprehend: ComprehendSettings | None = None
@@ -76,10 +69,8 @@ class Entry(BaseModel):
         return settings
 
 
-class Filters(BaseModel):
+class Filters(Written):
     """What looks at what is asked, and at what is answered."""
-
-    model_config = _STRICT
 
     input: tuple[Entry, ...] = ()
     output: tuple[Entry, ...] = ()

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic import GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 
 from batchwright.filters.services import Comprehend, Functions, Guardrails, Models
 from batchwright.finding import Finding, Stage, Verdict
 from batchwright.folding import Text
+from batchwright.written import Written
 
 if TYPE_CHECKING:
     from batchwright.filters.queues import Queue
@@ -95,12 +96,8 @@ class Means:
         return self._queues[service]
 
 
-class FilterSettings(BaseModel):
+class FilterSettings(Written):
     """One filter in a contract: ``pii: redact``, or its settings with ``then`` among them."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
-    )
 
     stages: ClassVar[frozenset[Stage]] = frozenset(Stage)
     """Where it can stand."""

@@ -15,7 +15,6 @@ from batchwright.attachments import Attachments, Fetched
 from batchwright.chunk import Chunk
 from batchwright.chunklog import ChunkLog
 from batchwright.collected import Collected
-from batchwright.contract import Route
 from batchwright.digest import digest_of_request, idempotency_key
 from batchwright.errors import (
     AskAgain,
@@ -47,6 +46,7 @@ from batchwright.reader import ChunkReader, Item
 from batchwright.record import Record
 from batchwright.repairing import answered
 from batchwright.request import Request
+from batchwright.route import Route
 from batchwright.routing import routes_for
 from batchwright.screens import Screens
 from batchwright.segment import Settled

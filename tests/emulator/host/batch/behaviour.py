@@ -1,11 +1,11 @@
 """How batch inference is told to behave: how long a job stays in each status, its limits, its faults."""
 
-import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, field_validator
+from pydantic import BaseModel, Field, NonNegativeInt, PositiveInt
 
-type Seconds = Annotated[float, Field(ge=0)]
+from tests.emulator.host.scripted import STRICT, ScriptedFault, Seconds
+
 type BatchDoing = Literal[
     "fail", "partial", "expire", "error", "drop", "double", "extra", "lose_event", "double_event"
 ]
@@ -15,38 +15,24 @@ OF_RECORDS = ("error", "drop", "double", "extra")
 OF_EVENTS = ("lose_event", "double_event")
 
 
-class BatchFault(BaseModel):
+class BatchFault(ScriptedFault):
     """One scripted fault of batch inference.
 
     ``match`` looks at a job's name where the fault ends a job, at a record's last user text where it hits a record,
     and at ``<job's name> <status>`` where it hits an event.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
     do: BatchDoing
-    match: str | None = None
-    times: PositiveInt | None = None
-    rate: Annotated[float, Field(ge=0, le=1)] = 1.0
     after: NonNegativeInt = 0
     """How many records are answered before the job fails, expires or stays partial."""
     code: Annotated[int, Field(ge=400, le=599)] = 400
     """What a record's error is."""
 
-    @field_validator("match")
-    @classmethod
-    def _is_a_regex(cls, match: str | None) -> str | None:
-        try:
-            re.compile(match or "")
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from error
-        return match
-
 
 class BatchBehaviour(BaseModel):
     """What batch inference does with a job; the limits are Bedrock's own."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = STRICT
 
     submitted: Seconds = 0.0
     validating: Seconds = 0.0

@@ -9,30 +9,24 @@ from tests.emulator.host.batch.behaviour import (
     BatchDoing,
     BatchFault,
 )
-from tests.emulator.host.faults import armed
+from tests.emulator.host.scripted import Script
 
 
-class BatchFaults:
+class BatchFaults(Script[BatchFault]):
     """The script, with what is left of it."""
 
-    def __init__(self, script: Sequence[BatchFault], *, seed: int) -> None:
-        self._armed = armed(script, seed=f"{seed}/batch")
+    def __init__(self, faults: Sequence[BatchFault], *, seed: int) -> None:
+        super().__init__(faults, seed=f"{seed}/batch")
 
     def ending(self, job: str) -> BatchFault | None:
         """Return the fault that is to end the job of this name."""
-        return self._draw(JOB_ENDS, job)
+        return self.draw(JOB_ENDS, job)
 
     def of_record(self, text: str) -> BatchFault | None:
         """Return the fault that hits the record with this text."""
-        return self._draw(OF_RECORDS, text)
+        return self.draw(OF_RECORDS, text)
 
     def of_event(self, job: str, status: str) -> BatchDoing | None:
         """Return what happens to the event of this change."""
-        fault = self._draw(OF_EVENTS, f"{job} {status}")
+        fault = self.draw(OF_EVENTS, f"{job} {status}")
         return None if fault is None else fault.do
-
-    def _draw(self, doings: Sequence[str], text: str) -> BatchFault | None:
-        for each in self._armed:
-            if each.fault.do in doings and each.hits(text):
-                return each.fault
-        return None

@@ -1,11 +1,11 @@
 """How asynchronous endpoints are told to behave: which there are, what serves behind them, their faults."""
 
-import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator
+from pydantic import BaseModel, Field, PositiveInt
 
-type Seconds = Annotated[float, Field(ge=0)]
+from tests.emulator.host.scripted import STRICT, ScriptedFault, Seconds
+
 type Bucket = Annotated[str, Field(pattern=r"^s3://[^/]+(/.*)?$")]
 type ContainerName = Literal["openai", "tgi", "djl", "plain"]
 type EndpointDoing = Literal[
@@ -16,36 +16,22 @@ OF_CALLS = ("fail", "expire", "slow")
 OF_ENDS = ("lose_output", "lose_notification", "double_notification")
 
 
-class EndpointFault(BaseModel):
+class EndpointFault(ScriptedFault):
     """One scripted fault of an endpoint; ``match`` looks at the texts that a call asks about.
 
     ``fail``: the container answers with ``code``. ``expire``: the call's time in the queue runs out. ``slow``: the
     container takes longer than it may. ``lose_output``: success is told, and there is no object.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
     do: EndpointDoing
-    match: str | None = None
-    times: PositiveInt | None = None
-    rate: Annotated[float, Field(ge=0, le=1)] = 1.0
     code: Annotated[int, Field(ge=400, le=599)] = 500
     """What the container answers where it fails."""
-
-    @field_validator("match")
-    @classmethod
-    def _is_a_regex(cls, match: str | None) -> str | None:
-        try:
-            re.compile(match or "")
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from error
-        return match
 
 
 class EndpointBehaviour(BaseModel):
     """One endpoint: its AsyncInferenceConfig, and what serves behind it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = STRICT
 
     output: Bucket
     """S3OutputPath."""
@@ -70,7 +56,7 @@ class EndpointBehaviour(BaseModel):
 class EndpointsBehaviour(BaseModel):
     """All endpoints."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = STRICT
 
     named: dict[str, EndpointBehaviour] = {}
     haste: Annotated[float, Field(ge=1)] = 1.0

@@ -1,4 +1,4 @@
-"""Which models keep the beginning of a prompt, and at what price it is read again: the table in ``caches.json``.
+"""Which models keep the beginning of a prompt, and at what price it is read again: the table in ``promptcaches.json``.
 
 A prompt cache belongs to the model's service and saves reading; it never answers anything. What was answered before is
 another matter (:mod:`batchwright.answers`).
@@ -31,7 +31,9 @@ class PromptCache:
 @cache
 def cache_table() -> dict[str, Any]:
     """Return the table as it is kept, header and all."""
-    table: dict[str, Any] = json.loads(files("batchwright").joinpath("caches.json").read_bytes())
+    table: dict[str, Any] = json.loads(
+        files("batchwright").joinpath("promptcaches.json").read_bytes()
+    )
     return table
 
 
