@@ -426,6 +426,8 @@ class ScriptedEngine:
     """Does with every request what a script says, and remembers what it was asked."""
 
     script: Script = echo
+    takes: float = 0.0
+    """Seconds from a call to its answer."""
     calls: list[Request] = field(default_factory=list)
     open_calls: int = 0
     most_open: int = 0
@@ -441,25 +443,10 @@ class ScriptedEngine:
         self.open_calls += 1
         self.most_open = max(self.most_open, self.open_calls)
         try:
-            await asyncio.sleep(0)
+            await asyncio.sleep(self.takes)
             return self.script(request, number)
         finally:
             self.open_calls -= 1
-
-
-@dataclass
-class SteadyEngine(ScriptedEngine):
-    """Answers after a while."""
-
-    takes: float = 0.01
-    """Seconds."""
-
-    async def ask(
-        self, request: Request, *, route: Route, timeout: float, metadata: Mapping[str, str]
-    ) -> Completion:
-        answer = await super().ask(request, route=route, timeout=timeout, metadata=metadata)
-        await asyncio.sleep(self.takes)
-        return answer
 
 
 @dataclass

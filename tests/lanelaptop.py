@@ -1,6 +1,5 @@
 """A whole job in memory whose chunks go through an asynchronous lane; the workflow's turns are taken by hand."""
 
-import asyncio
 import itertools
 import json
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from batchwright.steps.submit import give_up, submit
 from batchwright.steps.wake import Woken, wake
 from batchwright.steps.wake import World as WakeWorld
 from batchwright.submission import Submission
+from tests import timelapse
 from tests.canary import silent
 from tests.fakes import NOON
 from tests.fakes_batch import ScriptedBatchInference
@@ -221,7 +221,7 @@ class LaneLaptop(Laptop):
     def to_the_end(self, job_id: str, redrive: int = 0) -> JobRow:
         """Take all submissions of a planned job to their end, one after the other, and close it."""
         for submission in self.submitted(job_id, redrive):
-            asyncio.run(self.child(submission))
+            timelapse.run(self.child(submission))
         self.close(job_id, redrive=redrive)
         return self.row(job_id)
 

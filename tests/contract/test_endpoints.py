@@ -239,7 +239,7 @@ def test_a_reply_without_a_place_leaves_open_whether_the_call_waits_and_stops_no
 
 def test_a_reply_that_does_not_come_leaves_open_whether_the_call_waits(hosted: OnTheHost) -> None:
     hosted.host.behave(faults=[{"do": "hang", "api": "InvokeEndpointAsync", "times": 1}])
-    once = Config(retries={"total_max_attempts": 1}, read_timeout=0.5)
+    once = Config(retries={"total_max_attempts": 1}, read_timeout=2)
     client: Any = boto3.client("sagemaker-runtime", endpoint_url=hosted.host.url, config=once)
 
     with pytest.raises(TimedOut):

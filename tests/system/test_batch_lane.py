@@ -16,8 +16,6 @@ from tests.system.conftest import Probe
 from tests.system.stack_under_test import StackUnderTest, until
 from tests.system.test_amends import allow
 
-pytestmark = pytest.mark.timeout(600)
-
 RECORDS = 300
 TOLD = ("record_id", "status", "error", "model", "attempts", "verdict", "input_digest")
 

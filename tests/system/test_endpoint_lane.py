@@ -8,8 +8,6 @@ from batchwright.job import JobRow, Status
 from tests.laptop import chat_line, jsonl, song
 from tests.system.stack_under_test import StackUnderTest, until
 
-pytestmark = pytest.mark.timeout(600)
-
 OWN = "batchwright-own"
 RECORDS = 300
 FILE = jsonl([chat_line(f"q{number}", song(number)) for number in range(RECORDS)])

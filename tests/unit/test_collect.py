@@ -1,6 +1,5 @@
 """Collecting what a batch has left: joined by the record, and never by the order; what is missing is asked."""
 
-import asyncio
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from batchwright.batchjob import BatchStatus
 from batchwright.errors import Unavailable
 from batchwright.job import JobRow, Reason, Status
 from batchwright.money import Money
+from tests import timelapse
 from tests.fakes import NOON, MemoryObjects, ScriptedEngine
 from tests.fakes_batch import echoed
 from tests.lanelaptop import BATCH, LaneLaptop, hurrying
@@ -115,11 +115,11 @@ def test_a_record_that_the_batch_refuses_fails_and_one_that_met_a_fault_is_asked
 def test_a_batch_that_bedrock_has_forgotten_leaves_what_it_left() -> None:
     laptop = laptop_with()
     job_id, (submission,) = laptop.batch(chat_file(120))
-    asyncio.run(laptop.submit(submission))
+    timelapse.run(laptop.submit(submission))
     laptop.pass_time(600)
     laptop.batches.runs.clear()
 
-    assert asyncio.run(laptop.collect(submission)) == {"state": "done"}
+    assert timelapse.run(laptop.collect(submission)) == {"state": "done"}
 
     assert laptop.jobs.progress(job_id).calls == 120
     assert on_demand(laptop) == []
