@@ -20,7 +20,7 @@ from batchwright.lengths import Lengths
 from batchwright.news import News
 from batchwright.quotas import Quota
 from batchwright.reckoning import Reckoning
-from batchwright.schedule import ANSWERS, GIVEN, LONGEST, SECOND, Change, Item
+from batchwright.schedule import ANSWERS, GIVEN, LONGEST, MINUTE, SECOND, Change, Item
 from batchwright.stretch import ADMITTED, Stretch
 from batchwright.tenancy import Tenancy
 
@@ -34,7 +34,7 @@ BETWEEN_PROBES = 2.0 * SECOND
 PATIENCE = 10 * SECOND
 REST = 60.0
 # Where the limit was lowered meanwhile, it waits for so much longer at most.
-GRACE = 5 * SECOND
+GRACE = 20 * SECOND
 # Without the table: a part of the limit, among as many workers as there seem to be, and at least a call in ten seconds.
 CAUTION = 0.1
 SLOWEST = 10 * SECOND
@@ -163,12 +163,12 @@ class Turnstile:
 
     def rest(self, now: int) -> float | None:
         """Return for how many seconds the worker should leave, where its calls have waited for too long."""
-        since = self._stuck_since()
+        since = self._stuck_since(now)
         if since is None or now - since < self.patience:
             return None
         return REST * (0.5 + self.chance())
 
-    def _stuck_since(self) -> int | None:
+    def _stuck_since(self, now: int) -> int | None:
         """Return since when calls have waited without a turn, ``None`` where one is in sight."""
         if not self.waiting or self.deaf:
             return None
@@ -177,10 +177,15 @@ class Turnstile:
             return max(self._busy_since, self.item.get(SINCE, 0))
         if self._stretches or self.asking:
             return None
-        # Where the limit was lowered, everybody waits: that is no sign of too many workers. But it may be lowered again
-        # and again, and waiting is paid for here.
-        grace = 0 if impatient else GRACE
-        return max(self._waits_since, min(self.item.get(LOWERED, 0), self._waits_since + grace))
+        if impatient:
+            return self._waits_since
+        # Where the limit was lowered, everybody waits: that is no sign of too many workers. It may have been so again
+        # since this worker looked. But it may go on like that, and waiting is paid for here.
+        last = self.item.get(LOWERED, 0)
+        looks_soon = self._news.heard_at + AHEAD < now and self._pause_until < now + self.patience
+        if looks_soon and now - last < MINUTE:
+            last = now
+        return max(self._waits_since, min(last, self._waits_since + GRACE))
 
     def _at(self, now: int) -> None:
         self._now = now
