@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -110,6 +110,22 @@ def test_healthy_jobs_are_left_alone(cloud: Cloud) -> None:
     assert swept.counts() == {"stalled": 0, "restarted": 0, "stuck": 0}
     assert cloud.workflows.started == []
     assert cloud.events.stalled == []
+
+
+def test_of_a_job_whose_row_changed_lately_no_chunk_is_looked_at() -> None:
+    class Asked(MemoryJobs):
+        looks = 0
+
+        def reported_at(self, job_id: str, *, redrive: int = 0) -> datetime | None:
+            self.looks += 1
+            return super().reported_at(job_id, redrive=redrive)
+
+    jobs = Asked()
+    cloud = Cloud(jobs=jobs)
+    cloud.add(silent=19)
+
+    assert not cloud.sweep().stalls
+    assert jobs.looks == 0
 
 
 def test_a_report_of_a_chunk_is_a_sign_of_life(cloud: Cloud) -> None:

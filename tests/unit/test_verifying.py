@@ -33,7 +33,6 @@ NAMES = (
     "tree/0",
 )
 RECORDS = 9
-WITHHELD = "r4"
 SIGNER = KeptSigner()
 
 

@@ -104,7 +104,10 @@ def sweep(world: World, *, minutes: int) -> Swept:
 
 
 def _look(row: JobRow, world: World, patience: timedelta) -> Stall | None:
-    silence = world.clock.now() - _last_sign(row, world.jobs)
+    now = world.clock.now()
+    if now - datetime.fromisoformat(row.updated_at) < patience:
+        return None  # without a look at its chunks, of which there may be ten thousand
+    silence = now - _last_sign(row, world.jobs)
     if silence < patience:
         return None
     did = _Takeover(row, world).decide()
