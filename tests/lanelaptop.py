@@ -26,7 +26,7 @@ from tests.canary import silent
 from tests.fakes import NOON
 from tests.fakes_batch import ScriptedBatchInference
 from tests.lanefakes import MemorySlots
-from tests.laptop import Laptop
+from tests.laptop import Laptop, chat_line, song
 
 BATCH = """
 name: batch
@@ -34,6 +34,18 @@ lane: bedrock_batch
 routes: [{model: us.amazon.nova-lite-v1:0}]
 models: {"*": us.amazon.nova-lite-v1:0}
 """
+LOOK_UP = {
+    "type": "function",
+    "function": {
+        "name": "look_up",
+        "parameters": {"type": "object", "properties": {"what": {"type": "string"}}},
+    },
+}
+CALLED = {
+    "id": "call_1",
+    "type": "function",
+    "function": {"name": "look_up", "arguments": '{"what": "bird"}'},
+}
 # More turns than any test needs.
 MOST_TURNS = 400
 POLL = 930
@@ -43,6 +55,23 @@ def hurrying(start: int, step: int) -> Callable[[], float]:
     """Return a clock of the time that is left, which loses so many seconds whenever it is looked at."""
     left = itertools.count(start, -step)
     return lambda: float(next(left))
+
+
+def tool_lines(count: int) -> list[dict[str, Any]]:
+    """Of four lines one must call a tool, one may, one tells what a tool answered, and one knows of none."""
+    lines = [chat_line(f"req-{number}", song(number)) for number in range(count)]
+    for number, line in enumerate(lines):
+        body = line["body"]
+        if number % 4 != 3:
+            body["tools"] = [LOOK_UP]
+        if number % 4 == 0:
+            body["tool_choice"] = "required"
+        if number % 4 == 2:
+            body["messages"] += [
+                {"role": "assistant", "content": None, "tool_calls": [CALLED]},
+                {"role": "tool", "tool_call_id": "call_1", "content": f"heard {song(number)}"},
+            ]
+    return lines
 
 
 @dataclass

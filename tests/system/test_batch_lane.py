@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from batchwright.job import JobRow, Status
-from tests.lanelaptop import BATCH
-from tests.laptop import chat_file, song
+from tests.lanelaptop import BATCH, tool_lines
+from tests.laptop import chat_file, jsonl, song
 from tests.system.conftest import Probe
 from tests.system.stack_under_test import StackUnderTest, until
 from tests.system.test_amends import allow
@@ -59,6 +59,42 @@ def test_a_batch_gives_the_outcomes_that_asking_on_demand_gives(stack: StackUnde
     assert lane.tally.calls == RECORDS
     assert lane.tally.cost_usd == pytest.approx((at_once.tally.cost_usd or 0) / 2)
     assert stack.execution_ended(lane.job_id) == "SUCCEEDED"
+
+
+def answered(stack: StackUnderTest, row: JobRow) -> Mapping[str, tuple[Any, ...]]:
+    """What each record was answered: words, or calls without their ids, which are always others."""
+    found = {}
+    for line in stack.results(row, "output"):
+        choice = line["response"]["body"]["choices"][0]
+        calls = [call["function"] for call in choice["message"].get("tool_calls") or ()]
+        said = (choice["finish_reason"], choice["message"]["content"], calls)
+        found[line["custom_id"]] = said
+    return found
+
+
+def test_records_with_tools_have_the_outcomes_that_asking_on_demand_gives(
+    stack: StackUnderTest,
+) -> None:
+    stack.put_contract("batch", BATCH)
+    stack.put_contract(
+        "at-once", BATCH.replace("lane: bedrock_batch\n", "").replace("batch", "at-once")
+    )
+    asks = jsonl(tool_lines(120))
+
+    lane = stack.run("inbox/batch/tools.jsonl", asks, seconds=240)
+    for_the_lane = paid(stack)
+    stack.behave()
+    at_once = stack.run("inbox/at-once/tools.jsonl", asks, seconds=240)
+
+    assert (lane.status, lane.lane) == (Status.COMPLETED, "bedrock_batch")
+    assert (at_once.status, at_once.lane) == (Status.COMPLETED, "on_demand")
+    assert for_the_lane == {"Batch": 120}, "every record was paid for once, in the batch"
+    assert paid(stack) == {"Converse": 120}
+    said = answered(stack, lane)
+    assert said == answered(stack, at_once)
+    assert told(stack, lane) == told(stack, at_once)
+    assert Counter(reason for reason, _, _ in said.values()) == {"tool_calls": 30, "stop": 90}
+    assert lane.tally.cost_usd == pytest.approx((at_once.tally.cost_usd or 0) / 2)
 
 
 def test_what_a_batch_leaves_is_asked_on_demand(stack: StackUnderTest) -> None:

@@ -11,13 +11,7 @@ from msgspec import Struct
 from batchwright.asynclane import Look, Read
 from batchwright.batches import BATCH_RECORDS, FEWEST_RECORDS
 from batchwright.batchjob import FEWEST_HOURS, MOST_BYTES, MOST_HOURS, BatchJob, BatchStatus, job_of
-from batchwright.batchlines import (
-    answered_line,
-    asked_line,
-    batchable,
-    read_answer,
-    usage_of,
-)
+from batchwright.batchlines import answered_line, asked_line, read_answer, usage_of
 from batchwright.collected import Answer, Shelf
 from batchwright.digest import digest
 from batchwright.errors import Missing
@@ -73,7 +67,7 @@ class BatchLane:
 
     def line(self, index: int, request: Request) -> bytes | None:
         """Return a line of the batch's input."""
-        return asked_line(index, request) if batchable(request) else None
+        return asked_line(index, request, self._submission.family)
 
     def find(self) -> str | None:
         """Return what Bedrock calls it, if it was started and the reply was lost."""
@@ -89,7 +83,7 @@ class BatchLane:
                 model=self._submission.model,
                 input_key=self.input_key,
                 output_prefix=f"{self._prefix}output/",
-                converse=staged.kind == CONVERSE,
+                converse=self._kind(staged.kind) == CONVERSE,
                 hours=_hours(ends_at - now),
             )
         )
@@ -129,11 +123,15 @@ class BatchLane:
         self, content: bytes, request: Request, model: str, input_tokens: int
     ) -> Answer | None:
         """Read what was kept of a line."""
-        return read_answer(content, request, model, input_tokens)
+        return read_answer(content, request, model, input_tokens, self._submission.family)
 
     def usage(self, content: bytes, kind: str) -> Usage | None:
         """Return the tokens of what was kept of a line."""
-        return usage_of(content, kind)
+        return usage_of(content, self._kind(kind))
+
+    def _kind(self, staged: str | None) -> str:
+        """Return whose words the lines are in, of requests that are of such a kind."""
+        return (staged if staged != CONVERSE else self._submission.family) or CONVERSE
 
     def _put(
         self,

@@ -115,7 +115,7 @@ class FirstPlan:
         return True
 
     def _read(self, source: Source) -> bool:
-        """Read the input, once more where ids repeat themselves; return whether the end was reached."""
+        """Read the input, once more where ids repeat themselves or tools come late; return whether it was read."""
         while True:
             planner = self._planner(source)
             if not planner.run(self._late):
@@ -123,7 +123,7 @@ class FirstPlan:
                 return False
             suspects = self.progress.suspects
             if suspects is None and (repeated := planner.repeated(MOST_SUSPECTS + 1)):
-                self._read_again(repeated)
+                self._read_again(Progress(suspects=repeated))
                 continue
             if suspects is not None and len(suspects) > MOST_SUSPECTS:
                 raise Refused(
@@ -131,6 +131,9 @@ class FirstPlan:
                     f"more than {MOST_SUSPECTS:,} ids occur more than once; see problems.jsonl",
                 )
             planner.check_whole()
+            if planner.unworded:
+                self._read_again(Progress(suspects=suspects, worded=True))
+                continue
             progress = self.progress
             check_wish(self._job.terms, Asked(totals=progress.totals, needs=progress.needs))
             planner.sinks.chunks.finish()
@@ -156,13 +159,13 @@ class FirstPlan:
             chunk_records=chunk_records_of(self._job.terms, self._chunk_records),
         )
 
-    def _read_again(self, suspects: list[int]) -> None:
-        """Begin once more, now knowing which ids to look at: the plan so far lacks their problems."""
+    def _read_again(self, progress: Progress) -> None:
+        """Begin once more, now knowing what to look at: the plan so far lacks the ids' problems, or the words."""
         assert self._sinks is not None  # noqa: S101 - it was read once
         self._sinks.chunks.abort()
         self._sinks.problems.abort()
         self._sinks = None
-        self._save(Checkpoint(reading=Progress(suspects=suspects)))
+        self._save(Checkpoint(reading=progress))
 
     def _pause(self, planner: Planner) -> None:
         planner.put_away()

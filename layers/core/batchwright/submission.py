@@ -21,6 +21,8 @@ class Submission(BaseModel):
     lane: str
     model: str
     """What most of its records ask."""
+    family: str | None = None
+    """Whose own words Converse's requests are put into: a batch that is Converse's takes no tools."""
     chunks: PositiveInt
     plan: ByteRange
     """The lines of the run's ``plan.jsonl`` that are its chunks."""

@@ -28,7 +28,7 @@ from batchwright.steps.plan import plan
 from tests.bench.clients.errand import STATE_TABLE, Errand, Report, carry_out
 from tests.bench.clients.ours import LAMBDA_SECONDS, contract_of, lines, warm
 from tests.bench.clients.wire import Wire
-from tests.bench.tables import table_of
+from tests.house.cloudformation import table_of
 from tests.laptop import jsonl
 
 BUCKET, JOBS_TABLE, LEDGER_TABLE = "box", "jobs", "ledger"
@@ -44,7 +44,7 @@ def prepare(errand: Errand) -> Callable[[], Report]:
     lay_out()
     warm(errand)
     objects().write(contract_key("bench"), contract_of(errand).encode())
-    objects().write(INPUT, jsonl(lines(errand)))
+    objects().write(INPUT, jsonl(lines(errand, errand.texts())))
     dropped = event()
 
     def ask_all() -> Report:

@@ -14,7 +14,7 @@ from batchwright.lane import ASYNCHRONOUS, BEDROCK_BATCH, ON_DEMAND
 from batchwright.lanefile import asked_again, keep_lane, plan_lane
 from batchwright.limits import Limits, plan_limits, read_limits
 from batchwright.listing import is_joined, joins
-from batchwright.obstacles import Asked, Why
+from batchwright.obstacles import Asked, Why, words_of_batch
 from batchwright.outcome import add_costs
 from batchwright.places import job_key, plan_key, submissions_key
 from batchwright.ports import Account, Clock, Events, Jobs, Objects
@@ -169,8 +169,14 @@ def _laned(job: Job, row: JobRow, asked: Asked, limits: Limits, world: World) ->
     )
     if choice.lane in ASYNCHRONOUS:
         model = max(asked.totals, key=lambda name: asked.totals[name].records)
+        batched = choice.lane == BEDROCK_BATCH
         if not list_submissions(
-            job, world.objects, lane=choice.lane, model=model, redrive=row.redrive
+            job,
+            world.objects,
+            lane=choice.lane,
+            model=model,
+            family=words_of_batch(model, asked.needs) if batched else None,
+            redrive=row.redrive,
         ):
             choice = choice.instead(UNDIVIDED)
             keep_lane(choice, asked, job.job_id, world.objects, redrive=row.redrives)
