@@ -19,6 +19,7 @@ from batchwright.request import Request
 from batchwright.route import Route
 from tests.fakes import MODEL, NOON, GrantedAccount, MemoryObjects, StoppedClock, texts_of
 from tests.laptop import Laptop
+from tests.timelapse import TimeLapse
 
 # The workflow tries a step that was killed four times more.
 TRIES = 5
@@ -58,6 +59,19 @@ def kill() -> None:
 def nothing() -> Watch:
     """A plot that never comes to anything."""
     return Watch(Point.CALL, NEVER, When.BEFORE, kill)
+
+
+def every_occurrence(point: Point, when: When) -> Iterator[Watch]:
+    """Yield a plot against the first effect of a kind, then one against the second, until one comes to nothing."""
+    for occurrence in itertools.count(1):
+        plot = Watch(point, occurrence, when, kill)
+        yield plot
+        if not came_true(plot):
+            return
+
+
+def came_true(plot: Watch) -> bool:
+    return plot.seen[plot.point] >= plot.occurrence
 
 
 def tried[Answer](plot: Watch, laptop: Laptop, step: Callable[[Laptop], Answer]) -> Answer | None:
@@ -183,7 +197,7 @@ class Inline(ThreadPoolExecutor):
 
 
 def inline_loop() -> asyncio.AbstractEventLoop:
-    loop = asyncio.new_event_loop()
+    loop = TimeLapse()
     loop.set_default_executor(Inline())
     return loop
 

@@ -76,10 +76,10 @@ MIXED = jsonl(
         (chat_file(3), None),
         (MIXED, None),
         (MIXED + BROKEN, None),
-        (gzip.compress(MIXED + BROKEN), None),
+        (gzip.compress(MIXED + BROKEN, mtime=0), None),
         (jsonl([converse_line("a", "é" * 999), converse_line("a", "b")]), None),
         (TABLE, TAGS),
-        (gzip.compress(TABLE), TAGS),
+        (gzip.compress(TABLE, mtime=0), TAGS),
     ],
     ids=["chat", "duplicates", "broken", "gzip", "converse", "table", "table.gz"],
 )
@@ -117,7 +117,7 @@ def test_it_says_what_the_plan_of_a_job_says(
         (b"sku,title\nA,x\n", "unknown_dialect", 1),
         (jsonl([chat_line("a", "b", n=2)] * 2), "no_valid_record", None),
         (b"\xff\xfea\x00", "unsupported_encoding", 1),
-        (gzip.compress(chat_file(50))[:60], "corrupt_input", None),
+        (gzip.compress(chat_file(50), mtime=0)[:60], "corrupt_input", None),
     ],
 )
 def test_a_file_that_a_job_would_refuse_is_refused_with_its_line(

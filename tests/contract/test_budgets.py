@@ -18,7 +18,7 @@ from batchwright.errors import Unavailable
 from batchwright.money import Money
 from batchwright.ports import Budgets
 from tests.fakes import MemoryBudgets, StoppedClock
-from tests.house import cloudformation
+from tests.house.cloudformation import table_of
 
 OK = type("Reply", (), {"status_code": 200})()
 REFUSED = type("Reply", (), {"status_code": 400})()
@@ -84,9 +84,7 @@ def transactions() -> Transactions:
 @pytest.fixture
 def dynamodb(aws: None, transactions: Transactions) -> Any:  # noqa: ARG001 - moto, while it lasts
     client = boto3.client("dynamodb", config=Config(retries={"total_max_attempts": 2}))
-    table = cloudformation.of_type(cloudformation.read(), "AWS::DynamoDB::Table")["JobsTable"]
-    wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-    client.create_table(TableName="jobs", **{name: table[name] for name in wanted})
+    client.create_table(TableName="jobs", **table_of("JobsTable"))
     transactions.watch(client)
     return client
 
@@ -109,6 +107,36 @@ def test_what_is_reserved_and_spent_never_passes_the_limit(budgets: Budgets) -> 
     assert not budgets.reserve("j", 1, limit=100, token="4")
 
     assert budgets.money("j") == Money(reserved=100)
+
+
+def test_what_a_name_holds_is_held_once_and_for_as_long_as_it_takes(budgets: Budgets) -> None:
+    assert budgets.hold("j", 60, limit=100, name="bw-1") == 60
+    assert budgets.hold("j", 60, limit=100, name="bw-1") == 60
+    assert budgets.hold("j", 50, limit=100, name="bw-1") == 60, "it was held otherwise before"
+    assert budgets.hold("j", 41, limit=100, name="bw-2") is None
+    assert budgets.hold("j", 101, limit=100, name="bw-3") is None
+
+    assert budgets.money("j") == Money(reserved=60)
+
+
+def test_what_was_held_is_released_once_and_can_be_held_again(budgets: Budgets) -> None:
+    budgets.hold("j", 60, limit=100, name="bw-1")
+    for _ in range(3):
+        budgets.release("j", held=60, spent=45, name="bw-1")
+
+    assert budgets.money("j") == Money(spent=45)
+    assert budgets.hold("j", 55, limit=100, name="bw-1") == 55
+    assert budgets.hold("j", 1, limit=100, name="bw-2") is None
+
+
+def test_what_nobody_holds_is_not_released(budgets: Budgets) -> None:
+    budgets.hold("j", 60, limit=100, name="bw-1")
+    budgets.release("j", held=60, spent=45, name="bw-2")
+    budgets.release("j", held=59, spent=45, name="bw-1")
+    budgets.release("k", held=60, spent=45, name="bw-1")
+
+    assert budgets.money("j") == Money(reserved=60)
+    assert budgets.money("k") == Money()
 
 
 def test_a_wish_above_the_whole_budget_is_refused_from_the_beginning(budgets: Budgets) -> None:

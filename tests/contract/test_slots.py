@@ -8,7 +8,7 @@ import pytest
 
 from batchwright.aws.slots import DynamoDBSlots
 from batchwright.ports import Slots
-from tests.house import cloudformation
+from tests.house.cloudformation import table_of
 from tests.lanefakes import MemorySlots
 
 
@@ -27,9 +27,7 @@ def time() -> Time:
 @pytest.fixture
 def dynamodb(aws: None) -> Any:  # noqa: ARG001 - moto, while it lasts
     client = boto3.client("dynamodb")
-    table = cloudformation.of_type(cloudformation.read(), "AWS::DynamoDB::Table")["StateTable"]
-    wanted = ("AttributeDefinitions", "KeySchema", "BillingMode")
-    client.create_table(TableName="state", **{name: table[name] for name in wanted})
+    client.create_table(TableName="state", **table_of("StateTable"))
     return client
 
 
@@ -69,6 +67,18 @@ def test_a_place_is_free_again_when_its_time_is_over(slots: Slots, time: Time) -
 
     assert slots.take("m", "b", limit=1, until=2_000)
     assert not slots.take("m", "a", limit=1, until=2_000)
+
+
+def test_it_is_told_who_holds_a_place(slots: Slots, time: Time) -> None:
+    slots.take("m", "a", limit=2, until=1_100)
+    slots.take("m", "b", limit=2, until=1_900)
+
+    assert slots.held("m") == {"a", "b"}
+    assert slots.held("nothing") == frozenset()
+
+    time.now = 1_500
+
+    assert slots.held("m") == {"b"}
 
 
 def test_every_resource_has_places_of_its_own(slots: Slots) -> None:

@@ -1,7 +1,6 @@
 """The governor's front: calls of one event loop wait for their turn."""
 
 import asyncio
-import time
 from dataclasses import dataclass, field
 
 import pytest
@@ -12,9 +11,15 @@ from batchwright.ports import Schedules
 from batchwright.quotas import Quota
 from batchwright.route import Route
 from batchwright.schedule import Change, Item
+from tests import timelapse
 from tests.fakes import MODEL, MemorySchedules
 
 NAME = f"bedrock#{MODEL}"
+
+
+def day() -> float:
+    """Return the time of day."""
+    return timelapse.of_day(asyncio.get_running_loop())
 
 
 @dataclass
@@ -24,7 +29,7 @@ class Clock:
     ahead: float = 0.0
 
     def __call__(self) -> float:
-        return time.time() + self.ahead
+        return day() + self.ahead
 
 
 @dataclass
@@ -48,9 +53,14 @@ class Ledger:
 
 
 def governor(
-    schedules: Schedules, *, clock: Clock | None = None, rpm: int = 6000, chance: float = 0.0
+    schedules: Schedules,
+    *,
+    clock: Clock | None = None,
+    rpm: int | None = 6000,
+    tpm: int | None = 10**9,
+    chance: float = 0.0,
 ) -> Governor:
-    route = Route(model=MODEL, rpm=rpm, tpm=10**9)
+    route = Route(model=MODEL, rpm=rpm, tpm=tpm)
     return Governor(
         schedules,
         route,
@@ -61,12 +71,12 @@ def governor(
     )
 
 
-async def take(gate: Governor, ledger: Ledger) -> None:
-    permit = await gate.permit(10)
-    ledger.times.append(time.monotonic())
+async def take(gate: Governor, ledger: Ledger, tokens: int = 10) -> None:
+    permit = await gate.permit(tokens)
+    ledger.times.append(day())
     if len(ledger.times) == 30:
         ledger.thirty.set()
-    gate.settle(permit, 8)
+    gate.settle(permit, 8 * tokens // 10)
 
 
 async def test_calls_go_one_after_the_other_at_the_pace_of_the_limit() -> None:
@@ -92,15 +102,15 @@ async def test_two_workers_go_no_faster_than_one() -> None:
     assert max(ledger.times) - min(ledger.times) >= 0.5
 
 
-async def test_what_was_used_is_told_to_the_others() -> None:
+async def test_what_was_used_is_told_to_the_others_where_the_limit_is_learnt() -> None:
     schedules = MemorySchedules()
-    gate = governor(schedules)
+    gate = governor(schedules, rpm=None, tpm=None)
 
-    await asyncio.gather(*(take(gate, Ledger()) for _ in range(5)))
+    await asyncio.gather(*(take(gate, Ledger(), tokens=10_000) for _ in range(5)))
     await gate.close()
 
     item = schedules.items[NAME]
-    assert sum(number for name, number in item.items() if name.startswith("used#")) == 5 * 8
+    assert sum(number for name, number in item.items() if name.startswith("used#")) == 5 * 8_000
 
 
 async def test_a_call_that_nobody_wants_any_more_gives_its_turn_to_the_next() -> None:
@@ -121,8 +131,8 @@ async def test_a_call_that_nobody_wants_any_more_gives_its_turn_to_the_next() ->
 
 async def test_a_permit_for_a_call_that_was_not_made_costs_nothing() -> None:
     schedules = MemorySchedules()
-    gate = governor(schedules)
-    gate.unused(await gate.permit(10))
+    gate = governor(schedules, rpm=None, tpm=None)
+    gate.unused(await gate.permit(50_000))
     await gate.close()
 
     item = schedules.items[NAME]
@@ -146,7 +156,7 @@ async def test_a_refusal_slows_down_every_worker() -> None:
 
 async def test_a_worker_without_room_for_long_is_told_to_wait_elsewhere() -> None:
     clock, schedules = Clock(), MemorySchedules()
-    schedules.exchange(NAME, Change(put={"given": int((time.time() + 3600) * 1000), "began": 1}))
+    schedules.exchange(NAME, Change(put={"given": int((day() + 3600) * 1000), "began": 1}))
     gate = governor(schedules, clock=clock)
     waiting = [asyncio.create_task(gate.permit(10)) for _ in range(3)]
     await asyncio.sleep(0.05)
@@ -193,14 +203,14 @@ async def test_closing_gives_back_what_was_leased_and_not_needed() -> None:
     gate = governor(schedules, chance=0.9)
     calls = [asyncio.create_task(take(gate, ledger)) for _ in range(600)]
     await ledger.thirty.wait()
-    leased = schedules.items[NAME]["given"] / 1000 - time.time()
+    leased = schedules.items[NAME]["given"] / 1000 - day()
 
     for call in calls:
         call.cancel()
     await asyncio.gather(*calls, return_exceptions=True)
     await gate.close()
 
-    left = schedules.items[NAME]["given"] / 1000 - time.time()
+    left = schedules.items[NAME]["given"] / 1000 - day()
     assert leased > 1
     assert left < 0.5
 

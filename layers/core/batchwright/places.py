@@ -9,6 +9,7 @@ CACHE = "cache/"
 QUARANTINE = "quarantine/"
 LEDGER = "ledger/"
 ENDPOINTS = "endpoints/"
+ENDPOINT_FILES = (f"{ENDPOINTS}input/", f"{ENDPOINTS}output/", f"{ENDPOINTS}failure/")
 PUBLIC_KEY = "ledger/public-key.txt"
 
 
@@ -59,6 +60,11 @@ def submissions_key(job_id: str, redrive: int = 0) -> str:
 def batch_prefix(job_id: str, number: int, redrive: int = 0) -> str:
     """Where a submission's file lies, and what comes of it."""
     return f"{_work(job_id, redrive)}batches/{number:06d}/"
+
+
+def looked_key(job_id: str, number: int, chunk: int, redrive: int = 0) -> str:
+    """Where it lies what services found in the requests of one chunk of a submission."""
+    return f"{batch_prefix(job_id, number, redrive)}looked/{chunk:06d}.jsonl"
 
 
 def lane_key(job_id: str, redrive: int = 0) -> str:

@@ -11,14 +11,22 @@ from batchwright.lines import lines
 from batchwright.places import plan_key, submissions_key
 from batchwright.ports import Objects
 from batchwright.submission import Submission
+from batchwright.uploads import whole
 
 
 def list_submissions(
-    job: Job, objects: Objects, *, lane: str, model: str, redrive: Redrive | None
+    job: Job,
+    objects: Objects,
+    *,
+    lane: str,
+    model: str,
+    family: str | None,
+    redrive: Redrive | None,
 ) -> bool:
     """Write the submissions of a run that is planned; ``False``, and nothing is written, where no division will do.
 
-    ``model`` is what most of the records ask. Written again, it comes out the same.
+    ``model`` is what most of the records ask, ``family`` whose words they are put into. Written again, it comes out
+    the same.
     """
     number = redrive.number if redrive else 0
     spans: list[ByteRange] = []
@@ -30,13 +38,14 @@ def list_submissions(
     counts = _divided(sizes, lane)
     if counts is None:
         return False
-    with objects.upload(submissions_key(job.job_id, number)) as upload:
+    with whole(objects.begin(submissions_key(job.job_id, number))) as upload:
         for place, (first, last, records) in enumerate(_runs(counts, spans, sizes)):
             submission = Submission(
                 job_id=job.job_id,
                 submission=place,
                 lane=lane,
                 model=model,
+                family=family,
                 chunks=counts[place],
                 plan=ByteRange(start=first.start, end=last.end),
                 records=records,

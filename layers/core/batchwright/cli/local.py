@@ -63,8 +63,9 @@ class LocalObjects:
             opened.seek(start)
             for place in range(start, pin.size, BLOCK):
                 end = min(place + BLOCK, pin.size)
-                yield opened.read(end - place)
+                block = opened.read(end - place)
                 self._seen(end, pin.size)
+                yield block
 
     def write(self, key: str, content: bytes) -> None:
         """Write a working file whole."""
@@ -90,17 +91,6 @@ class LocalObjects:
         if part.exists():
             os.truncate(part, paused["size"])
         return LocalUpload(part, self._place(key))
-
-    @contextmanager
-    def upload(self, key: str) -> Iterator["LocalUpload"]:
-        """Write a working file in one run."""
-        upload = self.begin(key)
-        try:
-            yield upload
-            upload.finish()
-        except BaseException:
-            upload.abort()
-            raise
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys of the working files."""

@@ -10,7 +10,7 @@ import msgspec
 import orjson
 from msgspec import Raw
 
-from batchwright.errors import RecordInvalid
+from batchwright.errors import LONGEST_NAME_SHOWN, RecordInvalid
 from batchwright.lines import LONGEST_LINE, Line
 from batchwright.shapes import Fraction, Name, Shape, TokenLimit, Zero
 
@@ -28,7 +28,6 @@ __all__ = [
     "read_shape",
 ]
 
-LONGEST_NAME_SHOWN = 64
 NOT_OF_THE_SHAPE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -96,6 +95,7 @@ def check_text(param: str, text: str, record_id: str | None) -> None:
         raise invalid(param, "Bedrock takes no blank text", record_id)
 
 
+UNKNOWN = " is not supported"
 _PLACE = re.compile(r"(?P<told>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<name>[^`]*)`")
@@ -115,7 +115,7 @@ def _told(fault: Exception, line: Line, id_field: str, at: str) -> RecordInvalid
     known = fields.get(id_field)
     if isinstance(fault, RecursionError | UnicodeDecodeError):
         return RecordInvalid("invalid_json_line", f"line {number} is nested too deep")
-    param, told = _at_fault(str(fault), at)
+    param, told = at_fault(str(fault), at)
     return RecordInvalid(
         "invalid_request",
         f"{param}{told}",
@@ -124,12 +124,13 @@ def _told(fault: Exception, line: Line, id_field: str, at: str) -> RecordInvalid
     )
 
 
-def _at_fault(words: str, at: str) -> tuple[str, str]:
+def at_fault(words: str, at: str) -> tuple[str, str]:
+    """Return which parameter msgspec finds fault with, and what is wrong there, without a word of the record's."""
     found = _PLACE.fullmatch(words)
     path, told = (found["path"] or "", found["told"]) if found else ("", words)
     path = f".{at}{path}" if at else path
     if unknown := _UNKNOWN.fullmatch(told):
-        return _below(path, unknown["name"][:LONGEST_NAME_SHOWN]), " is not supported"
+        return _below(path, unknown["name"][:LONGEST_NAME_SHOWN]), UNKNOWN
     if missing := _MISSING.fullmatch(told):
         return _below(path, missing["name"]), " is required"
     if _QUOTING.match(told):

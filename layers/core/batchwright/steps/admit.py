@@ -12,14 +12,13 @@ from batchwright.addresses import check_place
 from batchwright.contract import DEFAULT, NAME, Contract, default_contract
 from batchwright.contractfile import read_contract
 from batchwright.digest import digest, digest_of_envelope
-from batchwright.errors import AlreadyExists, ContractInvalid, Missing, Refused
+from batchwright.errors import LONGEST_NAME_SHOWN, AlreadyExists, ContractInvalid, Missing, Refused
 from batchwright.job import Job, JobRow, Pin, Reason, Status, job_id_of, timestamp
 from batchwright.message import Cancelling, Inline, Redriving, Source, wishes_of
 from batchwright.places import INBOX, contract_key, inline_key, job_key
 from batchwright.ports import Objects
 from batchwright.run import Run
 from batchwright.steps import commands
-from batchwright.suiting import LONGEST_NAME_SHOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,9 +157,10 @@ class Door:
     def _pin(self, source: Source) -> Pin:
         objects = self._world.objects
         try:
-            objects.pin(
-                source.key
-            )  # deleted since: its sender wants it no more, though the version is still there
+            # Deleted since, its sender wants it no more, though the version is still there.
+            newest = objects.pin(source.key)
+            if source.version_id in {None, newest.version_id}:
+                return newest
             return objects.pin(source.key, source.version_id)
         except Missing:
             raise Refused(

@@ -25,6 +25,7 @@ from batchwright.job import Reason
 from batchwright.judging import Judges
 from batchwright.limits import read_planned
 from batchwright.logwriter import LogWriter
+from batchwright.looked import Looks
 from batchwright.lookout import Lookout
 from batchwright.pace import SHORTEST_REST, LeftForLater, LeftOpen, Pace
 from batchwright.purse import Payer, Purse, Unlimited
@@ -71,15 +72,18 @@ class Worker:
         in_flight: int,
         hand: Hand | None = None,
         collected: Collected | None = None,
+        looks: Looks | None = None,
     ) -> None:
         """Nothing is read or asked before :meth:`run`.
 
         With a ``hand`` nobody is asked: it takes what would be, and the record is left open. What a lane has
         ``collected`` is looked into before anybody is asked; where the job must stop, that is still settled.
+        What ``looks`` keep of requests is not looked at again.
         """
         self.report = Report()
         self._hand = hand
         self._collected = collected
+        self._looks = looks
         self._left_open: set[int] = set()
         self._chunk = chunk
         self._world = world
@@ -132,7 +136,7 @@ class Worker:
             self._contract,
             self._reader.dialect,
             asker=self._asker,
-            screens=Screens(self._contract, means, self._judges),
+            screens=Screens(self._contract, means, self._judges, self._looks),
             answers=self._answers,
             attachments=Attachments(self._world.objects, self._pace),
             quarantine=self._world.objects,

@@ -5,7 +5,7 @@ cache holds. Called again, whatever became of the call before, it finds what sta
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,9 +25,11 @@ from batchwright.handover import (
     staged_key,
     staged_of,
 )
-from batchwright.job import Job, Reason
+from batchwright.job import Job, Reason, reason_of
+from batchwright.looked import looks_of
 from batchwright.places import job_key
 from batchwright.ports import Slots, Submissions, Tasks, Upload
+from batchwright.sleepers import wake_all
 from batchwright.staging import Stage, Staged
 from batchwright.steps.invoke import Worker
 from batchwright.submission import Standing, Submission
@@ -75,6 +77,19 @@ async def submit(
     return answer, handing.reports
 
 
+def give_up(submission: Submission, failure: Mapping[str, Any], world: World) -> dict[str, Any]:
+    """Stop the job because a step of a submission failed, and have the others settle what they have; return the answer.
+
+    ``failure`` is what the workflow caught, ``Error`` and ``Cause``.
+    """
+    worker, reason = world.worker, reason_of(failure)
+    worker.jobs.stop(submission.job_id, reason, redrive=submission.redrives)
+    row = worker.jobs.get(submission.job_id)
+    if row is not None and row.redrives == submission.redrives:
+        wake_all(row, worker.objects, world.submissions, world.slots, world.tasks)
+    return {"state": "stopped", "reason": reason.code}
+
+
 class Handing:
     """One call for one submission."""
 
@@ -103,11 +118,9 @@ class Handing:
         standing = submissions.get(submission.name)
         if standing is not None and self._is_started(standing):
             return self._wait(token)
-        if (reason := self._stop_reason()) is not None:
-            self._give_back(standing)
-            return {"state": "stopped", "reason": reason.code}
-        if hurried(submission, self._job, self._objects, self._world.worker.clock):
-            return ENDED  # collecting asks all of it on demand
+        reason = self._stop_reason()
+        if reason or hurried(submission, self._job, self._objects, self._world.worker.clock):
+            return self._leave(standing, reason)
         if standing is None:
             answer = await self._stage()
             if answer is not None:
@@ -124,6 +137,15 @@ class Handing:
             return True
         return standing.place is not None
 
+    def _leave(self, standing: Standing | None, reason: Reason | None) -> dict[str, Any]:
+        """Hand nothing over any more: what a part of it has answered is collected, and the rest asked on demand."""
+        if standing is not None and (place := self._lane.begun()) is not None:
+            self._world.submissions.started(standing.name, place)
+        elif reason is not None:
+            self._give_back(standing)
+            return {"state": "stopped", "reason": reason.code}
+        return ENDED
+
     def _wait(self, token: str) -> dict[str, Any] | None:
         """Let the task wait, unless it is over already, or somebody is to stop it."""
         standing = self._world.submissions.register(self._submission.name, token)
@@ -132,7 +154,8 @@ class Handing:
         if standing.place is None or not (standing.ended or stopped):
             return None
         look = self._lane.look(standing.place)
-        return ENDED if look.ended or (stopped and not look.stopping) else None
+        woken = look.stopping and look.again_after is None
+        return ENDED if look.ended or (stopped and not woken) else None
 
     async def _stage(self) -> dict[str, Any] | None:
         """Stage what is open; return the answer where that does not come to its end."""
@@ -164,15 +187,19 @@ class Handing:
         return self._reserve(staged)
 
     async def _take(self, chunk: Chunk, stage: Stage) -> dict[str, Any]:
+        looks = looks_of(self._submission, chunk.chunk, self._job.terms, self._objects)
         worker = Worker(
             chunk,
             self._world.worker,
             time_left=self._time_left,
             in_flight=self._in_flight,
             hand=stage,
+            looks=looks,
         )
         answer = await worker.run()
         self.reports.append(worker.report)
+        if looks is not None:
+            looks.keep()
         return answer
 
     def _upload(self, staged: Staged) -> Upload:
@@ -212,7 +239,11 @@ class Handing:
         if budget is None or not staged.runs:
             return None
         job_id, limit = self._submission.job_id, budget.billionths
-        if worker.budgets.reserve(job_id, staged.most, limit=limit, token=self._submission.name):
+        held = worker.budgets.hold(job_id, staged.most, limit=limit, name=self._submission.name)
+        if held is not None:
+            if held != staged.most:  # a run that died had staged it otherwise
+                staged.most = held
+                self._keep(staged)
             return None
         now, money = worker.time(), worker.budgets.money(job_id)
         staged.refused_at = staged.refused_at or now
@@ -271,9 +302,7 @@ class Handing:
     def _give_back(self, standing: Standing | None) -> None:
         """Give back place and money of what was never started."""
         self._leave_place()
-        if standing is not None:
-            worker, submissions = self._world.worker, self._world.submissions
-            book(standing, 0, submissions, worker.budgets, self._job.job_id, worker.clock)
+        book(self._submission, standing, 0, self._objects, self._world.worker.budgets)
 
     def _take_place(self) -> bool:
         until = self._world.worker.time() + HELD.total_seconds()
