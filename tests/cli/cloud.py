@@ -17,6 +17,7 @@ from batchwright.chunk import Chunk
 from batchwright.job import JobRow
 from batchwright.places import INBOX, plan_key
 from batchwright.steps import admit, close, invoke, plan
+from batchwright.workplace import World as WorkerWorld
 from tests.cli.cloudformation import CloudFormation
 from tests.fakes import (
     MODEL,
@@ -112,7 +113,7 @@ class Cloud:
 
     def invoke(self, chunk: Chunk) -> None:
         """Run one chunk."""
-        world = invoke.World(
+        world = WorkerWorld(
             objects=self.objects,
             jobs=self.jobs,
             budgets=MemoryBudgets(),

@@ -144,9 +144,10 @@ GRANTS = {
         s3:GetObject  ${Bucket.Arn}/jobs/*/job.json
         s3:ListBucket  ${Bucket.Arn}  if s3:prefix in jobs/* results/*
         s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/results/*/outcomes.jsonl
-        s3:ListBucketVersions  ${Bucket.Arn}  if s3:prefix in jobs/* results/* quarantine/* cache/*
+        s3:ListBucketVersions  ${Bucket.Arn}  if s3:prefix in jobs/* results/* quarantine/* cache/* endpoints/*
         s3:DeleteObject s3:DeleteObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/* ${Bucket.Arn}/jobs/*
         s3:DeleteObject s3:DeleteObjectVersion  ${Bucket.Arn}/cache/* ${Bucket.Arn}/quarantine/*
+        s3:DeleteObject s3:DeleteObjectVersion  ${Bucket.Arn}/endpoints/*
         s3:DeleteObject s3:DeleteObjectVersion  ${Bucket.Arn}/results/*.jsonl ${Bucket.Arn}/results/*/salt.txt
         s3:DeleteObject s3:DeleteObjectVersion  ${Bucket.Arn}/results/*/manifest.json.out
         dynamodb:Query  ${JobsTable.Arn} ${JobsTable.Arn}/index/status-index

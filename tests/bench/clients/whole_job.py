@@ -42,7 +42,7 @@ def prepare(errand: Errand) -> Callable[[], Report]:
     wire = Wire()
     lay_out()
     warm(errand)
-    objects().write(INPUT, jsonl(lines(errand)))
+    objects().write(INPUT, jsonl(lines(errand, errand.texts())))
 
     def ask_all() -> Report:
         wire.step = "admit"
