@@ -10,8 +10,8 @@ from batchwright.aws.metrics import measure, metrics
 from batchwright.aws.wiring import settings
 from batchwright.aws.worlds.collect import world
 from batchwright.steps.collect import Seen, collect
-from batchwright.steps.invoke import Report
 from batchwright.submission import Submission
+from batchwright.workplace import Report
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -10,7 +10,8 @@ from batchwright.aws.metrics import measure, metrics
 from batchwright.aws.wiring import settings
 from batchwright.aws.worlds.invoke import world
 from batchwright.chunk import Chunk
-from batchwright.steps.invoke import Report, invoke
+from batchwright.steps.invoke import invoke
+from batchwright.workplace import Report
 
 
 @logger.inject_lambda_context(clear_state=True)

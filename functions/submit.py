@@ -9,9 +9,9 @@ from batchwright.aws.lambdas import logger, quiet
 from batchwright.aws.metrics import measure, metrics
 from batchwright.aws.wiring import settings
 from batchwright.aws.worlds.submit import world
-from batchwright.steps.invoke import Report
 from batchwright.steps.submit import submit
 from batchwright.submission import Submission
+from batchwright.workplace import Report
 
 
 @logger.inject_lambda_context(clear_state=True)

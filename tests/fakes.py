@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Lock
@@ -110,16 +109,6 @@ class MemoryObjects:
         if content := self.uploads.get(paused["upload_id"]):
             del content[paused["size"] :]
         return MemoryUpload(self, key, paused["upload_id"])
-
-    @contextmanager
-    def upload(self, key: str) -> Iterator["MemoryUpload"]:
-        upload = self.begin(key)
-        try:
-            yield upload
-            upload.finish()
-        except BaseException:
-            upload.abort()
-            raise
 
     def keys(self, prefix: str) -> Iterator[str]:
         yield from sorted(

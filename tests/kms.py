@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from email.message import Message
 from typing import Any
 
-from batchwright.aws.signer import PREFIX
+from batchwright.checkpoint import DER_PREFIX
 from tests.fakes import KeptSigner
 from tests.loopback import Answer, answering
 
@@ -19,7 +19,7 @@ def answer(operation: str, asked: dict[str, Any], signer: KeptSigner) -> tuple[i
     if asked.get("KeyId") != KEY_ID:
         return 400, {"__type": "NotFoundException", "message": "no such key"}
     if operation == "GetPublicKey":
-        content = PREFIX + signer.public_key().key
+        content = DER_PREFIX + signer.public_key().key
         return 200, {"KeyId": KEY_ID, "PublicKey": b64encode(content).decode()}
     if (asked["MessageType"], asked["SigningAlgorithm"]) != ("RAW", "ED25519_SHA_512"):
         return 400, {"__type": "ValidationException", "message": "not of this key"}

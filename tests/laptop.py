@@ -18,12 +18,12 @@ from batchwright.steps.admit import Admitted, admit
 from batchwright.steps.admit import World as AdmitWorld
 from batchwright.steps.close import World as CloseWorld
 from batchwright.steps.close import close
-from batchwright.steps.invoke import World as InvokeWorld
 from batchwright.steps.invoke import invoke
 from batchwright.steps.join import World as JoinWorld
 from batchwright.steps.join import join
 from batchwright.steps.plan import World as PlanWorld
 from batchwright.steps.plan import plan
+from batchwright.workplace import World as InvokeWorld
 from tests.canary import CANARY, silent
 from tests.fakes import (
     MODEL,

@@ -64,16 +64,6 @@ class DiskObjects:
             os.truncate(part, paused["size"])
         return DiskUpload(self, key, part)
 
-    @contextmanager
-    def upload(self, key: str) -> Iterator["DiskUpload"]:
-        upload = self.begin(key)
-        try:
-            yield upload
-            upload.finish()
-        except BaseException:
-            upload.abort()
-            raise
-
     def keys(self, prefix: str) -> Iterator[str]:
         keys = (unquote(link.name) for link in self._keys.iterdir())
         yield from sorted(key for key in keys if key.startswith(prefix))

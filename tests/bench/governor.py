@@ -87,7 +87,7 @@ def _told(limit_model: LimitModel) -> Iterator[Figure]:
     runs = _runs("24_workers_600_rpm", limit_model, SLOW, Job(workers=24, told=SLOW))
     yield runs.used(600, 0, 10, 0.96)
     yield runs.refused(0.005)
-    yield runs.writes(0.5)
+    yield runs.writes(0.05)
     deaths = {number: 60 * SECOND * (number + 1) for number in range(8)}
     runs = _runs("8_deaths", limit_model, FAST, Job(told=FAST, dies_after=deaths))
     yield runs.used(3000, 0, 10, 0.98)
@@ -142,7 +142,7 @@ def _crowd(limit_model: LimitModel) -> Iterator[Figure]:
     yield runs.refused(0.03)
     most = max(len(run.writes) / 600 for run in runs.fleets)
     yield at_most(f"governor.{runs.name}.writes_a_second", round(most, 1), 50)
-    yield runs.writes(3)
+    yield runs.writes(0.05)
 
 
 def _shares(limit_model: LimitModel) -> Figure:

@@ -58,7 +58,7 @@ def million() -> dict[str, float]:
     salt, tree = Salt(SALT), Tree()
     for first in range(0, MILLION, 1_000):
         leaves = [leaf_of(JOB, outcome_of(index), salt) for index in range(first, first + 1_000)]
-        tree.append(bytes.fromhex("".join(leaves)))
+        tree.append(b"".join(leaves))
     tree.root()
     seconds = time.process_time() - began
     return {
@@ -118,8 +118,8 @@ def lay_out(folder: Path) -> int:
         outcome = outcome_of(index, digest(line))
         leaf = leaf_of(JOB, outcome, salt)
         output.append(line + b"\n")
-        outcomes.append(replace(outcome, leaf=leaf).facts() + b"\n")
-        leaves.append(bytes.fromhex(leaf))
+        outcomes.append(replace(outcome, leaf=leaf.hex()).facts() + b"\n")
+        leaves.append(leaf)
     levels = tree.append(b"".join(leaves))
     files = {
         "output.jsonl": b"".join(output),

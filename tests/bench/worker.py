@@ -1,7 +1,8 @@
 """One worker: how near to the ideal it comes, what CPU and memory it needs, and what AWS charges besides the model.
 
 Calls are answered by the model host in a process of its own; the worker runs in a fresh interpreter, with the chunk on
-disk. Its CPU is held against boto3 in threads that does the same in the same run.
+disk. Its answers are JSON, which it holds to a schema and looks through for personal data and keys. Its CPU is held
+against boto3 in threads that does the same in the same run, with jsonschema and `re`.
 """
 
 from collections.abc import Iterator
@@ -10,13 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from batchwright.contractfile import read_contract
+from batchwright.contract import Contract, contract_from_json
 from batchwright.steps.plan import World, plan
 from tests.bench import plumbing
 from tests.bench.admission import add_row, write_job
 from tests.bench.clients.errand import NO_LIMIT, Errand, Report
 from tests.bench.clients.one_worker import JOB
-from tests.bench.clients.ours import contract_of, lines
+from tests.bench.clients.ours import lines
+from tests.bench.clients.triage import FILTERS, triage_of
 from tests.bench.crew import Client, send
 from tests.bench.disk import DiskObjects
 from tests.bench.figure import Figure, at_least, at_most, untargeted
@@ -27,7 +29,6 @@ from tests.laptop import jsonl
 
 INPUT = "inbox/file.jsonl"
 OURS = Client(name="batchwright", program="one_worker", ours=True)
-# Our worker filters nothing yet, so boto3's checks nothing here either; then its mode will be "checks".
 BOTO3 = Client(name="boto3", program="boto3_worker")
 PATIENCE = 300.0
 
@@ -70,7 +71,7 @@ def time_of(load: Load, report: Report) -> Figure:
 
 
 def cpu(host: RunningHost) -> Iterator[Figure]:
-    """Hold the CPU of a record, read, asked, digested and written, against that of boto3 in threads."""
+    """Hold the CPU of a record, read, asked, filtered, digested and written, against that of boto3 in threads."""
     ours, theirs = (
         report["answered"] / report["cpu"]
         for report in (run(AT_ONCE, OURS, host), run(AT_ONCE, BOTO3, host))
@@ -91,7 +92,6 @@ def run(load: Load, client: Client, host: RunningHost) -> Report:
             count=load.records,
             in_flight=load.in_flight,
             max_tokens=64,
-            mode=client.mode,
             rpm=NO_LIMIT,
             folder=folder,
         )
@@ -107,13 +107,12 @@ def lay_out(errand: Errand) -> None:
     """Write a file, the job that is to be run, and its plan of one chunk."""
     folder = Path(errand.folder)
     objects, jobs = DiskObjects(folder), MemoryJobs()
-    content = jsonl(lines(errand))
+    content = jsonl(lines(errand, map(triage_of, range(errand.count))))
     (folder / "input.jsonl").write_bytes(content)
     objects.write(INPUT, content)
     now = datetime.now(UTC)
     add_row(jobs, JOB, at=now)
-    contract = read_contract(contract_of(errand).encode(), name="bench")
-    write_job(objects, JOB, objects.pin(INPUT), contract, model=MODEL, at=now)
+    write_job(objects, JOB, objects.pin(INPUT), contract_of(errand), model=MODEL, at=now)
     world = World(
         objects=objects,
         jobs=jobs,
@@ -130,3 +129,9 @@ def lay_out(errand: Errand) -> None:
         time_left=lambda: 900.0,
     )
     assert answer["state"] == "done", answer
+
+
+def contract_of(errand: Errand) -> Contract:
+    """Return a contract with filters, and a limit that nobody reaches."""
+    route = {"model": errand.model, "rpm": errand.rpm}
+    return contract_from_json({"name": "bench", "routes": [route], "filters": FILTERS})

@@ -56,13 +56,8 @@ class Bed:
         s3, dynamodb = self.cloud.client("s3"), self.cloud.client("dynamodb")
         s3.create_bucket(Bucket=BUCKET)
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        tables = cloudformation.of_type(cloudformation.read(), "AWS::DynamoDB::Table")
-        wanted = {"AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode"}
         for name, resource in {TABLE: "JobsTable", STATE_TABLE: "StateTable"}.items():
-            table = tables[resource]
-            dynamodb.create_table(
-                TableName=name, **{each: table[each] for each in wanted & {*table}}
-            )
+            dynamodb.create_table(TableName=name, **cloudformation.table_of(resource))
 
 
 @contextmanager

@@ -60,6 +60,19 @@ def nothing() -> Watch:
     return Watch(Point.CALL, NEVER, When.BEFORE, kill)
 
 
+def every_occurrence(point: Point, when: When) -> Iterator[Watch]:
+    """Yield a plot against the first effect of a kind, then one against the second, until one comes to nothing."""
+    for occurrence in itertools.count(1):
+        plot = Watch(point, occurrence, when, kill)
+        yield plot
+        if not came_true(plot):
+            return
+
+
+def came_true(plot: Watch) -> bool:
+    return plot.seen[plot.point] >= plot.occurrence
+
+
 def tried[Answer](plot: Watch, laptop: Laptop, step: Callable[[Laptop], Answer]) -> Answer | None:
     """Let a process take a step; ``None`` where it was killed over it, or failed as the workflow knows how to mend."""
     with suppress(Crash, UploadGone):

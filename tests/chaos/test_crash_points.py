@@ -14,7 +14,7 @@ from batchwright.errors import AccessDenied, ContentFiltered, MalformedCompletio
 from batchwright.job import Status
 from batchwright.outcome import Ending
 from batchwright.request import Request
-from tests.chaos.crashing import Workflow, kill, noted_laptop, nothing
+from tests.chaos.crashing import Workflow, every_occurrence, noted_laptop, nothing
 from tests.chaos.invariants import check_invariants, check_money, segments_of
 from tests.fakes import ScriptedEngine, echo, texts_of
 from tests.laptop import chat_line, jsonl
@@ -102,15 +102,11 @@ WAYS = pytest.mark.parametrize(
 def test_a_kill_at_any_effect_breaks_no_law(
     point: Point, when: When, hurried: bool, denies: bool
 ) -> None:
-    occurrence = 1
-    while True:
-        plotted = workflow(Watch(point, occurrence, when, kill), hurried=hurried, denies=denies)
+    for plot in every_occurrence(point, when):
+        plotted = workflow(plot, hurried=hurried, denies=denies)
         job_id = plotted.job(file(), KEY)
         check_end(plotted, job_id, denies=denies)
         check_all_calls_on_the_row(plotted, job_id)
-        if plotted.plot.seen[point] < occurrence:
-            return
-        occurrence += 1
 
 
 def check_all_calls_on_the_row(plotted: Workflow, job_id: str) -> None:
@@ -140,15 +136,11 @@ def test_a_second_process_at_any_effect_of_the_first_breaks_no_law(
     point: Point, when: When, hurried: bool, denies: bool
 ) -> None:
     """The first is held up, as a process that was thought dead; the second does the whole step; the first goes on."""
-    occurrence = 1
-    while True:
-        plotted = workflow(Watch(point, occurrence, when, kill), hurried=hurried, denies=denies)
-        plotted.plot.die = partial(second, plotted)
+    for plot in every_occurrence(point, when):
+        plotted = workflow(plot, hurried=hurried, denies=denies)
+        plot.die = partial(second, plotted)
         job_id = plotted.job(file(), KEY)
         check_end(plotted, job_id, denies=denies)
-        if plotted.plot.seen[point] < occurrence:
-            return
-        occurrence += 1
 
 
 def second(plotted: Workflow) -> None:

@@ -15,7 +15,16 @@ from batchwright.errors import Unavailable
 from batchwright.job import Status
 from batchwright.money import Money
 from batchwright.submission import Submission
-from tests.chaos.crashing import TRIES, Crash, Process, TickingClock, kill, nothing, run
+from tests.chaos.crashing import (
+    TRIES,
+    Crash,
+    Process,
+    TickingClock,
+    came_true,
+    every_occurrence,
+    nothing,
+    run,
+)
 from tests.chaos.invariants import segments_of
 from tests.fakes import MODEL, NOON, GrantedAccount, ScriptedEngine
 from tests.lanelaptop import BATCH, LaneLaptop
@@ -128,14 +137,9 @@ def test_nothing_dies_and_every_kind_of_effect_is_had() -> None:
 @pytest.mark.parametrize("when", When)
 @pytest.mark.parametrize("point", EFFECTS)
 def test_a_kill_at_any_effect_breaks_no_law(point: Point, when: When) -> None:
-    occurrence = 1
-    while True:
-        plot = Watch(point, occurrence, when, kill)
+    for plot in every_occurrence(point, when):
         laptop, job_id = played(plot)
-        check(laptop, job_id, killed=plot.seen[point] >= occurrence)
-        if plot.seen[point] < occurrence:
-            return
-        occurrence += 1
+        check(laptop, job_id, killed=came_true(plot))
 
 
 @pytest.mark.parametrize("when", [When.BEFORE, When.AFTER])
@@ -143,11 +147,6 @@ def test_a_kill_at_any_effect_breaks_no_law(point: Point, when: When) -> None:
 def test_a_second_process_at_any_effect_of_the_first_breaks_no_law(
     point: Point, when: When
 ) -> None:
-    occurrence = 1
-    while True:
-        plot = Watch(point, occurrence, when, kill)
+    for plot in every_occurrence(point, when):
         laptop, job_id = played(plot, doubled=True)
-        check(laptop, job_id, killed=plot.seen[point] >= occurrence)
-        if plot.seen[point] < occurrence:
-            return
-        occurrence += 1
+        check(laptop, job_id, killed=came_true(plot))

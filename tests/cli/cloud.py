@@ -17,6 +17,7 @@ from batchwright.chunk import Chunk
 from batchwright.job import JobRow
 from batchwright.places import INBOX, plan_key
 from batchwright.steps import admit, close, invoke, plan
+from batchwright.workplace import World as WorkerWorld
 from tests.cli.cloudformation import CloudFormation
 from tests.fakes import (
     MODEL,
@@ -29,6 +30,7 @@ from tests.fakes import (
     MemorySchedules,
     ScriptedEngine,
 )
+from tests.house.cloudformation import table_of
 from tests.lanefakes import ListedTasks, MemorySubmissions
 
 if TYPE_CHECKING:
@@ -111,7 +113,7 @@ class Cloud:
 
     def invoke(self, chunk: Chunk) -> None:
         """Run one chunk."""
-        world = invoke.World(
+        world = WorkerWorld(
             objects=self.objects,
             jobs=self.jobs,
             budgets=MemoryBudgets(),
@@ -185,51 +187,15 @@ def build(cloudformation: CloudFormation) -> Cloud:
         queue_url=queue_url,
         dead_letters_url=dead_letters_url,
         objects=S3Objects(s3, BUCKET),
-        jobs=DynamoDBJobs(_table(), TABLE),
-        ledger=DynamoDBLedger(_ledger_table(), LEDGER_TABLE),
+        jobs=DynamoDBJobs(_table(TABLE, "JobsTable"), TABLE),
+        ledger=DynamoDBLedger(_table(LEDGER_TABLE, "LedgerTable"), LEDGER_TABLE),
     )
 
 
-def _ledger_table() -> Any:
+def _table(name: str, resource: str) -> Any:
     dynamodb = boto3.client("dynamodb", region_name=REGION)
-    dynamodb.create_table(
-        TableName=LEDGER_TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": "log", "AttributeType": "S"},
-            {"AttributeName": "sequence", "AttributeType": "N"},
-        ],
-        KeySchema=_keys("log", "sequence"),
-    )
+    dynamodb.create_table(TableName=name, **table_of(resource))
     return dynamodb
-
-
-def _table() -> Any:
-    dynamodb = boto3.client("dynamodb", region_name=REGION)
-    dynamodb.create_table(
-        TableName=TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": "S"}
-            for name in ("job_id", "sk", "status", "created_at")
-        ],
-        KeySchema=_keys("job_id", "sk"),
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "status-index",
-                "KeySchema": _keys("status", "created_at"),
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
-    )
-    return dynamodb
-
-
-def _keys(first: str, then: str) -> Any:
-    return [
-        {"AttributeName": first, "KeyType": "HASH"},
-        {"AttributeName": then, "KeyType": "RANGE"},
-    ]
 
 
 def _event(key: str) -> str:

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import shutil
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from backports import zstd
 
+from batchwright.checkpoint import DER_PREFIX
 from batchwright.places import result_key
 from batchwright.verifying import RECEIPT, SEAL
 from tests.cli.cloud import Cloud
@@ -187,6 +189,28 @@ def test_what_nobody_signed_yet_is_told_plainly(
     ran(cloud, batchwright, tmp_path / "next.jsonl", "say a")
 
     assert "no signature" not in batchwright("verify", job, "--public-key", key, "--ledger").out
+
+
+def pem(encoded: str) -> str:
+    return f"-----BEGIN PUBLIC KEY-----\n{encoded}\n-----END PUBLIC KEY-----\n"
+
+
+@pytest.mark.parametrize("written", [str, pem], ids=["base64", "pem"])
+def test_a_key_may_be_given_as_kms_tells_it(
+    cloud: Cloud, batchwright: Command, tmp_path: Path, written: Callable[[str], str]
+) -> None:
+    job = ran(cloud, batchwright, tmp_path / "one.jsonl", "say a")
+    ours, others = (KeptSigner(seed=seed).public_key() for seed in (1, 2))
+    file = tmp_path / "key.txt"
+
+    def verified(content: str) -> int:
+        file.write_text(content)
+        return batchwright("verify", job, "--public-key", file, "--ledger").code
+
+    assert verified(written(b64encode(DER_PREFIX + ours.key).decode())) == 0
+    assert verified(written(b64encode(DER_PREFIX + others.key).decode())) == 5
+    for content in (b64encode(ours.key).decode(), "", "no key"):
+        assert verified(content) not in {0, 5}, "it is no key"
 
 
 # ---- The input -------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from batchwright.errors import Unavailable
 from batchwright.money import Money
 from batchwright.ports import Budgets
 from tests.fakes import MemoryBudgets, StoppedClock
-from tests.house import cloudformation
+from tests.house.cloudformation import table_of
 
 OK = type("Reply", (), {"status_code": 200})()
 REFUSED = type("Reply", (), {"status_code": 400})()
@@ -84,9 +84,7 @@ def transactions() -> Transactions:
 @pytest.fixture
 def dynamodb(aws: None, transactions: Transactions) -> Any:  # noqa: ARG001 - moto, while it lasts
     client = boto3.client("dynamodb", config=Config(retries={"total_max_attempts": 2}))
-    table = cloudformation.of_type(cloudformation.read(), "AWS::DynamoDB::Table")["JobsTable"]
-    wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-    client.create_table(TableName="jobs", **{name: table[name] for name in wanted})
+    client.create_table(TableName="jobs", **table_of("JobsTable"))
     transactions.watch(client)
     return client
 

@@ -13,7 +13,7 @@ from batchwright.ports import Jobs
 from batchwright.retention import Due
 from batchwright.usage import Usage
 from tests.fakes import NOON, MemoryJobs
-from tests.house import cloudformation
+from tests.house.cloudformation import table_of
 
 DENIED = Reason(code="access_denied", message="no")
 LATE = Reason(code="deadline", message="late")
@@ -25,9 +25,7 @@ def jobs(request: pytest.FixtureRequest) -> Jobs:
         return MemoryJobs()
     request.getfixturevalue("aws")
     dynamodb = boto3.client("dynamodb")
-    table = cloudformation.of_type(cloudformation.read(), "AWS::DynamoDB::Table")["JobsTable"]
-    wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-    dynamodb.create_table(TableName="jobs", **{name: table[name] for name in wanted})
+    dynamodb.create_table(TableName="jobs", **table_of("JobsTable"))
     return DynamoDBJobs(dynamodb, "jobs")
 
 

@@ -17,7 +17,7 @@ from batchwright.ledger import Entry, Head
 from batchwright.merkle import EMPTY_ROOT, Tree, includes, leaf_hash
 from batchwright.ports import Ledger
 from tests.fakes import ListedLedger
-from tests.house import cloudformation
+from tests.house.cloudformation import table_of
 
 TABLE = "ledger"
 
@@ -30,9 +30,7 @@ def entry(number: int = 0, **facts: Any) -> Entry:
 def table() -> Any:
     once = Config(max_pool_connections=32, retries={"total_max_attempts": 1})
     client = boto3.client("dynamodb", config=once)
-    written = cloudformation.of_type(cloudformation.read(), "AWS::DynamoDB::Table")["LedgerTable"]
-    wanted = ("AttributeDefinitions", "KeySchema", "BillingMode")
-    client.create_table(TableName=TABLE, **{name: written[name] for name in wanted})
+    client.create_table(TableName=TABLE, **table_of("LedgerTable"))
     return client
 
 

@@ -149,3 +149,35 @@ def test_a_behaviour_that_makes_no_sense_is_refused_and_changes_nothing(
         host.behave(latency_ms=9, **given)
 
     assert host.behaviour() == before
+
+
+GUARDED = {"guardrailConfig": {"guardrailIdentifier": "abc123", "guardrailVersion": "1"}}
+
+
+def test_a_guardrail_looks_at_what_is_asked_before_any_model_reads_it(
+    host: RunningHost, bedrock: Any
+) -> None:
+    answer = bedrock.converse(modelId=NOVA, messages=says("write to ada@example.org"), **GUARDED)
+
+    assert answer["stopReason"] == "guardrail_intervened"
+    assert answer["usage"]["totalTokens"] == 0
+    assert "ada" not in str(answer["output"])
+    assert "trace" not in answer
+    calm = bedrock.converse(modelId=NOVA, messages=says("calm"), **GUARDED)
+    assert calm["stopReason"] == "end_turn"
+    assert [(call["status"], call["input_tokens"]) for call in host.calls()] == [(200, 0), (200, 1)]
+
+
+def test_a_guardrail_looks_at_what_is_marked_for_it_and_at_the_whole_answer(bedrock: Any) -> None:
+    content = [
+        {"guardContent": {"text": {"text": "calm"}}},
+        {"text": " ada@example.org"},
+    ]
+    answer = bedrock.converse(
+        modelId=NOVA, messages=[{"role": "user", "content": content}], **GUARDED
+    )
+
+    assert answer["stopReason"] == "guardrail_intervened"
+    assert answer["usage"]["outputTokens"] > 0, "a model has answered"
+    unguarded = bedrock.converse(modelId=NOVA, messages=[{"role": "user", "content": content}])
+    assert unguarded["stopReason"] == "end_turn"

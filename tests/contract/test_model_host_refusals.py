@@ -99,7 +99,7 @@ MAYBE = [{"role": "assistant", "content": [{"text": "well"}]}]
         ),
         (
             {"messages": says("a"), "guardrailConfig": {"guardrailIdentifier": "abc"}},
-            "guardrail identifier or version provided in the request does not exist",
+            "guardrailConfig.guardrailVersion",
         ),
         (
             {"messages": says("a"), "additionalModelRequestFields": {"topK": 3}},

@@ -11,6 +11,7 @@ from batchwright.aws.s3 import PART, S3Objects, part_size
 from batchwright.cli.local import LocalObjects
 from batchwright.errors import AlreadyExists, Missing, UploadGone
 from batchwright.ports import Changeable, Erasable, Objects, Upload
+from batchwright.uploads import whole
 from tests.bench.disk import DiskObjects
 from tests.fakes import MemoryObjects
 
@@ -120,12 +121,12 @@ def test_an_object_is_written_over_what_was_seen_and_nothing_else(
 
 def test_an_upload_of_any_size_appears_whole(objects: Objects) -> None:
     block = b"x" * 1_000_000
-    with objects.upload("large") as upload:
+    with whole(objects.begin("large")) as upload:
         for _ in range(20):
             upload.write(block)
-    with objects.upload("small") as upload:
+    with whole(objects.begin("small")) as upload:
         upload.write(b"y")
-    with objects.upload("empty"):
+    with whole(objects.begin("empty")):
         pass
 
     assert objects.read("large") == block * 20
@@ -136,7 +137,7 @@ def test_an_upload_of_any_size_appears_whole(objects: Objects) -> None:
 @pytest.mark.parametrize("size", [10, PART + 1])
 def test_an_upload_that_fails_leaves_nothing(objects: Objects, size: int) -> None:
     def broken() -> None:
-        with objects.upload("a") as upload:
+        with whole(objects.begin("a")) as upload:
             upload.write(b"x" * size)
             raise ZeroDivisionError
 
@@ -247,7 +248,7 @@ def _finished(upload: Upload, size: int) -> None:
 def test_an_upload_replaces_what_stood_there(objects: Objects) -> None:
     objects.write("a", b"old")
 
-    with objects.upload("a") as upload:
+    with whole(objects.begin("a")) as upload:
         upload.write(b"new")
 
     assert objects.read("a") == b"new"

@@ -11,15 +11,13 @@ from batchwright.errors import Unavailable
 from batchwright.ports import Schedules
 from batchwright.schedule import Change
 from tests.fakes import MemorySchedules
-from tests.house import cloudformation
+from tests.house.cloudformation import table_of
 
 
 @pytest.fixture
 def dynamodb(aws: None) -> Any:  # noqa: ARG001 - moto, while it lasts
     client = boto3.client("dynamodb", config=QUICK)
-    table = cloudformation.of_type(cloudformation.read(), "AWS::DynamoDB::Table")["StateTable"]
-    wanted = ("AttributeDefinitions", "KeySchema", "BillingMode")
-    client.create_table(TableName="state", **{name: table[name] for name in wanted})
+    client.create_table(TableName="state", **table_of("StateTable"))
     return client
 
 

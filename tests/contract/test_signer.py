@@ -6,7 +6,8 @@ import boto3
 import pytest
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from batchwright.aws.signer import PREFIX, KmsSigner
+from batchwright.aws.signer import KmsSigner
+from batchwright.checkpoint import DER_PREFIX
 from batchwright.cli.signatures import verifies
 from batchwright.errors import Missing
 from batchwright.ports import Signer
@@ -47,5 +48,5 @@ def test_a_key_that_is_gone_is_told(address: str) -> None:
 
 
 def test_the_form_of_the_key_is_that_of_rfc_8410() -> None:
-    key = load_der_public_key(PREFIX + KEPT.public_key().key)
+    key = load_der_public_key(DER_PREFIX + KEPT.public_key().key)
     assert key.public_bytes_raw() == KEPT.public_key().key  # type: ignore[union-attr]

@@ -8,7 +8,7 @@ import pytest
 
 from batchwright.aws.slots import DynamoDBSlots
 from batchwright.ports import Slots
-from tests.house import cloudformation
+from tests.house.cloudformation import table_of
 from tests.lanefakes import MemorySlots
 
 
@@ -27,9 +27,7 @@ def time() -> Time:
 @pytest.fixture
 def dynamodb(aws: None) -> Any:  # noqa: ARG001 - moto, while it lasts
     client = boto3.client("dynamodb")
-    table = cloudformation.of_type(cloudformation.read(), "AWS::DynamoDB::Table")["StateTable"]
-    wanted = ("AttributeDefinitions", "KeySchema", "BillingMode")
-    client.create_table(TableName="state", **{name: table[name] for name in wanted})
+    client.create_table(TableName="state", **table_of("StateTable"))
     return client
 
 

@@ -11,7 +11,7 @@ from batchwright.errors import Missing
 from batchwright.ports import Submissions
 from batchwright.submission import Standing
 from tests.fakes import NOON, StoppedClock
-from tests.house import cloudformation
+from tests.house.cloudformation import table_of
 from tests.lanefakes import MemorySubmissions
 
 ROW = Standing(name="bw-a-00-000001", records=300, reserved=5_000_000_000)
@@ -21,9 +21,7 @@ WEEK = timedelta(days=7)
 @pytest.fixture
 def dynamodb(aws: None) -> Any:  # noqa: ARG001 - moto, while it lasts
     client = boto3.client("dynamodb")
-    table = cloudformation.of_type(cloudformation.read(), "AWS::DynamoDB::Table")["StateTable"]
-    wanted = ("AttributeDefinitions", "KeySchema", "BillingMode")
-    client.create_table(TableName="state", **{name: table[name] for name in wanted})
+    client.create_table(TableName="state", **table_of("StateTable"))
     return client
 
 

@@ -88,12 +88,9 @@ def _make_resources() -> None:
     s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
     s3.create_bucket(Bucket=BUCKET)
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-    tables = cloudformation.of_type(cloudformation.read(), "AWS::DynamoDB::Table")
-    wanted = {"AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode"}
     names = {"jobs": "JobsTable", "ledger": "LedgerTable", "state": "StateTable"}
     for name, resource in names.items():
-        table = tables[resource]
-        dynamodb.create_table(TableName=name, **{each: table[each] for each in wanted & {*table}})
+        dynamodb.create_table(TableName=name, **cloudformation.table_of(resource))
     boto3.client("stepfunctions").create_state_machine(
         name="job",
         definition=json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}),

@@ -7,7 +7,7 @@ import pytest
 
 from batchwright.aws.metrics import MOST_KINDS, measure, metrics
 from batchwright.finding import Finding, Noted, Notes, Stage, Verdict
-from batchwright.steps.invoke import Report
+from batchwright.workplace import Report
 
 
 def found(filter_name: str, kind: str, stage: Stage = Stage.OUTPUT) -> Noted:

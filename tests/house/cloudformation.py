@@ -3,6 +3,7 @@
 import copy
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ type Template = dict[str, Any]
 type Statement = dict[str, Any]
 
 ROOT = Path(__file__).parents[2]
+# What DynamoDB is told of a table, besides its name.
+TABLE = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
 ROLES = {"AWS::IAM::Role", "AWS::IAM::Policy"}
 
 
@@ -113,3 +116,21 @@ def number(value: Any, template: Template, given: dict[str, str]) -> int:
         name = value["Ref"]
         return int(given.get(name, template["Parameters"][name]["Default"]))
     return int(value)
+
+
+def with_change(template: Template, place: str, value: object) -> Template:
+    """A copy that is different in one place: a resource, then the way into its properties."""
+    changed = copy.deepcopy(template)
+    name, *way, last = place.split(".")
+    part = changed["Resources"][name]["Properties"]
+    for step in way:
+        part = part[int(step)] if isinstance(part, list) else part[step]
+    part[int(last) if isinstance(part, list) else last] = value
+    return changed
+
+
+@cache
+def table_of(name: str) -> dict[str, Any]:
+    """What DynamoDB is told of one of the template's tables, without its name."""
+    table = of_type(read(), "AWS::DynamoDB::Table")[name]
+    return {part: table[part] for part in TABLE if part in table}

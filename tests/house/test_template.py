@@ -13,7 +13,7 @@ from batchwright.batchjob import ENDED, BatchStatus
 from batchwright.outcome import Ending
 from batchwright.steps.wake import BATCH_CHANGED
 from batchwright.submission import NAME
-from tests.house.cloudformation import Template, each, of_type, shown, statements
+from tests.house.cloudformation import Template, each, of_type, shown, statements, with_change
 
 type Rule = Callable[[Template], Iterator[str]]
 
@@ -452,17 +452,6 @@ BROKEN: list[tuple[Rule, str, object]] = [
     (words_of_one_region_or_account, "InboxRule.Description", "arn:aws:events:us-east-1"),
 ]  # fmt: skip
 RULES = [*dict.fromkeys(rule for rule, _, _ in BROKEN), what_goes_with_the_stack]
-
-
-def with_change(template: Template, place: str, value: object) -> Template:
-    """A copy that is different in one place: a resource, then the way into its properties."""
-    changed = copy.deepcopy(template)
-    name, *way, last = place.split(".")
-    part = changed["Resources"][name]["Properties"]
-    for step in way:
-        part = part[int(step)] if isinstance(part, list) else part[step]
-    part[int(last) if isinstance(part, list) else last] = value
-    return changed
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)

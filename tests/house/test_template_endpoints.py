@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from batchwright.places import ENDPOINTS
-from tests.house.cloudformation import Template, of_type, shown
+from tests.house.cloudformation import Template, of_type, shown, with_change
 
 type Rule = Callable[[Template], Iterator[str]]
 
@@ -96,16 +96,6 @@ BROKEN: list[tuple[Rule, str, object]] = [
     (an_endpoint_that_never_wakes_or_never_sleeps, f"{WAKE}.StepAdjustments", [{}]),
 ]  # fmt: skip
 RULES = [*dict.fromkeys(rule for rule, _, _ in BROKEN), what_is_paid_for_without_a_wish]
-
-
-def with_change(template: Template, place: str, value: object) -> Template:
-    changed = copy.deepcopy(template)
-    name, *way, last = place.split(".")
-    part = changed["Resources"][name]["Properties"]
-    for step in way:
-        part = part[int(step)] if isinstance(part, list) else part[step]
-    part[last] = value
-    return changed
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)

@@ -21,6 +21,38 @@ from tests.house.cloudformation import (
 
 type Grant = tuple[str, str, str]
 
+# Asking models, filters among them, and settling records: what a worker does, and who hands over or collects does, too.
+ASKS = """
+    bedrock:InvokeModel  ${ModelArns}
+    bedrock:ApplyGuardrail  ${GuardrailArns}
+    bedrock:InvokeGuardrailChecks comprehend:DetectPiiEntities comprehend:DetectToxicContent  *
+    lambda:InvokeFunction  ${FilterFunctionArns}
+    sagemaker:InvokeEndpointAsync  ${EndpointArns} ${Endpoint}
+    s3:PutObject  ${Bucket.Arn}/endpoints/input/* ${Bucket.Arn}/jobs/*/batches/*/stopped
+    s3:GetObject  ${Bucket.Arn}/endpoints/output/* ${Bucket.Arn}/endpoints/failure/*
+    s3:ListBucket  ${Bucket.Arn}  if s3:prefix in endpoints/*
+    secretsmanager:GetSecretValue  ${EndpointSecretArns}
+    kms:Decrypt  ${EndpointSecretKeyArns}  if by Secrets Manager
+    ec2:CreateNetworkInterface ec2:DescribeNetworkInterfaces ec2:DescribeSubnets  *  if by Lambda itself
+    ec2:DeleteNetworkInterface ec2:AssignPrivateIpAddresses ec2:UnassignPrivateIpAddresses  *  if by Lambda itself
+    s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/* ${Bucket.Arn}/jobs/*
+    s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/* cache/*
+    s3:PutObject  ${Bucket.Arn}/jobs/*/chunks/*
+    s3:GetObject s3:PutObject  ${Bucket.Arn}/cache/*
+    s3:PutObject  ${Bucket.Arn}/quarantine/*
+    dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem  ${JobsTable.Arn}
+"""
+
+
+def runs(name: str) -> str:
+    """What every function does: it logs, it is traced, and what it reads and writes is encrypted."""
+    return f"""
+        kms:Decrypt kms:GenerateDataKey  ${{Key.Arn}}
+        logs:CreateLogStream logs:PutLogEvents  ${{{name}LogGroup.Arn}}
+        xray:PutTraceSegments xray:PutTelemetryRecords  *
+    """
+
+
 # Actions, then resources, then "if" and what the request must say: one line for each thing a step does.
 GRANTS = {
     "AdmitRole": """
@@ -36,10 +68,7 @@ GRANTS = {
         dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn} ${LedgerTable.Arn}
         states:StartExecution  ${JobStateMachine}
         events:PutEvents  ${OurBus}
-        kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
-        logs:CreateLogStream logs:PutLogEvents  ${AdmitLogGroup.Arn}
-        xray:PutTraceSegments xray:PutTelemetryRecords  *
-    """,
+    """ + runs("Admit"),
     "PlanRole": """
         s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/* ${Bucket.Arn}/jobs/*
         s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/*
@@ -50,53 +79,11 @@ GRANTS = {
         dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn}
         events:PutEvents  ${OurBus}
         servicequotas:ListServiceQuotas  *
-        kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
-        logs:CreateLogStream logs:PutLogEvents  ${PlanLogGroup.Arn}
-        xray:PutTraceSegments xray:PutTelemetryRecords  *
-    """,
-    "InvokeRole": """
-        bedrock:InvokeModel  ${ModelArns}
-        bedrock:ApplyGuardrail  ${GuardrailArns}
-        bedrock:InvokeGuardrailChecks comprehend:DetectPiiEntities comprehend:DetectToxicContent  *
-        lambda:InvokeFunction  ${FilterFunctionArns}
-        sagemaker:InvokeEndpointAsync  ${EndpointArns} ${Endpoint}
-        s3:PutObject  ${Bucket.Arn}/endpoints/input/* ${Bucket.Arn}/jobs/*/batches/*/stopped
-        s3:GetObject  ${Bucket.Arn}/endpoints/output/* ${Bucket.Arn}/endpoints/failure/*
-        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in endpoints/*
-        secretsmanager:GetSecretValue  ${EndpointSecretArns}
-        kms:Decrypt  ${EndpointSecretKeyArns}  if by Secrets Manager
-        ec2:CreateNetworkInterface ec2:DescribeNetworkInterfaces ec2:DescribeSubnets  *  if by Lambda itself
-        ec2:DeleteNetworkInterface ec2:AssignPrivateIpAddresses ec2:UnassignPrivateIpAddresses  *  if by Lambda itself
-        s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/* ${Bucket.Arn}/jobs/*
-        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/* cache/*
-        s3:PutObject  ${Bucket.Arn}/jobs/*/chunks/*
-        s3:GetObject s3:PutObject  ${Bucket.Arn}/cache/*
-        s3:PutObject  ${Bucket.Arn}/quarantine/*
-        dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem  ${JobsTable.Arn}
+    """ + runs("Plan"),
+    "InvokeRole": ASKS + """
         dynamodb:UpdateItem  ${StateTable.Arn}
-        kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
-        logs:CreateLogStream logs:PutLogEvents  ${InvokeLogGroup.Arn}
-        xray:PutTraceSegments xray:PutTelemetryRecords  *
-    """,
-    "SubmitRole": """
-        bedrock:InvokeModel  ${ModelArns}
-        bedrock:ApplyGuardrail  ${GuardrailArns}
-        bedrock:InvokeGuardrailChecks comprehend:DetectPiiEntities comprehend:DetectToxicContent  *
-        lambda:InvokeFunction  ${FilterFunctionArns}
-        sagemaker:InvokeEndpointAsync  ${EndpointArns} ${Endpoint}
-        s3:PutObject  ${Bucket.Arn}/endpoints/input/* ${Bucket.Arn}/jobs/*/batches/*/stopped
-        s3:GetObject  ${Bucket.Arn}/endpoints/output/* ${Bucket.Arn}/endpoints/failure/*
-        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in endpoints/*
-        secretsmanager:GetSecretValue  ${EndpointSecretArns}
-        kms:Decrypt  ${EndpointSecretKeyArns}  if by Secrets Manager
-        ec2:CreateNetworkInterface ec2:DescribeNetworkInterfaces ec2:DescribeSubnets  *  if by Lambda itself
-        ec2:DeleteNetworkInterface ec2:AssignPrivateIpAddresses ec2:UnassignPrivateIpAddresses  *  if by Lambda itself
-        s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/* ${Bucket.Arn}/jobs/*
-        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/* cache/*
-        s3:PutObject  ${Bucket.Arn}/jobs/*/chunks/*
-        s3:GetObject s3:PutObject  ${Bucket.Arn}/cache/*
-        s3:PutObject  ${Bucket.Arn}/quarantine/*
-        dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem  ${JobsTable.Arn}
+    """ + runs("Invoke"),
+    "SubmitRole": ASKS + """
         dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem  ${StateTable.Arn}
         bedrock:CreateModelInvocationJob  ${ModelArns} ${OurBatches}
         bedrock:GetModelInvocationJob  ${OurBatches}
@@ -104,44 +91,17 @@ GRANTS = {
         iam:PassRole  ${BatchRole.Arn}  if iam:PassedToService is bedrock.amazonaws.com
         s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/batches/* ${Bucket.Arn}/jobs/*/work/submit-*.json
         states:SendTaskSuccess  ${JobStateMachine}
-        kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
-        logs:CreateLogStream logs:PutLogEvents  ${SubmitLogGroup.Arn}
-        xray:PutTraceSegments xray:PutTelemetryRecords  *
-    """,
-    "CollectRole": """
-        bedrock:InvokeModel  ${ModelArns}
-        bedrock:ApplyGuardrail  ${GuardrailArns}
-        bedrock:InvokeGuardrailChecks comprehend:DetectPiiEntities comprehend:DetectToxicContent  *
-        lambda:InvokeFunction  ${FilterFunctionArns}
-        sagemaker:InvokeEndpointAsync  ${EndpointArns} ${Endpoint}
-        s3:PutObject  ${Bucket.Arn}/endpoints/input/* ${Bucket.Arn}/jobs/*/batches/*/stopped
-        s3:GetObject  ${Bucket.Arn}/endpoints/output/* ${Bucket.Arn}/endpoints/failure/*
-        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in endpoints/*
-        secretsmanager:GetSecretValue  ${EndpointSecretArns}
-        kms:Decrypt  ${EndpointSecretKeyArns}  if by Secrets Manager
-        ec2:CreateNetworkInterface ec2:DescribeNetworkInterfaces ec2:DescribeSubnets  *  if by Lambda itself
-        ec2:DeleteNetworkInterface ec2:AssignPrivateIpAddresses ec2:UnassignPrivateIpAddresses  *  if by Lambda itself
-        s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/* ${Bucket.Arn}/jobs/*
-        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/* cache/*
-        s3:PutObject  ${Bucket.Arn}/jobs/*/chunks/*
-        s3:GetObject s3:PutObject  ${Bucket.Arn}/cache/*
-        s3:PutObject  ${Bucket.Arn}/quarantine/*
-        dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem  ${JobsTable.Arn}
+    """ + runs("Submit"),
+    "CollectRole": ASKS + """
         dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem  ${StateTable.Arn}
         bedrock:GetModelInvocationJob bedrock:StopModelInvocationJob  ${OurBatches}
         bedrock:ListModelInvocationJobs  *
-        kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
-        logs:CreateLogStream logs:PutLogEvents  ${CollectLogGroup.Arn}
-        xray:PutTraceSegments xray:PutTelemetryRecords  *
-    """,
+    """ + runs("Collect"),
     "WakeRole": """
         sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes  ${CompletionsQueue.Arn}
         dynamodb:UpdateItem  ${StateTable.Arn}
         states:SendTaskSuccess  ${JobStateMachine}
-        kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
-        logs:CreateLogStream logs:PutLogEvents  ${WakeLogGroup.Arn}
-        xray:PutTraceSegments xray:PutTelemetryRecords  *
-    """,
+    """ + runs("Wake"),
     "BatchRole": """
         bedrock:InvokeModel  ${ModelArns}
         s3:GetObject  ${Bucket.Arn}/jobs/*/batches/*/input.jsonl
@@ -154,10 +114,7 @@ GRANTS = {
         s3:ListBucket  ${Bucket.Arn}  if s3:prefix in jobs/*
         s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/rounds/* ${Bucket.Arn}/jobs/*/plan.jsonl
         dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn}
-        kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
-        logs:CreateLogStream logs:PutLogEvents  ${JoinLogGroup.Arn}
-        xray:PutTraceSegments xray:PutTelemetryRecords  *
-    """,
+    """ + runs("Join"),
     "EndpointRole": """
         s3:GetObject  ${Bucket.Arn}/endpoints/input/*
         s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/endpoints/output/* ${Bucket.Arn}/endpoints/failure/*
@@ -182,17 +139,15 @@ GRANTS = {
         s3:PutObject  ${Bucket.Arn}/ledger/checkpoints/* ${CheckpointBucket.Arn}/ledger/checkpoints/*
         s3:PutObject  arn:${AWS::Partition}:s3:::${CopyCheckpointsTo}/ledger/checkpoints/*
         events:PutEvents  ${OurBus}
-        kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
-        logs:CreateLogStream logs:PutLogEvents  ${CloseLogGroup.Arn}
-        xray:PutTraceSegments xray:PutTelemetryRecords  *
-    """,
+    """ + runs("Close"),
     "SweepRole": """
         s3:GetObject  ${Bucket.Arn}/jobs/*/job.json
         s3:ListBucket  ${Bucket.Arn}  if s3:prefix in jobs/* results/*
         s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/results/*/outcomes.jsonl
-        s3:ListBucketVersions  ${Bucket.Arn}  if s3:prefix in jobs/* results/* quarantine/* cache/*
+        s3:ListBucketVersions  ${Bucket.Arn}  if s3:prefix in jobs/* results/* quarantine/* cache/* endpoints/*
         s3:DeleteObject s3:DeleteObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/* ${Bucket.Arn}/jobs/*
         s3:DeleteObject s3:DeleteObjectVersion  ${Bucket.Arn}/cache/* ${Bucket.Arn}/quarantine/*
+        s3:DeleteObject s3:DeleteObjectVersion  ${Bucket.Arn}/endpoints/*
         s3:DeleteObject s3:DeleteObjectVersion  ${Bucket.Arn}/results/*.jsonl ${Bucket.Arn}/results/*/salt.txt
         s3:DeleteObject s3:DeleteObjectVersion  ${Bucket.Arn}/results/*/manifest.json.out
         dynamodb:Query  ${JobsTable.Arn} ${JobsTable.Arn}/index/status-index
@@ -201,10 +156,7 @@ GRANTS = {
         states:StartExecution  ${JobStateMachine}
         states:DescribeExecution  ${OurRuns}:*
         events:PutEvents  ${OurBus}
-        kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
-        logs:CreateLogStream logs:PutLogEvents  ${SweepLogGroup.Arn}
-        xray:PutTraceSegments xray:PutTelemetryRecords  *
-    """,
+    """ + runs("Sweep"),
     "JobStateMachineRole": """
         lambda:InvokeFunction  ${PlanFunction.Arn} ${InvokeFunction.Arn} ${JoinFunction.Arn} ${CloseFunction.Arn}
         lambda:InvokeFunction  ${SubmitFunction.Arn} ${CollectFunction.Arn}
@@ -420,10 +372,9 @@ def test_models_are_asked_by_workers_and_batches_alone_and_only_those_that_are_a
         if action.startswith("bedrock:") and "ModelInvocationJob" not in action
     }
 
-    workers = ("InvokeRole", "SubmitRole", "CollectRole")
     assert asking == {
         ("BatchRole", "${ModelArns}"),
-        *((role, asked) for role in workers for asked in ("${ModelArns}", "${GuardrailArns}", "*")),
+        *((role, asked) for role in WORKERS for asked in ("${ModelArns}", "${GuardrailArns}", "*")),
     }
 
 

@@ -154,6 +154,38 @@ def test_guardrails_and_comprehend_look_at_what_is_asked_and_answered(
     assert asked.count("ApplyGuardrail") == 3
 
 
+def test_a_guardrail_at_the_call_itself_blocks_what_is_asked_and_what_is_answered(
+    stack: StackUnderTest,
+) -> None:
+    stack.behave(looks=[{"match": "stocks", "kind": "Financial advice"}])
+    route = {
+        "model": MODEL,
+        "max_tokens": 100,
+        "guardrail": {"id": "abc123", "version": "1"},
+    }
+    contract = {
+        "name": "by-call",
+        "routes": [route],
+        "models": {"*": MODEL},
+        "prompt": {"user": "Sort {{ text | guarded }} by {{ by }}."},
+    }
+    stack.put_contract("by-call", json.dumps(contract))
+    rows = b"id,text,by\nr0,calm,price\nr1,buy stocks,price\nr2,calm,stocks\n"
+    row = stack.run("inbox/by-call/rows.csv", rows, seconds=120)
+
+    outcomes = stack.results(row, "outcomes")
+    assert [each["status"] for each in outcomes] == ["succeeded", "blocked", "blocked"]
+    assert [(each["error"] or {}).get("code") for each in outcomes] == [
+        None,
+        "content_filtered",
+        "content_filtered",
+    ]
+    asked, answered = outcomes[1]["usage"], outcomes[2]["usage"]
+    assert asked["input_tokens"] == 0, "what was asked was blocked before a model read it"
+    assert answered["output_tokens"] > 0, "what a model answered is paid for"
+    assert [each["output"] for each in stack.results(row, "errors")] == [None, None]
+
+
 def test_a_throttled_service_is_waited_for(stack: StackUnderTest) -> None:
     throttle = {"api": "ApplyGuardrail", "do": "throttle", "rate": 0.7}
     stack.behave(faults=[throttle])

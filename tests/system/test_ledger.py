@@ -1,5 +1,6 @@
 """What is proved, on the deployed stack: signed in KMS, verified by the command, and forgotten with its proof left."""
 
+import base64
 import json
 import os
 import subprocess
@@ -9,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from batchwright.aws.signer import PREFIX
-from batchwright.checkpoint import PublicKey
+from batchwright.checkpoint import DER_PREFIX, PublicKey
 from tests.laptop import chat_file
 from tests.system.stack_under_test import StackUnderTest
 
@@ -35,14 +35,13 @@ def public_key(stack: StackUnderTest) -> PublicKey:
     """Take the key from KMS, as an auditor does."""
     kms = stack.cloud.client("kms")
     content = kms.get_public_key(KeyId=stack.outputs["LedgerKeyId"])["PublicKey"]
-    assert content.startswith(PREFIX)
-    return PublicKey(stack.outputs["LedgerName"], content[len(PREFIX) :])
+    return PublicKey.of_der(stack.outputs["LedgerName"], content)
 
 
 def test_a_job_is_sealed_verified_and_forgotten(deployed: StackUnderTest, tmp_path: Path) -> None:
     row = deployed.run("inbox/sealed.jsonl", chat_file(12))
     key = tmp_path / "key.txt"
-    key.write_text(str(public_key(deployed)))
+    key.write_text(base64.b64encode(DER_PREFIX + public_key(deployed).key).decode())
 
     code, found = command(deployed, "verify", row.job_id, "--public-key", key, "--ledger")
     assert code == 0, found

@@ -105,6 +105,24 @@ def test_no_answer_takes_long(unit: str) -> None:
     assert time.process_time() - began < 3
 
 
+def test_quotations_piece_by_piece_out_of_a_long_request_take_no_minutes() -> None:
+    asked = "word " * 100_000 + " ".join(f"end{n}" for n in range(100_000))
+    pieces = " … ".join(f"end{n}" for n in range(99_500, 100_000))
+    answer = "".join(f"“{pieces} … end{n}” " for n in range(300))
+
+    began = time.process_time()
+    once = findings(answer, asked=asked)
+    spent = time.process_time() - began
+
+    assert spent < 10, "the same piece is sought once"
+    assert once == []
+    other = "".join(f"“{n} … word … {n} … said … end{n}” " for n in range(900))
+    began = time.process_time()
+    found = findings(other, asked=asked)
+    assert time.process_time() - began < 10
+    assert found[-1].kind == "too_many", "what was not sought is told"
+
+
 WORDS = st.lists(st.sampled_from(["ab", "ba", "a", "b"]), min_size=4, max_size=8)
 
 

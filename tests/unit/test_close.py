@@ -160,6 +160,10 @@ def test_a_bedrock_file_comes_back_with_bedrocks_manifest(laptop: Laptop) -> Non
         "inputTokenCount": 2,
         "outputTokenCount": 2,
     }
+    content = laptop.objects.read(row.results["manifest"])
+    sealed = receipt(laptop, row.job_id)["files"]["manifest.json.out"]
+    assert sealed["key"] == row.results["manifest"]
+    assert (sealed["bytes"], sealed["sha256"]) == (len(content), sha256(content).hexdigest())
     assert "manifest" not in (laptop.run(chat_file(2)).results or {})
 
 

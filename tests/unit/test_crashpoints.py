@@ -33,6 +33,7 @@ from batchwright.ports import (
     Workflows,
 )
 from batchwright.steps.plan import World
+from batchwright.uploads import whole
 from tests.fakes import GrantedAccount, ListedEvents, MemoryJobs, MemoryObjects, StoppedClock
 from tests.laptop import Laptop, chat_file
 
@@ -112,12 +113,12 @@ def test_the_second_of_two_effects_is_meant_where_the_second_is_named() -> None:
 def test_an_upload_is_seen_at_its_end_only() -> None:
     objects = MemoryObjects()
     watch = Watch(Point.PLAN, 2, When.BEFORE, die)
-    with Watched(objects, watch).upload("jobs/j/plan.jsonl") as upload:
+    with whole(Watched(objects, watch).begin("jobs/j/plan.jsonl")) as upload:
         upload.write(b"a")
         assert watch.seen[Point.PLAN] == 0
 
     assert watch.seen[Point.PLAN] == 1
-    with pytest.raises(Died), Watched(objects, watch).upload("jobs/j/plan.jsonl") as upload:
+    with pytest.raises(Died), whole(Watched(objects, watch).begin("jobs/j/plan.jsonl")) as upload:
         upload.write(b"b")
     assert objects.read("jobs/j/plan.jsonl") == b"a"
 

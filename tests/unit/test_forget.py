@@ -81,6 +81,21 @@ def test_what_was_held_goes_first_and_then_the_job() -> None:
     assert after(laptop, days=300).done == []
 
 
+def test_what_an_endpoint_was_asked_and_answered_is_forgotten_with_the_job() -> None:
+    laptop = laptop_with(BOTH)
+    job_id = run(laptop, "hello")
+    folders = [f"endpoints/{each}" for each in ("input", "output", "failure")]
+    for job in (job_id, "another"):
+        for folder in folders:
+            laptop.objects.write(f"{folder}/{job}/00/000000/00000000000.out", b"said")
+
+    after(laptop, days=30)
+
+    assert left(laptop, "endpoints/") == sorted(
+        f"{folder}/another/00/000000/00000000000.out" for folder in folders
+    )
+
+
 def test_a_job_without_a_word_about_it_is_left_to_the_stack() -> None:
     laptop = Laptop()
     laptop.run(chat_file(2), "inbox/file.jsonl")

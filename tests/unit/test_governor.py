@@ -48,9 +48,14 @@ class Ledger:
 
 
 def governor(
-    schedules: Schedules, *, clock: Clock | None = None, rpm: int = 6000, chance: float = 0.0
+    schedules: Schedules,
+    *,
+    clock: Clock | None = None,
+    rpm: int | None = 6000,
+    tpm: int | None = 10**9,
+    chance: float = 0.0,
 ) -> Governor:
-    route = Route(model=MODEL, rpm=rpm, tpm=10**9)
+    route = Route(model=MODEL, rpm=rpm, tpm=tpm)
     return Governor(
         schedules,
         route,
@@ -61,12 +66,12 @@ def governor(
     )
 
 
-async def take(gate: Governor, ledger: Ledger) -> None:
-    permit = await gate.permit(10)
+async def take(gate: Governor, ledger: Ledger, tokens: int = 10) -> None:
+    permit = await gate.permit(tokens)
     ledger.times.append(time.monotonic())
     if len(ledger.times) == 30:
         ledger.thirty.set()
-    gate.settle(permit, 8)
+    gate.settle(permit, 8 * tokens // 10)
 
 
 async def test_calls_go_one_after_the_other_at_the_pace_of_the_limit() -> None:
@@ -92,15 +97,15 @@ async def test_two_workers_go_no_faster_than_one() -> None:
     assert max(ledger.times) - min(ledger.times) >= 0.5
 
 
-async def test_what_was_used_is_told_to_the_others() -> None:
+async def test_what_was_used_is_told_to_the_others_where_the_limit_is_learnt() -> None:
     schedules = MemorySchedules()
-    gate = governor(schedules)
+    gate = governor(schedules, rpm=None, tpm=None)
 
-    await asyncio.gather(*(take(gate, Ledger()) for _ in range(5)))
+    await asyncio.gather(*(take(gate, Ledger(), tokens=10_000) for _ in range(5)))
     await gate.close()
 
     item = schedules.items[NAME]
-    assert sum(number for name, number in item.items() if name.startswith("used#")) == 5 * 8
+    assert sum(number for name, number in item.items() if name.startswith("used#")) == 5 * 8_000
 
 
 async def test_a_call_that_nobody_wants_any_more_gives_its_turn_to_the_next() -> None:
@@ -121,8 +126,8 @@ async def test_a_call_that_nobody_wants_any_more_gives_its_turn_to_the_next() ->
 
 async def test_a_permit_for_a_call_that_was_not_made_costs_nothing() -> None:
     schedules = MemorySchedules()
-    gate = governor(schedules)
-    gate.unused(await gate.permit(10))
+    gate = governor(schedules, rpm=None, tpm=None)
+    gate.unused(await gate.permit(50_000))
     await gate.close()
 
     item = schedules.items[NAME]

@@ -12,6 +12,7 @@ from batchwright.digest import digest
 from batchwright.leaf import Salt, canonical, commitment, envelope_of, leaf_of
 from batchwright.merkle import leaf_hash
 from batchwright.outcome import Ending, Outcome
+from batchwright.usage import Usage
 from tests.fakes import SALT
 from tests.laptop import Laptop, chat_file
 
@@ -42,7 +43,8 @@ def test_the_quick_canonical_form_is_that_of_rfc_8785(value: object) -> None:
 def test_a_leaf_commits_to_what_was_asked_answered_and_decided() -> None:
     salt = Salt(SALT)
     leaf = leaf_of("job", OUTCOME, salt)
-    assert leaf == leaf_hash(canonical(envelope_of("job", OUTCOME, salt.of(7)))).hex()
+    envelope = envelope_of("job", OUTCOME, salt.of(7), OUTCOME.facts())
+    assert leaf == leaf_hash(canonical(envelope))
     changes: dict[str, Any] = {
         "index": 8,
         "record_id": "r8",
@@ -56,6 +58,12 @@ def test_a_leaf_commits_to_what_was_asked_answered_and_decided() -> None:
         "verdict": "pass",
         "findings": [{"confidence": 1.0}],
         "held": "ef" * 32,
+        "error": {"code": "timed_out"},
+        "usage": Usage(input_tokens=9),
+        "cost_usd": 0.5,
+        "cached": True,
+        "latency_ms": 9,
+        "at": "2026-11-29T13:00:00Z",
     }
     others = {
         leaf_of("job", replace(OUTCOME, **{name: value}), salt) for name, value in changes.items()
@@ -64,13 +72,21 @@ def test_a_leaf_commits_to_what_was_asked_answered_and_decided() -> None:
     assert len(others | {leaf}) == len(changes) + 3
 
 
+def test_a_leaf_is_the_same_when_it_stands_among_the_facts_already() -> None:
+    leaf = leaf_of("job", OUTCOME, Salt(SALT))
+    sealed = replace(OUTCOME, leaf=leaf.hex())
+    assert leaf_of("job", sealed, Salt(SALT)) == leaf_of("job", sealed, Salt(SALT), sealed.facts())
+    assert leaf_of("job", sealed, Salt(SALT)) == leaf
+
+
 def test_without_the_salt_nothing_can_be_tried() -> None:
-    told = json.dumps(envelope_of("job", OUTCOME, Salt(SALT).of(7)))
+    told = json.dumps(envelope_of("job", OUTCOME, Salt(SALT).of(7), OUTCOME.facts()))
     for guess in (
         OUTCOME.input_digest,
         OUTCOME.output_digest,
         OUTCOME.request_digest,
         digest(b"r7"),
+        digest(OUTCOME.facts()),
     ):
         assert guess is not None
         assert guess not in told

@@ -2,6 +2,7 @@
 
 import pytest
 
+from batchwright.believed import lowered
 from batchwright.demand import Ticket
 from batchwright.quotas import Quota
 from batchwright.schedule import MINUTE, SECOND
@@ -354,3 +355,88 @@ def test_a_window_that_refuses_is_as_large_as_what_went_through_in_its_minute(
     assert change is not None
     went_through = sum(call.tokens for then, call, _ in calls if then > at - MINUTE)
     assert change.put["top"] / 0.99 == pytest.approx(went_through, rel=0.03)
+
+
+@pytest.mark.parametrize("count", [2, 3, 8])
+@pytest.mark.parametrize("later", [0.0, 1.0, 3.0])
+def test_what_is_left_of_a_refused_workers_stretch_is_not_taken_off_twice(
+    count: int, later: float
+) -> None:
+    """Nobody takes it any more, and the schedule is given away with it: others must not subtract it again."""
+    table = MemorySchedules()
+    before = NOW - 10 * MINUTE
+    table.items[MODEL] = {"windows": 1, "lowered": before, "top": 600_000, "base": 600_000}
+    workers = [Worker(caps=Quota(tpm=600_000), table=table) for _ in range(count)]
+    calls = works_for(92.5, workers)
+    at, refused, who = calls.pop()
+
+    who.gate.throttle(refused, at, None)
+    change = who.gate.change(at)
+    assert change is not None
+    table.exchange(MODEL, change)
+    table.items[MODEL]["passed"] = at + 1
+    calls += works_for(later, [worker for worker in workers if worker is not who])
+
+    now = at + round(later * SECOND)
+    item = {**table.items[MODEL], "passed": now}
+    seen = lowered(item, 1_200_000, now, now, under=item["lowered"])
+    went_through = sum(call.tokens for then, call, _ in calls if now - MINUTE < then <= now)
+    assert seen is not None
+    assert 0.99 <= seen.put["top"] / 0.99 / went_through <= 1.06
+
+
+def test_a_worker_without_a_turn_leaves_however_often_the_limit_is_lowered() -> None:
+    """Waiting is paid for here, and free in the workflow."""
+    worker = Worker(caps=Quota(rpm=600))
+    worker.queue(100)
+    waited = 0.0
+    while worker.gate.rest(worker.now) is None and waited < 60:
+        given = {"given": worker.now + 20 * SECOND}
+        lowered_now = {"lowered": worker.now, "top": 50_000, "base": 50_000}
+        worker.table.items[MODEL] = given | lowered_now
+        assert worker.run(0.1) == []
+        waited += 0.1
+
+    assert 9.5 <= waited <= 16
+
+
+def test_a_worker_that_leaves_does_not_write_for_little() -> None:
+    worker = Worker(caps=Quota(rpm=600), to_come=0)
+    worker.queue(5)
+    for call in worker.run(1):
+        worker.gate.settle(call, 99, worker.now)
+    writes = worker.table.writes
+
+    worker.close()
+
+    assert worker.table.writes == writes
+
+
+def test_workers_that_ask_all_at_once_are_refused_once_at_most() -> None:
+    """Until the first is heard, part of what it got has passed: the others follow it all the same."""
+    table = MemorySchedules()
+    workers = [Worker(caps=Quota(rpm=3000), table=table) for _ in range(8)]
+    for worker in workers:
+        worker.queue(16)
+    for _ in range(2):
+        changes = [(worker, worker.gate.change(worker.now)) for worker in workers]
+        told = [(worker, table.exchange(MODEL, change)) for worker, change in changes if change]
+        for worker in workers:
+            worker.now += 300
+        for worker, (applied, item) in told:
+            worker.gate.heard(applied, item, worker.now)
+
+    assert table.writes == 8 + 7
+    assert all(worker.run(3) for worker in workers)
+
+
+def test_a_small_rest_of_what_was_asked_for_is_not_asked_for_again() -> None:
+    worker = Worker(caps=Quota(rpm=600), to_come=0)
+    worker.queue(3)
+    worker.run(0.3)
+    writes = worker.table.writes
+    for call in [*worker.gate.running]:
+        worker.gate.settle(call, 100, worker.now)
+    worker.run(2)
+
+    assert worker.table.writes == writes

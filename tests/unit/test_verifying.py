@@ -20,7 +20,7 @@ from batchwright.merkle import WIDTH, Tree
 from batchwright.outcome import DECODER, Outcome
 from batchwright.verifying import Verifier
 from tests.fakes import SALT, KeptSigner, ScriptedEngine, withholding
-from tests.laptop import Laptop, chat_line, jsonl
+from tests.laptop import Laptop, chat_line, converse_line, jsonl
 
 type Files = dict[str, bytes]
 NAMES = (
@@ -33,7 +33,6 @@ NAMES = (
     "tree/0",
 )
 RECORDS = 9
-WITHHELD = "r4"
 SIGNER = KeptSigner()
 
 
@@ -161,10 +160,50 @@ def test_a_line_that_was_touched_is_told_by_its_record(
     assert len(found) < 8, "one change is not told a hundred times"
 
 
+@pytest.mark.parametrize(
+    "fact",
+    [
+        "line",
+        "route",
+        "stop_reason",
+        "ambiguous_attempts",
+        "cost_usd",
+        "latency_ms",
+        "waited_ms",
+        "at",
+    ],
+)
+def test_a_fact_that_was_touched_is_told_by_its_record(fact: str) -> None:
+    def touch(lines: list[bytes]) -> None:
+        told = orjson.loads(lines[2])
+        told[fact] = told[fact] + "x" if isinstance(told[fact], str) else told[fact] + 1
+        lines[2] = orjson.dumps(told) + b"\n"
+
+    found = differences(with_lines(FILES, "outcomes.jsonl", touch))
+    assert found[0].startswith("outcomes.jsonl, line 3 (record 'r2'): it is not what its leaf")
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "tree/0"])
 def test_a_file_that_is_missing_is_told(name: str) -> None:
     files = {each: content for each, content in FILES.items() if each != name}
     assert any(each.startswith(f"{name}: it is missing") for each in differences(files))
+
+
+def test_whatever_else_the_receipt_names_is_held_to_it() -> None:
+    world = laptop()
+    row = world.run(jsonl([converse_line("r0", "say a")]), "inbox/bedrock.jsonl")
+    names = (*NAMES, "manifest.json.out")
+    files = {name: world.objects.read(f"results/{row.job_id}/{name}") for name in names}
+    assert differences(files) == []
+
+    counted = files["manifest.json.out"].replace(
+        b'"successRecordCount":1', b'"successRecordCount":9'
+    )
+    assert differences(files | {"manifest.json.out": counted}) == [
+        "manifest.json.out: its digest is not the one in the receipt"
+    ]
+    del files["manifest.json.out"]
+    assert differences(files) == ["manifest.json.out: it is missing"]
 
 
 @pytest.mark.parametrize(
@@ -209,9 +248,9 @@ def forged(depth: int, signer: KeptSigner = SIGNER) -> Files:
     told = orjson.loads(lines_of(FILES, "outcomes.jsonl")[2])
     if depth >= 1:
         told["output_digest"] = digest(line)
-    outcome = DECODER.decode(orjson.dumps(told))
+    outcome = DECODER.decode(orjson.dumps({**told, "leaf": None}))
     if depth >= 2:
-        told["leaf"] = leaf_of(outcomes_job(FILES), outcome, Salt(SALT))
+        told["leaf"] = leaf_of(outcomes_job(FILES), outcome, Salt(SALT)).hex()
     facts = lines_of(FILES, "outcomes.jsonl")
     facts[2] = orjson.dumps(told) + b"\n"
     files["outcomes.jsonl"] = b"".join(facts)

@@ -1,8 +1,7 @@
 """Asking for one record: the one layer of retries (design §7)."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 
 from batchwright.breaker import Breaker
 from batchwright.charges import cost_usd_of
@@ -121,11 +120,10 @@ class Asker:
         async with self._warming.shared(request, route.listed) as marked:
             await self._ask(marked, route, asked, metadata, falls_back_on)
 
-    @contextmanager
-    def _waiting(self, asked: Asked) -> Iterator[None]:
+    async def _waited[T](self, asked: Asked, turn: Awaitable[T]) -> T:
         began = self._pace.now()
         try:
-            yield
+            return await turn
         finally:
             asked.waited += self._pace.now() - began
 
@@ -162,8 +160,8 @@ class Asker:
                     hopeless and isinstance(fault, falls_back_on)
                 ):
                     raise
-                with self._waiting(asked):
-                    await self._pace.wait(seconds, for_all=not isinstance(fault, OWN))
+                pause = self._pace.wait(seconds, for_all=not isinstance(fault, OWN))
+                await self._waited(asked, pause)
             except RecordInvalid:
                 if not enlarged:
                     raise
@@ -226,8 +224,8 @@ class Asker:
             return
         # The governor reckons what calls use by what they may use: that stays the same whatever is reserved.
         tokens = asked.input_tokens + (request.max_tokens or 0)
-        with self._waiting(asked):
-            leave = await self._gates.enter(route, tokens, replaceable=replaceable)
+        turn = self._gates.enter(route, tokens, replaceable=replaceable)
+        leave = await self._waited(asked, turn)
         sent = room.fitted(request)
         try:
             completion = await self._paid_call(sent, route, asked, metadata)

@@ -20,9 +20,6 @@ BATCH_RECORDS = 50_000
 BATCH_BYTES = 800_000_000
 # Jobs of one model that may wait or run at once, where the account's quota is not asked for.
 BATCHES_AT_ONCE = 20
-# For so long a batch may wait and run, in hours: no shorter time can be asked for.
-SHORTEST_TIMEOUT = 24
-LONGEST_TIMEOUT = 168
 # An assumption, since AWS promises nothing below the time-out: so long a batch takes from its start to its answers.
 BATCH_LIKELY = timedelta(hours=6)
 # What stands around a record's texts when it is staged: its id, its settings, Converse's own words.

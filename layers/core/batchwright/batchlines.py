@@ -2,7 +2,7 @@
 (docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-data.html, …/batch-inference-results.html).
 """
 
-from dataclasses import replace
+from copy import replace
 from typing import Any
 
 import msgspec

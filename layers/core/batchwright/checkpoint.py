@@ -14,6 +14,8 @@ from typing import Self
 from batchwright.merkle import HASH
 
 ED25519 = b"\x01"
+# RFC 8410: what stands before the 32 bytes of an Ed25519 key in its SubjectPublicKeyInfo.
+DER_PREFIX = bytes.fromhex("302a300506032b6570032100")
 KEY_SIZE = 32
 SIGNATURE_SIZE = 64
 ID_SIZE = 4
@@ -59,6 +61,14 @@ class PublicKey:
         if found.id.hex() != key_id:
             raise CheckpointInvalid("the public key's id is not that of its name and key")
         return found
+
+    @classmethod
+    def of_der(cls, name: str, content: bytes) -> Self:
+        """Read a key as KMS tells it, which knows no name; raises :class:`CheckpointInvalid`."""
+        key = content.removeprefix(DER_PREFIX)
+        if len(content) != len(DER_PREFIX) + KEY_SIZE or len(key) != KEY_SIZE:
+            raise CheckpointInvalid("it is no Ed25519 key: ECC_NIST_EDWARDS25519 is wanted")
+        return cls(name, key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """What a model answered."""
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from batchwright.errors import (
     ContentFiltered,
@@ -13,8 +14,7 @@ from batchwright.errors import (
 from batchwright.usage import Usage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completion:
+class Completion(Struct, frozen=True, kw_only=True):
     """A Converse answer: content blocks, why it ended, and what it took.
 
     ``native`` is the answer as the model's family writes it, where it was asked natively; ``vectors`` are embeddings.

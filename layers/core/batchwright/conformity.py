@@ -1,6 +1,7 @@
 """The first look at an answer: is it JSON of the schema that was asked for, and what of it is that JSON."""
 
-from dataclasses import dataclass, replace
+from copy import replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 

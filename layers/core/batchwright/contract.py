@@ -12,6 +12,7 @@ from batchwright.digest import digest_of_envelope
 from batchwright.document import Document
 from batchwright.embedding import NEUTRAL, native_body
 from batchwright.errors import (
+    LONGEST_NAME_SHOWN,
     AccessDenied,
     BatchwrightError,
     ContractInvalid,
@@ -31,7 +32,6 @@ from batchwright.request import Request
 from batchwright.responseformat import REPAIRS, ResponseFormat
 from batchwright.retention import Retention
 from batchwright.route import Route
-from batchwright.suiting import LONGEST_NAME_SHOWN
 from batchwright.written import SPAN, Written, span
 
 DEFAULT = "default"

@@ -7,13 +7,13 @@ from batchwright.batches import BATCH_LIKELY
 from batchwright.contract import Contract
 from batchwright.contractfaults import Fault, told_at
 from batchwright.contractyaml import composed
+from batchwright.errors import LONGEST_NAME_SHOWN
 from batchwright.families import EMBEDDING, family_of
 from batchwright.finding import Stage, Verdict
 from batchwright.lane import AUTO, BEDROCK_BATCH, ENGINE, ON_DEMAND, SAGEMAKER_ASYNC
 from batchwright.lanecosts import lane_knows
 from batchwright.obstacles import hours
 from batchwright.route import DEFAULT_MAX_TOKENS
-from batchwright.suiting import LONGEST_NAME_SHOWN
 
 type Advice = tuple[tuple[Any, ...], str]
 """A place in the contract, and what to think of there."""

@@ -11,11 +11,10 @@ from pydantic import BaseModel, ValidationError
 from batchwright.container import ENDPOINT, POINTER
 from batchwright.contract import NAME, Contract
 from batchwright.contractyaml import Composed
+from batchwright.errors import LONGEST_NAME_SHOWN
 from batchwright.route import GUARDRAIL, KEPT_KEY, VERSION
 from batchwright.written import SPAN
 
-# A name that stands in a path may be as long as the file.
-LONGEST_STEP = 64
 _PATTERNS = {
     NAME: "lower-case letters, digits and - are wanted, 63 at most, a letter or digit first",
     KEPT_KEY: "the ARN of a secret in Secrets Manager is wanted, and never the key itself",
@@ -84,7 +83,7 @@ def path_of(steps: Iterable[Any]) -> str:
     >>> path_of(("routes", 0, "model"))
     'routes.0.model'
     """
-    return ".".join(str(step)[:LONGEST_STEP] for step in steps)
+    return ".".join(str(step)[:LONGEST_NAME_SHOWN] for step in steps)
 
 
 def faults_in(found: ValidationError) -> Iterator[tuple[tuple[Any, ...], str]]:
@@ -160,7 +159,7 @@ def _one_of(expected: str, written: Any) -> str:
 
 def _unknown(steps: tuple[Any, ...]) -> str:
     known = sorted(_names(_models_at(steps[:-1])))
-    near = get_close_matches(str(steps[-1])[:LONGEST_STEP], known, 1)
+    near = get_close_matches(str(steps[-1])[:LONGEST_NAME_SHOWN], known, 1)
     if near:
         return f"there is no such field; did you mean {near[0]}?"
     return f"there is no such field; there are {', '.join(known)}"

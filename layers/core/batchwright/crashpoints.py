@@ -8,8 +8,7 @@ import os
 import re
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum, StrEnum
 from inspect import iscoroutinefunction
@@ -189,17 +188,6 @@ class Watched:
         if iscoroutinefunction(found):
             return self._call(found)
         return self._method(name, found) if callable(found) else found
-
-    @contextmanager
-    def upload(self, key: str) -> Iterator["Watched"]:
-        """Do what the port does, by its other methods, so that the end of the upload is seen."""
-        upload: Watched = self.begin(key)
-        try:
-            yield upload
-            upload.finish()
-        except BaseException:
-            upload.abort()
-            raise
 
     def _method(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         def effect(*args: Any, **kwargs: Any) -> Any:

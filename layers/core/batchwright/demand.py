@@ -82,7 +82,7 @@ class Demand:
         coming = self._coming(len(waiting), running)
         more = coming * self.reckoning.tokens_a_call
         whole = cost(calls + coming, tokens + more) - left
-        if not calls and whole <= 0:
+        if not calls and whole < self.reckoning.turn / 2:
             return 0.0
         return max(SHORTEST, cost(calls, tokens), min(length, whole))
 

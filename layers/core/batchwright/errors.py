@@ -37,6 +37,9 @@ from pathlib import Path
 
 from batchwright.finding import Stage, Verdict
 
+# Errors name what was named from outside, and no more of it: a name may be as long as its file.
+LONGEST_NAME_SHOWN = 64
+
 
 class BatchwrightError(Exception):
     """Any failure that Batchwright tells by name."""

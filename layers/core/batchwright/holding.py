@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from batchwright.digest import digest
@@ -127,14 +127,22 @@ class Matching:
         self._number = 0
         self._unmatched: list[Outcome] = []
 
-    def match(self, outcome: Outcome) -> Iterator[Difference]:
-        """Find an outcome's line; yield what is wrong with the lines before it."""
+    def match(self, outcome: Outcome) -> Iterable[Difference]:
+        """Find an outcome's line; return what is wrong with the lines before it."""
+        if (
+            not self._ahead
+            and not self._unmatched
+            and (line := next(self._lines, None)) is not None
+        ):
+            self._number += 1
+            found = digest(line)
+            if found == outcome.output_digest:
+                return ()  # as it is with nearly all
+            self._ahead.append((found, self._number))
+        return self._sought(outcome)
+
+    def _sought(self, outcome: Outcome) -> Iterator[Difference]:
         wanted = outcome.output_digest
-        if not self._ahead:
-            self._look_ahead(1)
-        if self._ahead and self._ahead[0][0] == wanted and not self._unmatched:
-            self._ahead.popleft()  # as it is with nearly all
-            return
         self._look_ahead()
         place = next((n for n, (found, _) in enumerate(self._ahead) if found == wanted), None)
         if place is None:
@@ -158,8 +166,8 @@ class Matching:
             yield self._told(self._number, None, "no record has this line")
         yield from self._file.differences()
 
-    def _look_ahead(self, lines: int = WINDOW) -> None:
-        for line in islice(self._lines, lines - len(self._ahead)):
+    def _look_ahead(self) -> None:
+        for line in islice(self._lines, WINDOW - len(self._ahead)):
             self._number += 1
             self._ahead.append((digest(line), self._number))
 
@@ -201,13 +209,12 @@ class Results:
         # Where the peers write failures between the answers, the output has a line for every record.
         self._inline = files[OUTPUT]["lines"] == receipt["tree"]["size"]
 
-    def match(self, outcome: Outcome) -> Iterator[Difference]:
-        """Find an outcome's lines; yield what is wrong."""
-        succeeded = outcome.status is Ending.SUCCEEDED
-        if succeeded or self._inline:
-            yield from self._files[OUTPUT].match(outcome)
-        if not succeeded:
-            yield from self._files[ERRORS].match(outcome)
+    def match(self, outcome: Outcome) -> Iterable[Difference]:
+        """Find an outcome's lines; return what is wrong."""
+        if outcome.status is Ending.SUCCEEDED:
+            return self._files[OUTPUT].match(outcome)
+        told = self._files[OUTPUT].match(outcome) if self._inline else ()
+        return chain(told, self._files[ERRORS].match(outcome))
 
     def differences(self) -> Iterator[Difference]:
         """Yield what is wrong with what is left."""
@@ -224,20 +231,21 @@ class Leaves:
         self._checks = [Check(Piece(**piece) for piece in level["pieces"]) for level in levels]
         self._missing: set[int] = set()
         self._leaves = self._read(0)
-        self._rest = bytearray()
+        self._held = b""
         self._first = 0
 
-    def at(self, index: int) -> str | None:
+    def at(self, index: int) -> bytes | None:
         """Return a leaf; ``None`` where the file has none, is not there, or is past it already."""
-        if index < self._first:
+        place = (index - self._first) * HASH
+        if place < 0:
             return None
-        behind = (index - self._first + 1) * HASH
-        while len(self._rest) < behind and (block := next(self._leaves, None)) is not None:
-            self._rest += block
-        leaf = bytes(self._rest[behind - HASH : behind])
-        del self._rest[:behind]
-        self._first = index + 1
-        return leaf.hex() if len(leaf) == HASH else None
+        while len(self._held) < place + HASH and (block := next(self._leaves, None)) is not None:
+            passed = min(place, len(self._held)) // HASH
+            self._held = self._held[passed * HASH :] + block
+            self._first += passed
+            place -= passed * HASH
+        leaf = self._held[place : place + HASH]
+        return leaf if len(leaf) == HASH else None
 
     def differences(self) -> Iterator[Difference]:
         """Yield the levels that are not as they were sealed; one that is missing can be made again."""

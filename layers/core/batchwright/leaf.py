@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from batchwright.digest import digest, digest_of_envelope
+from batchwright.digest import digest_of_envelope
 from batchwright.merkle import leaf_hash
 from batchwright.outcome import Outcome
 
@@ -38,18 +38,29 @@ def commitment(salt: bytes, content_digest: str | None) -> str | None:
     return sha256(salt + bytes.fromhex(content_digest)).hexdigest()
 
 
-def envelope_of(job_id: str, outcome: Outcome, salt: bytes) -> dict[str, Any]:
-    """Return what a record's leaf says; ``salt`` is the record's own. The names are in canonical order."""
+def without_leaf(line: bytes, leaf: str | None) -> bytes:
+    """Return an outcome's line as it was before it had a leaf."""
+    if leaf is None:
+        return line
+    return line.replace(b'"leaf":"%b"' % leaf.encode(), b'"leaf":null', 1)
+
+
+def envelope_of(job_id: str, outcome: Outcome, salt: bytes, line: bytes) -> dict[str, Any]:
+    """Return what a record's leaf says; ``salt`` is the record's own. The names are in canonical order.
+
+    ``line`` is its outcome's, without the leaf: what is not named here, times, tokens and money, is told by it.
+    """
     record_id = outcome.record_id
     return {
         "attempts": outcome.attempts,
         "contract": outcome.contract_digest,
+        "facts": sha256(salt + line).hexdigest(),
         "index": outcome.index,
         "input": commitment(salt, outcome.input_digest),
         "job": job_id,
         "model": outcome.model,
         "output": commitment(salt, outcome.output_digest),
-        "record": commitment(salt, digest(record_id.encode()) if record_id is not None else None),
+        "record": None if record_id is None else sha256(salt + record_id.encode()).hexdigest(),
         "request": commitment(salt, outcome.request_digest),
         "status": outcome.status.value,
         "verdict": verdict_digest(outcome),
@@ -69,9 +80,10 @@ def _without_findings(verdict: str | None, held: str | None) -> str:
     return digest_of_envelope({"findings": [], "held": held, "verdict": verdict})
 
 
-def leaf_of(job_id: str, outcome: Outcome, salt: Salt) -> str:
-    """Return the hash of a record's leaf, in hexadecimal."""
-    return leaf_hash(canonical(envelope_of(job_id, outcome, salt.of(outcome.index)))).hex()
+def leaf_of(job_id: str, outcome: Outcome, salt: Salt, line: bytes | None = None) -> bytes:
+    """Return the hash of a record's leaf; ``line`` is its outcome's, where it is written already."""
+    told = without_leaf(line or outcome.facts(), outcome.leaf)
+    return leaf_hash(canonical(envelope_of(job_id, outcome, salt.of(outcome.index), told)))
 
 
 def canonical(value: Any) -> bytes:

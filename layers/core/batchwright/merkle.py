@@ -192,14 +192,10 @@ def _peaks_of(entries: bytes, first: int, behind: int) -> Iterator[bytes]:
 
 def _root_of_full(entries: bytes) -> bytes:
     """Return the root over a power of two of entries."""
-    hashes = [entries[place : place + HASH] for place in range(0, len(entries), HASH)]
-    while len(hashes) > 1:
-        pairs = iter(hashes)
-        hashes = [
-            sha256(b"\x01" + left + right).digest()
-            for left, right in zip(pairs, pairs, strict=True)
-        ]
-    return hashes[0]
+    while len(entries) > HASH:
+        pairs = range(0, len(entries), 2 * HASH)
+        entries = b"".join([sha256(b"\x01" + entries[at : at + 2 * HASH]).digest() for at in pairs])
+    return entries
 
 
 def _joined(peaks: list[bytes]) -> bytes:

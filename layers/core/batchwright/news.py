@@ -6,7 +6,7 @@ counts as told.
 
 from dataclasses import dataclass, field, replace
 
-from batchwright.believed import BEGAN, PASSED, REFUSED, SINCE, lowered, suspicious
+from batchwright.believed import BEGAN, LOWERED, PASSED, REFUSED, SINCE, lowered, suspicious
 from batchwright.demand import Ticket
 from batchwright.lengths import Lengths
 from batchwright.reckoning import Reckoning
@@ -24,6 +24,9 @@ from batchwright.schedule import (
     stale,
 )
 from batchwright.tenancy import Tenancy
+
+# Of a stretch: less of the schedule than this is not worth a write to put it right.
+WORTH_A_WRITE = 0.1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,10 +69,15 @@ class News:
     _passed: int = 0
 
     @property
-    def anything(self) -> bool:
-        """Whether something is not told that the schedule is kept by."""
-        untold = self._untold
-        return bool(untold.tokens or untold.credit or untold.refused is not None)
+    def worth_a_write(self) -> bool:
+        """Whether a worker that leaves should tell what is new.
+
+        What went through in a minute is looked up only where the limit is believed.
+        """
+        untold, much = self._untold, abs(self._untold.credit)
+        if self.guesses or LOWERED in self.item:
+            much = max(much, abs(untold.tokens) * MINUTE / self.reckoning.pace())
+        return untold.refused is not None or much >= WORTH_A_WRITE * self.tenancy.length
 
     def taken(self, ticket: Ticket, owed: float = 0.0) -> None:
         """Note a call that begins; it took so much more of the schedule than there was for it."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from batchwright.batches import BATCH_LIKELY, BATCH_RECORDS, BATCHES_AT_ONCE, FEWEST_RECORDS
 from batchwright.contract import Contract
+from batchwright.errors import LONGEST_NAME_SHOWN
 from batchwright.families import family_of
 from batchwright.lane import BEDROCK_BATCH, ENGINE, FLEX, TIERS, Lane
 from batchwright.lanecosts import batch_saves, cache_saves, has_engine, lane_knows
@@ -15,7 +16,6 @@ from batchwright.needs import ATTACHMENTS, NATIVE, TOOLS, WORDS, Needs
 from batchwright.planning import Total
 from batchwright.prices import lane_table
 from batchwright.rewording import FAMILIES
-from batchwright.suiting import LONGEST_NAME_SHOWN
 
 # What must be left of the deadline for asking on demand what a batch did not answer: so many times as long as the
 # quotas allow at best, and time to stop the batch; an assumption where no quota is known.

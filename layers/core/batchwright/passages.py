@@ -1,7 +1,7 @@
 """The texts that a person or a model would read in a request's or an answer's body, found and replaced in place."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from copy import replace
 from typing import Any
 
 from batchwright.completion import Completion

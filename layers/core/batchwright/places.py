@@ -9,6 +9,7 @@ CACHE = "cache/"
 QUARANTINE = "quarantine/"
 LEDGER = "ledger/"
 ENDPOINTS = "endpoints/"
+ENDPOINT_FILES = (f"{ENDPOINTS}input/", f"{ENDPOINTS}output/", f"{ENDPOINTS}failure/")
 PUBLIC_KEY = "ledger/public-key.txt"
 
 

@@ -4,7 +4,6 @@ Adapters are in ``aws/``; the tests bring their own, held to the same contract.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -86,10 +85,6 @@ class Objects(Protocol):
         The same pause can be resumed again, until one of its uploads is finished or the bucket sweeps it away. Then
         writing or finishing raises :class:`UploadGone`.
         """
-        ...
-
-    def upload(self, key: str) -> AbstractContextManager[Upload]:
-        """Write an object of any size in constant memory; left by an exception, nothing is written."""
         ...
 
     def keys(self, prefix: str) -> Iterator[str]:

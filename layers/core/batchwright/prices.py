@@ -62,6 +62,7 @@ def base_id(model: str) -> str:
     return GEOGRAPHY.sub("", model_id(model))
 
 
+@lru_cache(256)
 def price_of(model: str) -> dict[str, float] | None:
     """Return the prices of a model, an inference profile or an ARN of either, if the table has them."""
     table = price_table()

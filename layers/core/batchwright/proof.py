@@ -7,7 +7,7 @@ import orjson
 from msgspec import DecodeError
 
 from batchwright.errors import LogBroken, Missing
-from batchwright.leaf import Salt, envelope_of
+from batchwright.leaf import Salt, envelope_of, without_leaf
 from batchwright.lines import lines
 from batchwright.merkle import (
     HASH,
@@ -24,8 +24,8 @@ type ReadSpan = Callable[[str, int, int], bytes]
 """Reads a part of a file by its name, its first byte and the one behind its last; raises :class:`Missing`."""
 
 
-def outcome_of(record_id: str, blocks: Iterator[bytes]) -> tuple[Outcome, dict[str, Any]]:
-    """Find a record's outcome in ``outcomes.jsonl``; raises :class:`Missing`."""
+def outcome_of(record_id: str, blocks: Iterator[bytes]) -> tuple[Outcome, bytes]:
+    """Find a record's outcome in ``outcomes.jsonl``, and its line; raises :class:`Missing`."""
     told = orjson.dumps(record_id)
     for line in lines(blocks):
         if line.content and told in line.content:
@@ -34,13 +34,13 @@ def outcome_of(record_id: str, blocks: Iterator[bytes]) -> tuple[Outcome, dict[s
             except DecodeError:
                 continue
             if outcome.record_id == record_id:
-                facts: dict[str, Any] = orjson.loads(line.content)
-                return outcome, facts
+                return outcome, line.content
     raise Missing(f"the job has no record {record_id!r}")
 
 
 def proof_of(
     outcome: Outcome,
+    line: bytes,
     receipt: dict[str, Any],
     seal: dict[str, Any],
     salt: Salt,
@@ -48,19 +48,21 @@ def proof_of(
     *,
     opened: bool,
 ) -> dict[str, Any]:
-    """Return a record's proof; ``opened`` adds what shows that a certain text is the one that it commits to.
+    """Return a record's proof; ``line`` is its outcome's.
 
-    Raises :class:`LogBroken` where the outcome is not the one in the tree.
+    ``opened`` adds what shows that a certain text is the one that it commits to. Raises :class:`LogBroken` where the
+    outcome is not the one in the tree.
     """
     tree, own = receipt["tree"], salt.of(outcome.index)
     proof = inclusion_proof(tiles, outcome.index, tree["size"])
+    facts = without_leaf(line, outcome.leaf)
     leaf, root = tiles(0, outcome.index, 1), bytes.fromhex(tree["root"])
     if leaf.hex() != outcome.leaf or not includes(leaf, outcome.index, tree["size"], proof, root):
         raise LogBroken(
             f"record {outcome.record_id!r} is not in the tree as its outcome tells it: batchwright verify says more"
         )
     found = {
-        "envelope": envelope_of(receipt["job_id"], outcome, own),
+        "envelope": envelope_of(receipt["job_id"], outcome, own, facts),
         "index": outcome.index,
         "size": tree["size"],
         "proof": [each.hex() for each in proof],
@@ -73,6 +75,7 @@ def proof_of(
             "input_digest": outcome.input_digest,
             "output_digest": outcome.output_digest,
             "request_digest": outcome.request_digest,
+            "facts": facts.decode(),
             "record_id": outcome.record_id,
         }
     return found

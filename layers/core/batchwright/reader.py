@@ -1,9 +1,9 @@
 """The records of one chunk, read as the plan saw them."""
 
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
 
 import orjson
+from msgspec import Struct
 
 from batchwright.chunk import ByteRange, Chunk
 from batchwright.contract import Contract
@@ -17,8 +17,7 @@ from batchwright.ports import Objects
 from batchwright.record import Problem, Record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class Item(Struct, frozen=True, kw_only=True):
     """One record's place and what stands there: a record, a problem, or a record that the plan found at fault."""
 
     index: int

@@ -41,8 +41,11 @@ class Reviewed:
             self.decisions.append(decision)
             self._decisions.setdefault(decision.index, []).append((number, decision))
 
-    def match(self, outcome: Outcome) -> Iterator[Difference]:
+    def match(self, outcome: Outcome) -> Iterable[Difference]:
         """Hold the decisions about a record to its outcome."""
+        return self._held(outcome) if outcome.index in self._decisions else ()
+
+    def _held(self, outcome: Outcome) -> Iterator[Difference]:
         for number, decision in self._decisions.pop(outcome.index, ()):
             # What an earlier run held, this one's outcomes need not know any more.
             known = decision.redrive == self._redrive or decision.held == outcome.held

@@ -5,11 +5,10 @@ from fnmatch import fnmatchcase
 
 from batchwright.contract import DEFAULT, Contract
 from batchwright.embedding import check_offered
-from batchwright.errors import RecordInvalid
+from batchwright.errors import LONGEST_NAME_SHOWN, RecordInvalid
 from batchwright.record import Record
 from batchwright.route import Route
 from batchwright.suiting import (
-    LONGEST_NAME_SHOWN,
     first_suiting,
     mismatch,
     stands_in,

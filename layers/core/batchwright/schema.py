@@ -10,6 +10,8 @@ import orjson
 import rfc8785
 from pydantic import AfterValidator
 
+from batchwright.errors import LONGEST_NAME_SHOWN
+
 BOUNDS = {
     "minimum",
     "maximum",
@@ -22,7 +24,6 @@ BOUNDS = {
 }
 DEEPEST = 64
 LARGEST_SCHEMA = 100_000
-LONGEST_NAME_SHOWN = 64
 
 type Path = tuple[Any, ...]
 type Fault = tuple[Path, str]

@@ -118,7 +118,7 @@ class Screen:
     def _redact(
         self, subject: Subject, screened: Screened, placeholders: Placeholders, since: int = 0
     ) -> Subject:
-        if screened.verdict.withholds:
+        if screened.verdict.withholds or len(screened.noted) == since:
             return subject
         texts = list(subject.texts)
         for part, text in enumerate(subject.texts):

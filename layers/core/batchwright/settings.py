@@ -33,7 +33,7 @@ class Settings(BaseModel):
     max_concurrency: PositiveInt = 10
     in_flight: PositiveInt = 200
     state_table: str = ""
-    """The workers have it, and who hands over, collects, wakes and cancels."""
+    """The workers have it, and who hands over, collects, wakes, cancels and closes."""
     sweep_minutes: PositiveInt = 20
     """How long a job may give no sign of life; a worker lives 15 minutes."""
     result_retention_days: PositiveInt = 90
@@ -52,9 +52,9 @@ class Settings(BaseModel):
     batch_jobs: PositiveInt = BATCH_JOBS
     """How many batches of one model may run at once."""
     batch_role_arn: str = ""
-    """What Bedrock's batch inference takes on to read and write the bucket; only the steps of lanes have it."""
+    """What Bedrock's batch inference takes on to read and write the bucket; only submit has it."""
     bucket_key: str = ""
-    """The key that the bucket is encrypted under; they have it, too."""
+    """The key that the bucket is encrypted under; it has this, too."""
     aws_region: str = ""
 
     @property

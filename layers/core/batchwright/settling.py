@@ -99,6 +99,29 @@ class Asked:
             collected=self.collected,
         )
 
+    def facts(self) -> dict[str, Any]:
+        """Return what the record's outcome tells of it."""
+        completion = self.completion
+        return {
+            "model": self.model,
+            "route": self.route,
+            "tier": completion.tier if completion else None,
+            "stop_reason": completion.stop_reason if completion else None,
+            "attempts": self.calls,
+            "ambiguous_attempts": self.ambiguous_calls,
+            "usage": self.usage,
+            "estimated": completion.estimated if completion else False,
+            "cost_usd": self.cost_usd,
+            "saved_usd": self.saved_usd,
+            "cached": self.cached,
+            "latency_ms": completion.latency_ms if completion and not self.cached else None,
+            "waited_ms": round(self.waited * 1000),
+            "request_digest": self.request_digest,
+            "idempotency_key": self.key,
+            "verdict": self.notes.verdict,
+            "findings": [each.to_json() for each in self.notes.noted[:MOST_FINDINGS]],
+        }
+
     def go_on_from(self, effort: Effort) -> None:
         """Take over what an earlier worker spent on the record."""
         self.calls = effort.calls
@@ -125,7 +148,7 @@ class Settler:
         assert item.record is not None  # noqa: S101 - only a record that was read can have been asked
         assert asked.released is not None  # noqa: S101 - and only what was looked at is let out
         line = self._answer(item.record, asked, asked.released, at)
-        return self._written(self._outcome(item, asked, Ending.SUCCEEDED, None, at), line)
+        return self._written(item, asked, Ending.SUCCEEDED, None, at, line)
 
     def ended(self, item: Item, asked: Asked, fault: BatchwrightError, at: datetime) -> Settled:
         """Settle a record that was asked and has no answer to release."""
@@ -222,16 +245,18 @@ class Settler:
         )
         line = self._dialect.failure(record_id, item.record, shown, unanswered)
         error = {"code": code, "message": message, "param": param}
-        return self._written(self._outcome(item, asked, ending, error, at), line)
+        return self._written(item, asked, ending, error, at, line)
 
-    def _outcome(
+    def _written(
         self,
         item: Item,
         asked: Asked | None,
         ending: Ending,
         error: dict[str, Any] | None,
         at: datetime,
-    ) -> Outcome:
+        line: dict[str, Any],
+    ) -> Settled:
+        result = orjson.dumps(line)
         outcome = Outcome(
             index=item.index,
             line=item.line,
@@ -239,43 +264,18 @@ class Settler:
             status=ending,
             error=error,
             input_digest=item.digest,
+            output_digest=digest(result),
             contract_digest=self._contract_digest,
             at=timestamp(at),
+            **(asked.facts() if asked else {}),
         )
-        if asked is None:
-            return outcome
-        completion = asked.completion
-        return replace(
-            outcome,
-            model=asked.model,
-            route=asked.route,
-            tier=completion.tier if completion else None,
-            stop_reason=completion.stop_reason if completion else None,
-            attempts=asked.calls,
-            ambiguous_attempts=asked.ambiguous_calls,
-            usage=asked.usage,
-            estimated=completion.estimated if completion else False,
-            cost_usd=asked.cost_usd,
-            saved_usd=asked.saved_usd,
-            cached=asked.cached,
-            latency_ms=completion.latency_ms if completion and not asked.cached else None,
-            waited_ms=round(asked.waited * 1000),
-            request_digest=asked.request_digest,
-            idempotency_key=asked.key,
-            verdict=asked.notes.verdict,
-            findings=[each.to_json() for each in asked.notes.noted[:MOST_FINDINGS]],
-        )
-
-    def _written(self, outcome: Outcome, line: dict[str, Any]) -> Settled:
-        result = orjson.dumps(line)
-        outcome = replace(outcome, output_digest=digest(result))
         return self._sealed(outcome), result
 
     def _sealed(self, outcome: Outcome) -> Outcome:
         """Return an outcome with its leaf, for which nothing of it may change any more."""
         if self._salt is None:
             return outcome
-        return replace(outcome, leaf=leaf_of(self._job_id, outcome, self._salt))
+        return replace(outcome, leaf=leaf_of(self._job_id, outcome, self._salt).hex())
 
 
 def _known_id(item: Item) -> str | None:

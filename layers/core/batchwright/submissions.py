@@ -11,6 +11,7 @@ from batchwright.lines import lines
 from batchwright.places import plan_key, submissions_key
 from batchwright.ports import Objects
 from batchwright.submission import Submission
+from batchwright.uploads import whole
 
 
 def list_submissions(
@@ -37,7 +38,7 @@ def list_submissions(
     counts = _divided(sizes, lane)
     if counts is None:
         return False
-    with objects.upload(submissions_key(job.job_id, number)) as upload:
+    with whole(objects.begin(submissions_key(job.job_id, number))) as upload:
         for place, (first, last, records) in enumerate(_runs(counts, spans, sizes)):
             submission = Submission(
                 job_id=job.job_id,

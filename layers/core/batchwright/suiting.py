@@ -1,12 +1,10 @@
 """Which models read a line, as far as their names tell."""
 
 from batchwright.embedding import NEUTRAL, check_offered, offer_of
-from batchwright.errors import RecordInvalid
+from batchwright.errors import LONGEST_NAME_SHOWN, RecordInvalid
 from batchwright.families import EMBEDDING, family_of
 from batchwright.prices import base_id
 from batchwright.record import Record
-
-LONGEST_NAME_SHOWN = 64
 
 
 def suits(model: str, record: Record) -> bool:

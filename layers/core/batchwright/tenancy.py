@@ -49,6 +49,8 @@ LEARNING = Reach(target=SECOND, horizon=2 * SECOND, spare=SECOND // 2)
 # A job that is behind its share by more than this begins anew: it does not get what it did not take.
 BEHIND = 2 * SECOND
 FIRST_STRETCH = 200.0
+# Where the limit was told, a worker that is new takes a part of what nobody has: the more there are, the less it is.
+FIRST_PART = 1 / 24
 LONGEST_STEP = 500.0
 MUCH_MORE = 1.5
 # How often a worker says how long its stretches are.
@@ -80,8 +82,16 @@ class Tenancy:
     _behind: bool = True
     """Whether the schedule seemed to be idle."""
     _standing: Standing = "alone"
+    _new: bool = True
+    """Whether it has not leased anything yet."""
+    _asked: float = 0.0
     _tries: int = 0
     _pauses: int = 0
+
+    def __post_init__(self) -> None:
+        """It is taken for the first worker until it hears of others."""
+        if self.told:
+            self.length = FIRST_PART * TOLD.horizon
 
     @property
     def share(self) -> float:
@@ -105,7 +115,7 @@ class Tenancy:
 
     def ask(self, change: Change, length: float, charge: float, now: int) -> None:
         """Put into a change what a stretch takes: ``charge`` is its length, what is owed, and what is given back."""
-        self._now = now
+        self._now, self._asked = now, length
         self._ask_schedule(change, length, charge)
         self._ask_share(change, length, charge)
         change.put[PRIORITY + self.job] = self.priority
@@ -122,15 +132,23 @@ class Tenancy:
     def hear(self, item: Item, now: int) -> None:
         """Take in how the item stands. The workers of a job come to take stretches of one length."""
         self.item, self._now = item, now
+        if self._new and self.told:
+            self.length = self._first_length()
         self.length = (self.length + item.get(LENGTH + self.job, self.length)) / 2
+
+    def _first_length(self) -> float:
+        _, ahead = self._leads()
+        return max(FIRST_STRETCH / 2, FIRST_PART * (self.reach.horizon - max(0, ahead)))
 
     def leased(self, *, whole: bool) -> None:
         """Take in that a stretch was leased; a ``whole`` one tells whether stretches are too long or too short."""
         self._tries = 0
         lead, ahead = self._leads()
-        if whole:
+        # While everybody begins, it tells nothing.
+        if whole and not (self._new and self.told):
             stretched = self.reach.target / self.reach.spare * ahead
             self._adapt(ahead if self._standing == "alone" else min(lead, stretched))
+        self._new = False
         if self._alone:
             self._standing = "alone"
         else:
@@ -139,14 +157,15 @@ class Tenancy:
     def refused(self) -> int | None:
         """Take in that a lease was not granted; return when to try again, ``None`` for at once."""
         self._tries += 1
-        self._behind = self.item.get(GIVEN, 0) < self._now
+        self._behind = self.item.get(GIVEN, 0) < self._oldest()
         self._standing = self._stands()
         if self._standing != "full" and self._tries < MOST_TRIES:
             return None
+        first, last = PAUSES_AMONG_OTHERS
         if self._standing == "full":
             self._standing = "alone" if self._alone else "within"
+            first, last = PAUSES_ALONE if self._alone else PAUSES_AMONG_OTHERS
         self._tries = 0
-        first, last = PAUSES_ALONE if self._alone else PAUSES_AMONG_OTHERS
         longest = min(last, first * 2**self._pauses)
         self._pauses += 1
         return self._now + int(max(self._soonest(), longest * (0.5 + self.chance() / 2)))
@@ -168,13 +187,20 @@ class Tenancy:
         return self.share == 1
 
     def _ask_schedule(self, change: Change, length: float, charge: float) -> None:
-        now = self._now
+        now, oldest = self._now, self._oldest()
         if self._behind:
             change.put[GIVEN] = now + round(max(length, charge))
-            change.within[GIVEN] = (None, now - 1)
+            change.within[GIVEN] = (None, oldest - 1)
         else:
             change.add[GIVEN] = round(charge)
-            change.within[GIVEN] = (now, now + self._room())
+            change.within[GIVEN] = (oldest, now + self._room())
+
+    def _oldest(self) -> int:
+        """Return up to when at least the schedule must be given away that the next stretch may follow.
+
+        Half of it may have passed: where many ask at once, all but one would be refused if nothing may.
+        """
+        return self._now - round(self._asked / 2)
 
     def _ask_share(self, change: Change, length: float, charge: float) -> None:
         now, job = self._now, JOB + self.job
@@ -222,4 +248,4 @@ class Tenancy:
         if wanted < MUCH_MORE:
             self.length = min(self.length * max(0.5, wanted), self.length + LONGEST_STEP)
         else:
-            self.length *= 2
+            self.length *= min(2.0, wanted)

@@ -20,7 +20,7 @@ from batchwright.lengths import Lengths
 from batchwright.news import News
 from batchwright.quotas import Quota
 from batchwright.reckoning import Reckoning
-from batchwright.schedule import ANSWERS, GIVEN, LONGEST, MINUTE, SECOND, Change, Item
+from batchwright.schedule import ANSWERS, GIVEN, LONGEST, SECOND, Change, Item
 from batchwright.stretch import ADMITTED, Stretch
 from batchwright.tenancy import Tenancy
 
@@ -33,11 +33,13 @@ BETWEEN_PROBES = 2.0 * SECOND
 # A worker that got no turn for so long should rest where waiting is free, about so many seconds.
 PATIENCE = 10 * SECOND
 REST = 60.0
+# Where the limit was lowered meanwhile, it waits for so much longer at most.
+GRACE = 5 * SECOND
 # Without the table: a part of the limit, among as many workers as there seem to be, and at least a call in ten seconds.
 CAUTION = 0.1
 SLOWEST = 10 * SECOND
 NEXT_LOOK = 5 * SECOND
-# A worker that never heard anything is the slowest, and looks again sooner.
+# A worker that never heard worth_a_write is the slowest, and looks again sooner.
 FIRST_LOOK = SECOND
 
 
@@ -177,11 +179,9 @@ class Turnstile:
             return None
         if impatient:
             return self._waits_since
-        # Where the limit was lowered, everybody waits: that is no sign of too many workers. It may have been lowered
-        # again since this worker looked.
-        last = self.item.get(LOWERED, 0)
-        looks_soon = self._news.heard_at + AHEAD < now and self._pause_until < now + self.patience
-        return None if looks_soon and now - last < MINUTE else max(self._waits_since, last)
+        # Where the limit was lowered, everybody waits: that is no sign of too many workers. But it may be lowered again
+        # and again, and waiting is paid for here.
+        return max(self._waits_since, min(self.item.get(LOWERED, 0), self._waits_since + GRACE))
 
     def _at(self, now: int) -> None:
         self._now = now
@@ -248,7 +248,7 @@ class Turnstile:
     # ---- what is told ----------------------------------------------------------------------------------------------
 
     def change(self, now: int) -> Change | None:
-        """Return what should be written now, if anything; :meth:`heard` or :meth:`failed` must follow."""
+        """Return what should be written now, if worth_a_write; :meth:`heard` or :meth:`failed` must follow."""
         self._at(now)
         if self.asking or (self.deaf and now < self._pause_until):
             return None
@@ -269,7 +269,7 @@ class Turnstile:
         return self._news.ask(wanted, self.waiting[0] if self.waiting else None, self._now)
 
     def closing(self, now: int) -> Change | None:
-        """Return what gives back what is not needed any more, if anything; :meth:`heard` must follow, and another look.
+        """Return what gives back what is not needed any more, if worth_a_write; :meth:`heard` must follow, and another look.
 
         Of the schedule only its very end can be given back. A part before that would be a hole, and who got it would
         call at the same time as another: more than a bucket holds.
@@ -280,7 +280,7 @@ class Turnstile:
         if last and (left := self._left(last)) >= WORTH_A_WRITE:
             self.asking = True
             return self._news.give_back(self._now, left, round(last.given))
-        return self._telling(0.0) if self._news.anything and self._heard else None
+        return self._telling(0.0) if self._news.worth_a_write and self._heard else None
 
     def heard(self, applied: bool, item: Item, now: int) -> None:
         """Take in how the item stands: after the change where it was done, else as the change found it."""

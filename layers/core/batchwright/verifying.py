@@ -20,7 +20,7 @@ from batchwright.checkpoint import (
 )
 from batchwright.digest import digest
 from batchwright.errors import Missing
-from batchwright.holding import Difference, File, Leaves, Results
+from batchwright.holding import ERRORS, OUTPUT, Difference, File, Leaves, Results
 from batchwright.leaf import Salt, canonical, leaf_of
 from batchwright.merkle import HASH, Tree, includes, leaf_hash
 from batchwright.outcome import DECODER, Ending, Outcome
@@ -119,11 +119,12 @@ class Verifier:
         outcomes = File(self.blocks, OUTCOMES, receipt["files"][OUTCOMES]["pieces"])
         inputs = iter(record_lines) if record_lines is not None else None
         tree, counts = Tree(), Counter[str]()
-        expected, pending = 0, bytearray()
+        expected, pending, job_id = 0, bytearray(), receipt["job_id"]
         for number, facts in enumerate(outcomes.lines(), 1):
             try:
                 outcome = DECODER.decode(facts)
-                made = leaf_of(receipt["job_id"], outcome, salt) if salt else outcome.leaf or ""
+                told_leaf = bytes.fromhex(outcome.leaf or "")
+                made = leaf_of(job_id, outcome, salt, facts) if salt else told_leaf
             except (DecodeError, ValueError, OverflowError):
                 yield Difference(
                     file=OUTCOMES, line=number, reason="it is no outcome: it was changed"
@@ -131,17 +132,19 @@ class Verifier:
                 expected += 1
                 pending += bytes(HASH)
                 continue
-            yield from _in_order(outcome, number, expected)
+            if outcome.index != expected:
+                yield _out_of_order(outcome, number, expected)
             expected = max(expected, outcome.index + 1)
             counts[outcome.status.value] += 1
             yield from results.match(outcome)
             yield from reviewed.match(outcome)
-            yield from _input_of(outcome, inputs)
-            if made != outcome.leaf:
+            if inputs is not None:
+                yield from _input_of(outcome, inputs)
+            if made != told_leaf:
                 yield _of(outcome, number, "it is not what its leaf commits to: it was changed")
             if leaves.at(outcome.index) not in (None, made):
                 yield _of(outcome, number, "the tree has another leaf for this record")
-            pending += bytes.fromhex(made)
+            pending += made
             if len(pending) >= AT_ONCE:
                 tree.append(bytes(pending))
                 pending.clear()
@@ -151,8 +154,17 @@ class Verifier:
         yield from results.differences()
         yield from reviewed.differences()
         yield from leaves.differences()
+        yield from self._others(receipt["files"])
         yield from _beyond(inputs)
         yield from _sums(receipt, tree, counts, told)
+
+    def _others(self, files: dict[str, Any]) -> Iterator[Difference]:
+        """Hold what has no line for each record to the receipt."""
+        for name in sorted(files.keys() - {OUTCOMES, OUTPUT, ERRORS}):
+            file = File(self.blocks, name, files[name]["pieces"])
+            for _ in file.lines():
+                pass  # to its end
+            yield from file.differences()
 
     def _sealed(
         self, content: bytes, receipt: dict[str, Any], tree: dict[str, Any] | None
@@ -214,18 +226,13 @@ class Verifier:
             yield block
 
 
-def _in_order(outcome: Outcome, number: int, expected: int) -> Iterator[Difference]:
-    if outcome.index > expected:
-        missing = (
-            f"{expected}" if outcome.index == expected + 1 else f"{expected} to {outcome.index - 1}"
-        )
-        yield Difference(
-            file=OUTCOMES, line=number, reason=f"record {missing} is missing before it"
-        )
-    elif outcome.index < expected:
-        yield _of(
-            outcome, number, f"it is record {outcome.index}, which stood before: doubled or moved"
-        )
+def _out_of_order(outcome: Outcome, number: int, expected: int) -> Difference:
+    index = outcome.index
+    if index < expected:
+        return _of(outcome, number, f"it is record {index}, which stood before: doubled or moved")
+    missing = f"{expected}" if index == expected + 1 else f"{expected} to {index - 1}"
+    reason = f"record {missing} is missing before it"
+    return Difference(file=OUTCOMES, line=number, reason=reason)
 
 
 def _sums(
@@ -244,9 +251,7 @@ def _of(outcome: Outcome, number: int, reason: str) -> Difference:
     return Difference(file=OUTCOMES, line=number, record_id=outcome.record_id, reason=reason)
 
 
-def _input_of(outcome: Outcome, inputs: Iterator[bytes] | None) -> Iterator[Difference]:
-    if inputs is None:
-        return
+def _input_of(outcome: Outcome, inputs: Iterator[bytes]) -> Iterator[Difference]:
     line = next(inputs, None)
     if line is None:
         reason = "its line is missing"

@@ -6,7 +6,7 @@ Who comes first writes the cache, and the others read it; so the first goes alon
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,8 +45,7 @@ class Warming:
         self._known: OrderedDict[tuple[str, Key], Known] = OrderedDict()
         pace.when_stopping.append(self._let_all_go)
 
-    @asynccontextmanager
-    async def shared(self, request: Request, model: str) -> AsyncIterator[Request]:
+    def shared(self, request: Request, model: str) -> AbstractAsyncContextManager[Request]:
         """Give the request as it is to be asked, when it is to be asked; hear whether it was answered."""
         offered = prompt_cache_of(base_id(model)) if self._wish else None
         prefix = prefix_of(request) if offered else None
@@ -56,8 +55,13 @@ class Warming:
             or not self._fits(prefix, offered)
             or is_marked(request)
         ):
-            yield request
-            return
+            return nullcontext(request)
+        return self._with_others(request, model, prefix, offered)
+
+    @asynccontextmanager
+    async def _with_others(
+        self, request: Request, model: str, prefix: Prefix, offered: PromptCache
+    ) -> AsyncIterator[Request]:
         known = self._meet(model, prefix.key)
         if self._wish == "auto" and known.met <= MET_BEFORE:
             yield request

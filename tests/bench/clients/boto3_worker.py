@@ -1,6 +1,8 @@
-"""The work of our worker as most people write it: boto3 in threads; with the mode ``checks`` jsonschema and `re`, too.
+"""The work of our worker as most people write it: boto3 in threads, jsonschema, and `re`.
 
-A line is read, asked, perhaps checked, digested, and written to a file of outcomes two hundred at a time.
+A line is read and asked; the answer is parsed and held to the schema, ten patterns look for personal data and keys, and
+what they find is noted; the outcome is digested and written, two hundred to a file. The schema's validator and the
+patterns are compiled once.
 """
 
 import json
@@ -18,24 +20,25 @@ import jsonschema
 from botocore.config import Config
 
 from tests.bench.clients.errand import Errand, Report, carry_out
+from tests.bench.clients.triage import SCHEMA
 
 SEGMENT = 200
-SCHEMA = {"type": "string", "minLength": 1, "maxLength": 4000}
-PERSONAL = [
-    re.compile(pattern)
-    for pattern in (
-        r"[\w.+-]+@[\w-]+\.[\w.-]+",
-        r"\+?\d[\d ()/-]{7,}\d",
-        r"\b\d{3}-\d{2}-\d{4}\b",
-        r"\b(?:\d[ -]?){13,19}\b",
-        r"\b[A-Z]{2}\d{2}[A-Z0-9]{11,30}\b",
-        r"\b(?:\d{1,3}\.){3}\d{1,3}\b",
-        r"\bAKIA[0-9A-Z]{16}\b",
-        r"\b[A-Z]\d{8}\b",
-        r"\b(?:19|20)\d\d-\d\d-\d\d\b",
-        r"-----BEGIN [A-Z ]+-----",
-    )
-]
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+PATTERNS = {
+    kind: re.compile(pattern)
+    for kind, pattern in {
+        "email": r"[\w.+-]+@[\w-]+\.[\w.-]+",
+        "phone": r"\+?\d[\d ()/-]{7,}\d",
+        "ssn": r"\b\d{3}-\d{2}-\d{4}\b",
+        "card": r"\b(?:\d[ -]?){13,19}\b",
+        "iban": r"\b[A-Z]{2}\d{2}[A-Z0-9]{11,30}\b",
+        "ip": r"\b(?:\d{1,3}\.){3}\d{1,3}\b",
+        "aws_key": r"\bAKIA[0-9A-Z]{16}\b",
+        "passport": r"\b[A-Z]\d{8}\b",
+        "birthday": r"\b(?:19|20)\d\d-\d\d-\d\d\b",
+        "private_key": r"-----BEGIN [A-Z ]+-----",
+    }.items()
+}
 
 
 def prepare(errand: Errand) -> Callable[[], Report]:
@@ -47,10 +50,12 @@ def prepare(errand: Errand) -> Callable[[], Report]:
         wanted = json.loads(line)
         answer = bedrock.converse(modelId=errand.model, **wanted["modelInput"])
         message = answer["output"]["message"]
-        text = message["content"][0]["text"]
-        if errand.mode == "checks":
-            check(text)
-        fields = {"recordId": wanted["recordId"], "message": message, "usage": answer["usage"]}
+        fields = {
+            "recordId": wanted["recordId"],
+            "message": message,
+            "usage": answer["usage"],
+            "findings": checked(message["content"][0]["text"]),
+        }
         fields["digest"] = sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
         return json.dumps(fields) + "\n"
 
@@ -68,10 +73,9 @@ def lines(folder: Path) -> list[str]:
     return (folder / "input.jsonl").read_text().splitlines()
 
 
-def check(text: str) -> None:
-    jsonschema.validate(text, SCHEMA)
-    for pattern in PERSONAL:
-        pattern.search(text)
+def checked(text: str) -> list[str]:
+    VALIDATOR.validate(json.loads(text))
+    return [kind for kind, pattern in PATTERNS.items() if pattern.search(text)]
 
 
 def written(outcomes: Iterator[str], folder: Path) -> int:

@@ -13,7 +13,7 @@ from batchwright.places import plan_key
 from batchwright.ports import Engine
 from batchwright.request import Request
 from batchwright.route import Route
-from batchwright.steps.invoke import World
+from batchwright.workplace import World
 from tests.bench.clients.errand import Errand, Report, carry_out
 from tests.bench.clients.ours import settle, warm
 from tests.bench.close import peak_megabytes

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,8 @@ from batchwright.outcome import Ending
 from batchwright.ports import Engine
 from batchwright.request import Request
 from batchwright.route import Route
-from batchwright.steps.invoke import World, invoke
+from batchwright.steps.invoke import invoke
+from batchwright.workplace import World
 from tests.bench.clients.errand import STATE_TABLE, Errand, Permits, Report, carry_out
 from tests.bench.clients.wire import Wire
 from tests.fakes import StoppedClock
@@ -47,7 +48,7 @@ def prepare(errand: Errand) -> Callable[[], Report]:
         clock=StoppedClock(datetime.now(UTC)),  # the worker's is real: the job must be of today
     )
     laptop.put_contract("bench", contract_of(errand))
-    job_id = laptop.drop(jsonl(lines(errand)), "inbox/bench/file.jsonl")
+    job_id = laptop.drop(jsonl(lines(errand, errand.texts())), "inbox/bench/file.jsonl")
     laptop.plan(job_id)
     (chunk,) = laptop.chunks(job_id)
     warm(errand)
@@ -78,12 +79,11 @@ def contract_of(errand: Errand) -> str:
     return json.dumps({"name": "bench", "routes": [route], **reservations})
 
 
-def lines(errand: Errand) -> list[dict[str, Any]]:
-    """Return the prompts as a Converse batch file has them."""
+def lines(errand: Errand, texts: Iterable[str]) -> list[dict[str, Any]]:
+    """Return prompts as a Converse batch file has them."""
     limit = {"maxTokens": errand.max_tokens}
     return [
-        converse_line(str(number), text, inferenceConfig=limit)
-        for number, text in enumerate(errand.texts())
+        converse_line(str(number), text, inferenceConfig=limit) for number, text in enumerate(texts)
     ]
 
 

@@ -28,7 +28,7 @@ from tests.bench.admission import add_row, write_job
 from tests.bench.clients.errand import STATE_TABLE, Errand, Report, carry_out
 from tests.bench.clients.ours import LAMBDA_SECONDS, contract_of, lines, warm
 from tests.bench.clients.wire import Wire
-from tests.bench.tables import table_of
+from tests.house.cloudformation import table_of
 from tests.laptop import jsonl
 
 JOB = "0" * 32
@@ -42,7 +42,7 @@ def prepare(errand: Errand) -> Callable[[], Report]:
     wire = Wire()
     lay_out()
     warm(errand)
-    objects().write(INPUT, jsonl(lines(errand)))
+    objects().write(INPUT, jsonl(lines(errand, errand.texts())))
 
     def ask_all() -> Report:
         wire.step = "admit"

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from math import log
 from typing import Any
@@ -17,12 +17,14 @@ from tests.emulator.host.engines.llama import Llama
 from tests.emulator.host.engines.port import Ask, Completion, Engine, StopReason
 from tests.emulator.host.faults import Faults
 from tests.emulator.host.ledger import Call, Ledger
+from tests.emulator.host.looks import places
 from tests.emulator.host.prompt_caches import PromptCaches
 from tests.emulator.host.quota import Quotas, Reservation, Shortage
 from tests.emulator.host.refusals import Refusal, scripted, too_many
 
 # What is reserved for a call that names no maximum: the whole output of a model.
 UNSET_MAX_TOKENS = 4096
+INTERVENED = "Sorry, the model cannot answer this question."
 FILTERED = "The generated text has been blocked by our content filters."
 
 
@@ -102,7 +104,11 @@ class Desk:
         try:
             if delay := self.delay():
                 await asyncio.sleep(delay)
+            if self._intervenes(ask.guarded):
+                return refused_by_guardrail()
             completion = altered(await engine.complete(ask), doing)
+            if ask.guarded is not None and self._intervenes((completion.text,)):
+                completion = refused_by_guardrail(completion)
             completion = replace(
                 completion,
                 input_tokens=completion.input_tokens - kept.tokens,
@@ -121,6 +127,11 @@ class Desk:
             call.input_tokens, call.output_tokens = used
             ledger.append(call)
         return completion
+
+    def _intervenes(self, texts: Sequence[str] | None) -> bool:
+        """Whether a guardrail finds anything in texts: here, every guardrail blocks whatever is looked for."""
+        looks = self.behaviour.looks
+        return any(True for text in texts or () for _ in places(looks, text))
 
     async def pay_in_batch(self, call: Call, ask: Ask) -> Completion:
         """Have the engine answer a record of a batch job, and write it down.
@@ -157,6 +168,16 @@ async def sheltered[T](work: Coroutine[Any, Any, T]) -> T:
     """Do the work, and go on with it even if nobody waits any longer."""
     task = asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
     return task.result() if task.done() else await asyncio.shield(task)
+
+
+def refused_by_guardrail(completion: Completion | None = None) -> Completion:
+    """Return the guardrail's words instead of an answer; without one, no model was asked and nothing is paid."""
+    return Completion(
+        text=INTERVENED,
+        stop_reason=StopReason.GUARDRAIL_INTERVENED,
+        input_tokens=completion.input_tokens if completion else 0,
+        output_tokens=completion.output_tokens if completion else 0,
+    )
 
 
 def altered(completion: Completion, doing: Doing | None) -> Completion:

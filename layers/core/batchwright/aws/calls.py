@@ -35,6 +35,7 @@ class Calls:
             connector=aiohttp.TCPConnector(limit=self._limit, ttl_dns_cache=300),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
             auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),  # no service here has any to keep
         )
         return self
 

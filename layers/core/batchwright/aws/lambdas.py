@@ -1,6 +1,7 @@
 """What every handler shares: structured logs, and failures told without anybody's words (law 7)."""
 
 import functools
+import logging
 from collections.abc import Callable
 
 from aws_lambda_powertools import Logger
@@ -8,6 +9,9 @@ from aws_lambda_powertools import Logger
 from batchwright.errors import BatchwrightError, Unforeseen
 
 logger = Logger(service="batchwright", utc=True, log_uncaught_exceptions=False)
+# Lambda's runtime gives the stack's LogLevel to the root logger, before it imports a handler, and with DEBUG botocore
+# writes requests and answers whole. Libraries are heard from a warning on, as in the tests, which listen to them.
+logging.getLogger().setLevel(max(logging.getLogger().level, logging.WARNING))
 
 
 def quiet[**P, R](handler: Callable[P, R]) -> Callable[P, R]:

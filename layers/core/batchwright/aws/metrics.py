@@ -11,8 +11,8 @@ from batchwright.finding import Stage, Verdict
 from batchwright.outcome import Ending, Tally
 
 if TYPE_CHECKING:  # what they bring along is needed by their own functions only
-    from batchwright.steps.invoke import Report
     from batchwright.steps.sweep import Swept
+    from batchwright.workplace import Report
 
 # An embedded metric holds at most 100 values (docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/
 # CloudWatch_Embedded_Metric_Format_Specification.html).

@@ -2,11 +2,10 @@
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from batchwright.aws.faults import told
-from batchwright.errors import BatchwrightError, Missing, Unavailable
+from batchwright.errors import Missing, Unavailable
 from batchwright.job import Pin
 from batchwright.places import INBOX, UPLOADS
 
@@ -114,18 +113,6 @@ class S3Objects:
         upload = S3Upload(self._s3, self.bucket, key)
         upload.take_up(paused)
         return upload
-
-    @contextmanager
-    def upload(self, key: str) -> Iterator["S3Upload"]:
-        """Write an object of any size in one run."""
-        upload = self.begin(key)
-        try:
-            yield upload
-            upload.finish()
-        except BaseException:
-            with suppress(BatchwrightError):  # the lifecycle removes what is left
-                upload.abort()
-            raise
 
     def every_version(self, prefix: str) -> Iterator[tuple[str, str | None]]:
         """Yield every version and every delete marker under a prefix."""

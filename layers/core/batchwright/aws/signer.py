@@ -5,13 +5,10 @@
 from typing import TYPE_CHECKING
 
 from batchwright.aws.faults import told
-from batchwright.checkpoint import KEY_SIZE, PublicKey
+from batchwright.checkpoint import PublicKey
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
-
-# RFC 8410: what stands before the 32 bytes of an Ed25519 key in its SubjectPublicKeyInfo.
-PREFIX = bytes.fromhex("302a300506032b6570032100")
 
 
 class KmsSigner:
@@ -29,11 +26,7 @@ class KmsSigner:
         if self._public is None:
             with told("read of the ledger's public key"):
                 content = self._kms.get_public_key(KeyId=self._key_id)["PublicKey"]
-            if not content.startswith(PREFIX) or len(content) != len(PREFIX) + KEY_SIZE:
-                raise ValueError(
-                    "the ledger's key is no Ed25519 key: ECC_NIST_EDWARDS25519 is wanted"
-                )
-            self._public = PublicKey(self._name, content[len(PREFIX) :])
+            self._public = PublicKey.of_der(self._name, content)
         return self._public
 
     def sign(self, message: bytes) -> bytes:

@@ -9,14 +9,16 @@ import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from hashlib import sha256
+from typing import NamedTuple
 from urllib.parse import quote
 
-from botocore.credentials import Credentials
+from botocore.credentials import Credentials, ReadOnlyCredentials
 
 SCHEME = "AWS4-HMAC-SHA256"
 # Those of the days and of the credentials that a worker lives through.
 KEYS_KEPT = 4
-PATHS_KEPT = 64
+# What is asked of some models within a second. InvokeModel's headers differ from call to call, and find no frame.
+FRAMES_KEPT = 64
 
 
 class Signer:
@@ -42,24 +44,52 @@ class Signer:
         """Return the headers with those that sign them; ``path`` is quoted, as it stands in the URL."""
         # botocore renews what expires when it is asked for frozen credentials, and only then.
         credentials = self._credentials.get_frozen_credentials()
-        at = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._seconds()))
-        signed = {**headers, "X-Amz-Date": at}
-        if credentials.token:
-            signed["X-Amz-Security-Token"] = credentials.token
-        fields = sorted(
-            (name.lower(), value) for name, value in (*signed.items(), ("host", self._host))
-        )
-        names = ";".join([name for name, _ in fields])
-        lines = "".join([f"{name}:{' '.join(value.split())}\n" for name, value in fields])
-        request = f"POST\n{_quoted_again(path)}\n\n{lines}\n{names}\n{sha256(body).hexdigest()}"
-        scope = f"{at[:8]}/{self._region}/{self._service}/aws4_request"
-        told = f"{SCHEME}\n{at}\n{scope}\n{sha256(request.encode()).hexdigest()}"
-        key = _key(credentials.secret_key, at[:8], self._region, self._service)
-        proof = hmac.digest(key, told.encode(), "sha256").hex()
-        signed["Authorization"] = (
-            f"{SCHEME} Credential={credentials.access_key}/{scope}, SignedHeaders={names}, Signature={proof}"
-        )
-        return signed
+        place = (self._region, self._service, self._host)
+        frame = _frame(credentials, place, int(self._seconds()), path, tuple(headers.items()))
+        request = frame.request + sha256(body).hexdigest()
+        told = frame.told + sha256(request.encode()).hexdigest()
+        proof = hmac.digest(frame.key, told.encode(), "sha256").hex()
+        return {**frame.headers, "Authorization": frame.authorization + proof}
+
+
+class _Frame(NamedTuple):
+    """What the signatures of a second have in common, whatever the bodies are."""
+
+    headers: dict[str, str]
+    request: str
+    """The canonical request, up to the body's digest."""
+    told: str
+    """What is signed, up to the request's digest."""
+    key: bytes
+    authorization: str
+    """Up to the signature."""
+
+
+@lru_cache(FRAMES_KEPT)
+def _frame(
+    credentials: ReadOnlyCredentials,
+    place: tuple[str, str, str],
+    seconds: int,
+    path: str,
+    headers: tuple[tuple[str, str], ...],
+) -> _Frame:
+    region, service, host = place
+    at = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(seconds))
+    signed = {**dict(headers), "X-Amz-Date": at}
+    if credentials.token:
+        signed["X-Amz-Security-Token"] = credentials.token
+    fields = sorted((name.lower(), value) for name, value in (*signed.items(), ("host", host)))
+    names = ";".join([name for name, _ in fields])
+    lines = "".join([f"{name}:{' '.join(value.split())}\n" for name, value in fields])
+    scope = f"{at[:8]}/{region}/{service}/aws4_request"
+    return _Frame(
+        headers=signed,
+        # Everywhere but in S3 what is quoted in a path is quoted once more.
+        request=f"POST\n{quote(path, safe='/~')}\n\n{lines}\n{names}\n",
+        told=f"{SCHEME}\n{at}\n{scope}\n",
+        key=_key(credentials.secret_key, at[:8], region, service),
+        authorization=f"{SCHEME} Credential={credentials.access_key}/{scope}, SignedHeaders={names}, Signature=",
+    )
 
 
 @lru_cache(KEYS_KEPT)
@@ -68,9 +98,3 @@ def _key(secret: str, day: str, region: str, service: str) -> bytes:
     for part in (day, region, service, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
     return key
-
-
-@lru_cache(PATHS_KEPT)
-def _quoted_again(path: str) -> str:
-    """Return a path as it is signed: everywhere but in S3 what is quoted is quoted once more."""
-    return quote(path, safe="/~")

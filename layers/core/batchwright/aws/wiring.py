@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.credentials import Credentials
 
 from batchwright.aws.batchinference import BRISK, BedrockBatchInference
 from batchwright.aws.budgets import DynamoDBBudgets
@@ -54,6 +55,15 @@ def settings() -> Settings:
 def client(service: str) -> Any:
     """Return the one client of a service."""
     return boto3.client(service, config=PLUMBING)
+
+
+@cache
+def credentials() -> Credentials:
+    """Return what the hot calls are signed with; what expires is renewed where it is asked for."""
+    found = boto3.Session().get_credentials()
+    if found is None:
+        raise RuntimeError("there are no AWS credentials")
+    return found
 
 
 @cache

@@ -17,7 +17,7 @@ from batchwright.cli.estimate import estimate, terms_of
 from batchwright.cli.export import Format, export
 from batchwright.cli.faults import Code, told
 from batchwright.cli.proof_commands import proofs
-from batchwright.cli.redrive import Ending, cancel, redrive
+from batchwright.cli.redrive import Redrivable, cancel, redrive
 from batchwright.cli.results import download
 from batchwright.cli.review import review
 from batchwright.cli.show_estimate import Reading, write_estimate
@@ -161,7 +161,7 @@ def redrive_command(
     job: JobId,
     *,
     only: Annotated[
-        list[Ending] | None,
+        list[Redrivable] | None,
         typer.Option(
             "--only", help="Ask again what ended so, too, besides what was never asked; repeatable."
         ),

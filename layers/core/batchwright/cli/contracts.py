@@ -12,10 +12,9 @@ from batchwright.contract import DEFAULT, NAME, Contract, default_contract
 from batchwright.contractadvice import advice_on
 from batchwright.contractfaults import Fault
 from batchwright.contractfile import LARGEST_CONTRACT, Examined, examine, read_contract
-from batchwright.errors import Missing, Refused
+from batchwright.errors import LONGEST_NAME_SHOWN, Missing, Refused
 from batchwright.filters.terms import with_lists
 from batchwright.places import contract_key
-from batchwright.suiting import LONGEST_NAME_SHOWN
 
 if TYPE_CHECKING:
     from batchwright.cli.stack import Stack
@@ -43,7 +42,7 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class ContractDiff:
     """What a contract here says otherwise than the one in the stack."""
 
     name: str
@@ -106,7 +105,7 @@ def stored_contract(name: str, stack: "Stack") -> Stored:
     )
 
 
-def difference(file: Path, stack: "Stack") -> Difference:
+def difference(file: Path, stack: "Stack") -> ContractDiff:
     """Hold a contract that lies here against the one in the stack; raises :class:`Refused` where one does not read."""
     text = _text(file)
     here = read_contract(text, name=_own_name(text) or file.stem)
@@ -119,7 +118,9 @@ def difference(file: Path, stack: "Stack") -> Difference:
         tofile=str(file),
         lineterm="",
     )
-    return Difference(name=here.name, here=here.digest(), stored=stored.digest(), lines=tuple(diff))
+    return ContractDiff(
+        name=here.name, here=here.digest(), stored=stored.digest(), lines=tuple(diff)
+    )
 
 
 def canonical(contract: Contract) -> str:

@@ -91,17 +91,6 @@ class LocalObjects:
             os.truncate(part, paused["size"])
         return LocalUpload(part, self._place(key))
 
-    @contextmanager
-    def upload(self, key: str) -> Iterator["LocalUpload"]:
-        """Write a working file in one run."""
-        upload = self.begin(key)
-        try:
-            yield upload
-            upload.finish()
-        except BaseException:
-            upload.abort()
-            raise
-
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys of the working files."""
         keys = sorted(unquote(place.name) for place in self._keys.iterdir())

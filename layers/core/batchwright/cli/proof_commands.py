@@ -41,7 +41,7 @@ def verify_command(
     from batchwright.cli import verify  # noqa: PLC0415 - cryptography costs the command's start
 
     files = _evidence(job)
-    key = verify.read_key(public_key) if public_key else None
+    key = verify.read_key(public_key, files) if public_key else None
     found = {"files": verify.verify(files, key, input_file)}
     if with_ledger:
         found["ledger"] = verify.audit(files, key)
@@ -65,8 +65,9 @@ def prove_command(
     """Print a record's proof: its leaf, the way to the job's root, to the ledger and to a signature."""
     files = _evidence(job)
     receipt, seal, salt = sealed(files)
-    outcome, _ = outcome_of(record_id, files.blocks(OUTCOMES))
-    show.write_json(proof_of(outcome, receipt, seal, salt, tiles_of(files.span), opened=opened))
+    outcome, line = outcome_of(record_id, files.blocks(OUTCOMES))
+    proof = proof_of(outcome, line, receipt, seal, salt, tiles_of(files.span), opened=opened)
+    show.write_json(proof)
     return Code.DONE
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from batchwright.cli.stack import Stack
 
 
-class Ending(StrEnum):
+class Redrivable(StrEnum):
     """The endings that can be asked again."""
 
     FAILED = "failed"
@@ -24,12 +24,12 @@ class Ending(StrEnum):
     REVIEW = "review"
 
 
-def redrive(job_id: str, only: Sequence[Ending], stack: "Stack") -> JobRow:
+def redrive(job_id: str, only: Sequence[Redrivable], stack: "Stack") -> JobRow:
     """Wish for a job's next redrive; return the job as it will begin. Raises :class:`Refused` where that cannot be."""
     row = find_job(stack.jobs, job_id)
     number = row.redrives + 1
     check_redrive(row, number, stack.objects)
-    endings = [ending.value for ending in Ending if ending in only]
+    endings = [ending.value for ending in Redrivable if ending in only]
     wish = Redriving.model_validate({"job": job_id, "number": number, "only": endings})
     stack.send({"redrive": wish.model_dump(mode="json")})
     return reopened(row, wish, SystemClock().now())

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def trace(row: JobRow, record_id: str, stack: "Stack") -> dict[str, Any]:
     """Return what became of one record: its outcome, and every segment of a chunk log that tells of it."""
-    outcome, facts = outcome_of(record_id, ended(row, stack).blocks(OUTCOMES))
+    outcome, line = outcome_of(record_id, ended(row, stack).blocks(OUTCOMES))
     held, decided = None, {}
     if outcome.held:
         review = Review(row.job_id, row.redrives, stack.objects, stack.ledger, SystemClock())
@@ -30,7 +30,7 @@ def trace(row: JobRow, record_id: str, stack: "Stack") -> dict[str, Any]:
     return {
         "job_id": row.job_id,
         "contract": row.contract,
-        **facts,
+        **orjson.loads(line),
         "quarantine": held,
         "decision": told(decided.get((outcome.index, outcome.held or ""))),
         "segments": _segments(row, outcome.index, stack),

@@ -1,5 +1,7 @@
 """Verify and audit, as the command tells them."""
 
+import binascii
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
@@ -106,9 +108,26 @@ def _decisions(files: Evidence, entries: list[bytes]) -> Iterator[Difference]:
     yield from held_to_ledger(reviewed.decisions, salt, receipt["job_id"], entries)
 
 
-def read_key(file: Path) -> PublicKey:
-    """Read a public key's file, as ``batchwright ledger`` writes it."""
-    return PublicKey.read(file.read_text())
+def read_key(file: Path, files: Evidence) -> PublicKey:
+    """Read a public key's file, as ``batchwright ledger`` writes it, or as KMS does, in base64 or PEM.
+
+    KMS does not know the ledger's name; that is the seal's then, and no secret.
+    """
+    text = file.read_text()
+    lines = [line.strip() for line in text.splitlines() if not line.startswith("-----")]
+    try:
+        content = b64decode("".join(lines), validate=True)
+    except (binascii.Error, ValueError):
+        return PublicKey.read(text)
+    return PublicKey.of_der(_name_in(files), content)
+
+
+def _name_in(files: Evidence) -> str:
+    try:
+        name: str = orjson.loads(whole(files, SEAL))["public_key"].partition("+")[0]
+    except (AttributeError, Missing, KeyError, TypeError, ValueError):
+        return "a ledger"
+    return name
 
 
 def _key_in(files: Evidence, ledgers: str) -> PublicKey:

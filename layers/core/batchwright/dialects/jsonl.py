@@ -10,7 +10,7 @@ import msgspec
 import orjson
 from msgspec import Raw
 
-from batchwright.errors import RecordInvalid
+from batchwright.errors import LONGEST_NAME_SHOWN, RecordInvalid
 from batchwright.lines import LONGEST_LINE, Line
 from batchwright.shapes import Fraction, Name, Shape, TokenLimit, Zero
 
@@ -28,7 +28,6 @@ __all__ = [
     "read_shape",
 ]
 
-LONGEST_NAME_SHOWN = 64
 NOT_OF_THE_SHAPE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import orjson
 
+from batchwright.errors import LONGEST_NAME_SHOWN
+
 TYPES = {"string", "number", "integer", "boolean", "array", "object", "null"}
 AS_THEY_ARE = {"title", "description", "required", "pattern", "default", "minimum", "maximum"}
 # Google's JSON writes integers of 64 bits as text.
@@ -23,7 +25,6 @@ SNAKE = {
     "max_properties": "maxProperties",
 }
 DEEPEST = 64
-LONGEST_NAME_SHOWN = 64
 
 
 @lru_cache(maxsize=256)

@@ -18,6 +18,10 @@ LONGEST = 5_000
 # An answer that quotes more is not looked at in full, and says so.
 MOST_QUOTES = 1_000
 
+# So many characters of the request are read for all quotations of an answer together, about half a second's worth:
+# what is quoted piece by piece out of a long request would cost minutes.
+MOST_READ = 500_000_000
+
 # By style, and what is quoted as the first group; begun with their marks, which a search finds quickly. They are
 # compiled with the filter, since every contract imports this.
 _STYLES = {
@@ -79,13 +83,13 @@ class Citations:
         ]
         if not quotes:
             return []
-        asked = "\n".join(_words(Text(text).folded) for text in subject.asked())
+        known = _Occurring("\n".join(_words(Text(text).folded) for text in subject.asked()))
         findings = [
             Finding(kind="not_in_input", part=part, start=start, end=end)
             for part, start, end, pieces in quotes[:MOST_QUOTES]
-            if not all(piece in asked for piece in pieces)
+            if not all(piece in known for piece in pieces)
         ]
-        if len(quotes) > MOST_QUOTES:
+        if len(quotes) > MOST_QUOTES or known.exhausted:
             findings.append(Finding(kind="too_many"))
         return findings
 
@@ -101,6 +105,23 @@ class Citations:
         """Return the words of a quotation, cut where some are left out; nothing where they are too few."""
         pieces = [words for piece in re.split(_GAP, quote) if len(words := _words(piece)) > 1]
         return pieces if sum(piece.count(" ") - 1 for piece in pieces) >= self._least else []
+
+
+class _Occurring:
+    """The words that occur in a text; where that was asked too often, all are said to."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._room = MOST_READ
+        self._known: dict[str, bool] = {}
+        self.exhausted = False
+
+    def __contains__(self, words: str) -> bool:
+        if words not in self._known:
+            self._room -= len(self._text)
+            self.exhausted = self._room < 0
+            self._known[words] = self.exhausted or words in self._text
+        return self._known[words]
 
 
 def _without_code(text: str) -> str:

@@ -12,14 +12,13 @@ from batchwright.addresses import check_place
 from batchwright.contract import DEFAULT, NAME, Contract, default_contract
 from batchwright.contractfile import read_contract
 from batchwright.digest import digest, digest_of_envelope
-from batchwright.errors import AlreadyExists, ContractInvalid, Missing, Refused
+from batchwright.errors import LONGEST_NAME_SHOWN, AlreadyExists, ContractInvalid, Missing, Refused
 from batchwright.job import Job, JobRow, Pin, Reason, Status, job_id_of, timestamp
 from batchwright.message import Cancelling, Inline, Redriving, Source, wishes_of
 from batchwright.places import INBOX, contract_key, inline_key, job_key
 from batchwright.ports import Objects
 from batchwright.run import Run
 from batchwright.steps import commands
-from batchwright.suiting import LONGEST_NAME_SHOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

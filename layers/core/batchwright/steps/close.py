@@ -8,6 +8,7 @@ import orjson
 
 from batchwright import __version__
 from batchwright.assembly import assemble
+from batchwright.digest import digest
 from batchwright.errors import AlreadyExists, Missing
 from batchwright.job import Job, JobRow, Reason, Status, timestamp
 from batchwright.ledger import Entry, closed
@@ -23,7 +24,7 @@ from batchwright.ports import (
     Signer,
     Submissions,
 )
-from batchwright.receipt import ResultFile, TreeFiles, manifest_of, receipt_of, row_told_by
+from batchwright.receipt import Piece, ResultFile, TreeFiles, manifest_of, receipt_of, row_told_by
 from batchwright.sealing import SEAL, sealed
 from batchwright.sleepers import sleeps, stop_all
 
@@ -130,9 +131,8 @@ def _closed(
         results=_places(row, files, tree),
     )
     if dialect in BEDROCK:
-        manifest = result_key(job.job_id, MANIFEST, row.redrives)
-        world.objects.write(manifest, orjson.dumps(manifest_of(row)))
-        row = replace(row, results={**(row.results or {}), "manifest": manifest})
+        files = {**files, MANIFEST: _manifest(row, world)}
+        row = replace(row, results=_places(row, files, tree))
     row, receipt = _receipt(row, receipt_of(job, row, files, tree, version=__version__), world)
     _seal(closed(job, row, tree, receipt), row, world)
     if job.salt:
@@ -144,6 +144,14 @@ def _closed(
     if not world.jobs.change(row):
         return _ended(row, world) or row, None
     return row, late
+
+
+def _manifest(row: JobRow, world: World) -> ResultFile:
+    content = orjson.dumps(manifest_of(row))
+    key = result_key(row.job_id, MANIFEST, row.redrives)
+    world.objects.write(key, content)
+    piece = Piece(bytes=len(content), sha256=digest(content))
+    return ResultFile(key=key, lines=0, pieces=(piece,))
 
 
 def _receipt(row: JobRow, receipt: dict[str, Any], world: World) -> tuple[JobRow, bytes]:

@@ -18,9 +18,10 @@ from batchwright.money import spent_billionths
 from batchwright.places import job_key
 from batchwright.ports import Slots, Submissions
 from batchwright.staging import Staged, part_of
-from batchwright.steps.invoke import Report, Worker
-from batchwright.steps.invoke import World as WorkerWorld
+from batchwright.steps.invoke import Worker
 from batchwright.submission import Standing, Submission
+from batchwright.workplace import Report
+from batchwright.workplace import World as WorkerWorld
 
 WAITING: dict[str, Any] = {"state": "waiting"}
 

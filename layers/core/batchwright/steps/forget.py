@@ -13,7 +13,15 @@ from batchwright.errors import Missing
 from batchwright.job import Job, timestamp
 from batchwright.ledger import Entry
 from batchwright.lines import lines
-from batchwright.places import JOBS, QUARANTINE, RESULTS, answer_key, job_key, result_key
+from batchwright.places import (
+    ENDPOINT_FILES,
+    JOBS,
+    QUARANTINE,
+    RESULTS,
+    answer_key,
+    job_key,
+    result_key,
+)
 from batchwright.ports import Clock, Erasable, Jobs, Ledger
 from batchwright.retention import Due, What
 
@@ -121,7 +129,7 @@ def _doomed(job_id: str, redrives: int, objects: Erasable, what: What) -> Iterat
         return
     yield from _cached(job_id, redrives, objects)
     yield from _input(job_id, objects)
-    for prefix in (JOBS, QUARANTINE, RESULTS):
+    for prefix in (JOBS, *ENDPOINT_FILES, QUARANTINE, RESULTS):
         yield from _going(objects.every_version(f"{prefix}{job_id}/"))
 
 

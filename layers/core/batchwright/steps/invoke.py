@@ -1,35 +1,25 @@
 """Invoke: one worker asks for the records of one chunk, many at once, and appends their outcomes to the chunk's log."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from batchwright.answers import Answers
 from batchwright.asking import Asker
-from batchwright.attachments import Attachments, Fetched
+from batchwright.attachments import Attachments
 from batchwright.chunk import Chunk
 from batchwright.chunklog import ChunkLog
 from batchwright.collected import Collected
-from batchwright.digest import digest_of_request, idempotency_key
+from batchwright.eachrecord import EachRecord
 from batchwright.errors import (
-    AskAgain,
-    BatchwrightError,
     BudgetExceeded,
     JobStops,
-    RecordEnds,
-    RecordInvalid,
-    Truncated,
     Unavailable,
-    Withheld,
     WorkerKilled,
 )
-from batchwright.filters import Means
-from batchwright.finding import Notes, Stage, Verdict
 from batchwright.gates import Gates
 from batchwright.handing import Hand
 from batchwright.job import Reason
@@ -37,22 +27,15 @@ from batchwright.judging import Judges
 from batchwright.limits import read_planned
 from batchwright.logwriter import LogWriter
 from batchwright.lookout import Lookout
-from batchwright.outcome import Ending, Tally
+from batchwright.outcome import Ending
 from batchwright.pace import SHORTEST_REST, LeftForLater, LeftOpen, Pace
-from batchwright.places import held_key
-from batchwright.ports import Budgets, Clock, Engine, Jobs, Objects, Schedules
 from batchwright.purse import Payer, Purse, Unlimited
 from batchwright.reader import ChunkReader, Item
-from batchwright.record import Record
-from batchwright.repairing import answered
-from batchwright.request import Request
-from batchwright.route import Route
-from batchwright.routing import routes_for
 from batchwright.screens import Screens
-from batchwright.segment import Settled
-from batchwright.settling import Asked, Settler
+from batchwright.settling import Settler
 from batchwright.standing import open_in
 from batchwright.suspicion import CONDEMNED, Group, claim_of, groups_of
+from batchwright.workplace import Report, World
 
 # A worker takes no new record in the last quarter of its time, at most 90 s, and gives up what is in flight in the
 # last tenth, at most 10 s: that is for the last segment.
@@ -64,50 +47,6 @@ GRACE = 10.0
 # A chunk that only ever rests makes nine events a round in its execution's history, which ends at 25,000
 # (docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
 MOST_RESTS = 1_500
-# Between two tries to put something into the quarantine.
-PAUSE = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """What a worker needs of the world."""
-
-    objects: Objects
-    jobs: Jobs
-    budgets: Budgets
-    schedules: Schedules
-    engine: Engine
-    clock: Clock
-    seconds: Callable[[], float]
-    """A clock that never jumps."""
-    time: Callable[[], float]
-    """Seconds since 1970; workers must agree about it to some hundred milliseconds."""
-    chance: Callable[[], float]
-    """A random number from 0 to 1."""
-    new_id: Callable[[], str]
-    """An id that nobody else has."""
-    means: Means = field(default_factory=Means)
-    """What filters may use."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Report:
-    """What one worker did, for the metrics: never whose records, never what they say."""
-
-    tally: Tally = field(default_factory=Tally)
-    latencies_ms: list[int] = field(default_factory=list)
-    seconds: float = 0.0
-    cache_faults: int = 0
-    verdicts: Counter[Verdict] = field(default_factory=Counter)
-    findings: Counter[tuple[Stage, str, str]] = field(default_factory=Counter)
-    """By stage, filter and kind."""
-
-    def look_back(self, notes: Notes) -> None:
-        """Count what the filters found for one record."""
-        if notes.verdict is not None:
-            self.verdicts[notes.verdict] += 1
-        for each in notes.noted:
-            self.findings[each.stage, each.filter, each.finding.kind] += 1
 
 
 async def invoke(
@@ -161,8 +100,6 @@ class Worker:
         )
         self._pace = Pace(now=world.seconds, chance=world.chance, answered_at=world.seconds())
         self._writer = LogWriter(self._log, self._pace, flushed=self._flushed, time_left=time_left)
-        self._attachments = Attachments(world.objects, self._pace)
-        self._asking: dict[int, Asked] = {}
         self._to_come = 0
         self._claimed = False
         self._limit: asyncio.Timeout | None = None
@@ -192,8 +129,22 @@ class Worker:
         )
         self._judges = Judges(self._asker.unresting(), self._contract, self._job)
         means = replace(self._world.means, job_id=self._job.job_id, chance=self._world.chance)
-        self._screens = Screens(self._contract, means, self._judges)
         self._answers = Answers(self._world.objects, self._world.clock, self._contract.cache)
+        self._records = EachRecord(
+            self._job,
+            self._contract,
+            self._reader.dialect,
+            asker=self._asker,
+            screens=Screens(self._contract, means, self._judges),
+            answers=self._answers,
+            attachments=Attachments(self._world.objects, self._pace),
+            quarantine=self._world.objects,
+            hand=self._hand,
+            pace=self._pace,
+            clock=self._world.clock,
+            report=self.report,
+            efforts=self._log.efforts,
+        )
         if (self._lookout.reason is None or self._only_collects) and self._open_records:
             await self._work_in_groups()
         self.report.tally = self._log.own
@@ -285,6 +236,7 @@ class Worker:
             async with self._limit, asyncio.TaskGroup() as tasks:
                 for _ in range(min(self._in_flight, len(group.indexes))):
                     tasks.create_task(self._work(items))
+                    await asyncio.sleep(0)  # what was begun is sent before the next begins
         except TimeoutError:
             pass  # what was in flight is asked again by the next worker; its calls are counted
         finally:
@@ -300,8 +252,7 @@ class Worker:
 
     async def _leave(self) -> None:
         """Write what is left to write, and tell that the worker left of its own will."""
-        efforts = {index: asked.effort() for index, asked in self._asking.items() if asked.calls}
-        await self._writer.write(efforts=efforts, left=True)
+        await self._writer.write(efforts=self._records.spent(), left=True)
         await self._payer.close()
         await self._asker.close()
         await self._judges.close()
@@ -333,134 +284,20 @@ class Worker:
             if item.index in self._log.settled:  # another worker was faster: this one is late
                 continue
             try:
-                settled = await self._settle(item)
+                settled = await self._records.settled(item)
             except LeftOpen:
                 self._left_open.add(item.index)
-                continue
             except LeftForLater:
                 return
+            except JobStops as fault:
+                await self._stop(fault)
+                if not self._only_collects:
+                    return
+                self._left_open.add(item.index)
             except Exception as fault:  # noqa: BLE001 - whatever is odd about one record, the others go on
-                settled = self._settler.unforeseen(item, fault, self._now())
-            self._asking.pop(item.index, None)  # a line at fault was never asked
-            self._writer.add(settled)
-
-    async def _settle(self, item: Item) -> Settled:
-        if item.record is None or item.problem is not None:
-            return self._settler.at_fault(item, self._now())
-        # The plan went through the same contract: what cannot be prepared is a problem already.
-        request = self._reader.dialect.request(item.record)
-        routes = routes_for(self._contract, item.record, self._job.models)
-        asked = self._asking[item.index] = self._to_ask(item.index, item.record)
-        try:
-            request = await self._screened(asked, item, routes[0], request)
-            told = self._turn(asked, item.index, item.record, routes[0], request)
-            async with self._attachments.fetched(item.record, request) as fetched:
-                if item.record.attachments:
-                    told = self._turn(asked, item.index, item.record, routes[0], fetched.told)
-                await self._ask_in_turn(asked, item, routes, fetched, told)
-        except Withheld as fault:
-            settled = await self._hold(item, asked, fault, request)
-        except (RecordEnds, AskAgain) as fault:
-            await self._release_what_was_cut(asked, fault, request)
-            settled = self._settler.ended(item, asked, fault, self._now())
-        except JobStops as fault:
-            await self._stop(fault)
-            raise (LeftOpen if self._only_collects else LeftForLater) from None
-        else:
-            settled = self._settler.succeeded(item, asked, self._now())
-        self.report.look_back(asked.notes)
-        if asked.completion and not asked.cached:
-            self.report.latencies_ms.append(asked.completion.latency_ms)
-        return settled
-
-    async def _ask_in_turn(
-        self,
-        asked: Asked,
-        item: Item,
-        routes: tuple[Route, ...],
-        fetched: Fetched,
-        told: Request,
-    ) -> None:
-        """Ask the routes one after the other, as far as the contract lets one stand in for the one before.
-
-        ``told`` is the first one's request as its digest tells it.
-        """
-        assert item.record is not None  # noqa: S101 - only a record that was read is asked
-        for route in routes:
-            if route is not routes[0]:
-                told = self._turn(asked, item.index, item.record, route, fetched.told)
-            request = told
-            if (
-                fetched.request is not fetched.told
-            ):  # attachments stand in the digest by their contents' own
-                request = self._contract.prepared(route, item.record, fetched.request)
-            falls_back_on = self._contract.falls_back_on if route is not routes[-1] else ()
-            ask = partial(self._asker.ask, route=route, asked=asked, job_id=self._job.job_id)
-            if kept := await self._answers.find(request, asked.request_digest):
-                asked.answer_with(kept)
-            elif self._hand is not None:
-                self._hand.take(asked, route.model, request)
-                raise LeftOpen
+                self._writer.add(self._records.unforeseen(item, fault))
             else:
-                try:
-                    await ask(request, falls_back_on=falls_back_on)
-                except falls_back_on:
-                    continue
-            as_it_is = await answered(self._screens, asked, request, ask)
-            if as_it_is and asked.completion and not asked.cached:
-                self._answers.keep(request, asked.request_digest, asked.completion)
-            return
-
-    async def _screened(self, asked: Asked, item: Item, route: Route, request: Request) -> Request:
-        """Return a request as the filters let it be asked; raises as they do."""
-        assert item.record is not None  # noqa: S101 - only a record that was read is asked
-        try:
-            return await self._screens.asked(asked, request)
-        except (Withheld, RecordInvalid):  # its outcome tells what would have been asked
-            self._turn(asked, item.index, item.record, route, request)
-            raise
-
-    async def _release_what_was_cut(
-        self, asked: Asked, fault: BatchwrightError, request: Request
-    ) -> None:
-        """Let the filters look at the part of an answer that a failure shows, too."""
-        if isinstance(fault, Truncated) and asked.completion:
-            with suppress(Withheld):  # then nothing of it is shown
-                await self._screens.answered(asked, request, cut=True)
-
-    async def _hold(self, item: Item, asked: Asked, fault: Withheld, request: Request) -> Settled:
-        """Put what is withheld into the quarantine; only then the record is settled."""
-        settled, held, content = self._settler.withheld(item, asked, fault, request, self._now())
-        key = held_key(self._job.job_id, item.index, held)
-        while True:
-            try:
-                await asyncio.to_thread(self._world.objects.write, key, content)
-            except Unavailable:
-                await self._pace.wait(PAUSE, for_all=True)
-            else:
-                return settled
-
-    def _to_ask(self, index: int, record: Record) -> Asked:
-        key = idempotency_key(self._job.job_id, index, "")  # until it is known what is asked
-        asked = Asked(index=index, input_tokens=record.input_tokens, key=key)
-        if effort := self._log.efforts.get(index):
-            asked.go_on_from(effort)
-        return asked
-
-    def _turn(
-        self, asked: Asked, index: int, record: Record, route: Route, request: Request
-    ) -> Request:
-        """Turn to a route; return the request as it is asked there."""
-        told = self._contract.prepared(route, record, request)
-        contract = self._job.contract_digest or ""
-        request_digest = digest_of_request(route.model, told.body, contract, family=told.family)
-        asked.turn_to(
-            route.model,
-            self._contract.place_of(route),
-            request_digest=request_digest,
-            key=idempotency_key(self._job.job_id, index, request_digest),
-        )
-        return told
+                self._writer.add(settled)
 
     async def _stop(self, fault: JobStops) -> None:
         if self._lookout.reason is None:

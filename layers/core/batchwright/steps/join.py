@@ -24,6 +24,7 @@ from batchwright.outcome import Ending
 from batchwright.places import file_name, job_key, joined_key, plan_key, round_plan_key
 from batchwright.ports import Clock, Jobs, Objects
 from batchwright.request import tokens_in
+from batchwright.uploads import whole
 
 # What a model reads well in one go; two answers are joined however long they are, or there would be no end.
 JOINED_TOKENS = 40_000
@@ -111,7 +112,7 @@ def _list(key: str, chunks: list[Chunk], objects: Objects) -> None:
 def _write_records(job: Job, before: list[Chunk], number: int, objects: Objects) -> list[int]:
     """Write the round's records, and return how long each line is."""
     sizes = []
-    with objects.upload(joined_key(job.job_id, number)) as upload:
+    with whole(objects.begin(joined_key(job.job_id, number))) as upload:
         for record in _records(job, before, number, objects):
             upload.write(record)
             sizes.append(len(record))

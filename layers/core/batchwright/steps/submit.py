@@ -29,9 +29,10 @@ from batchwright.job import Job, Reason
 from batchwright.places import job_key
 from batchwright.ports import Slots, Submissions, Tasks, Upload
 from batchwright.staging import Stage, Staged
-from batchwright.steps.invoke import Report, Worker
-from batchwright.steps.invoke import World as WorkerWorld
+from batchwright.steps.invoke import Worker
 from batchwright.submission import Standing, Submission
+from batchwright.workplace import Report
+from batchwright.workplace import World as WorkerWorld
 
 # Whoever finds no place, or no money, looks again after so many seconds: half of that at least, by chance.
 PATIENCE = 300.0

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from io import RawIOBase
 from typing import Any, BinaryIO
 
-from batchwright.errors import Refused
+from batchwright.errors import LONGEST_NAME_SHOWN, Refused
 
 # The second is a file whose footer is encrypted: it is opened, and told.
 MAGICS = (b"PAR1", b"PARE")
@@ -15,7 +15,6 @@ BATCH_BYTES = 4_000_000
 BUFFERS = 32 * 1024 * 1024
 LARGEST_BUFFER = 4 * 1024 * 1024
 SMALLEST_BUFFER = 64 * 1024
-LONGEST_NAME_SHOWN = 64
 
 
 def is_parquet(head: bytes) -> bool:

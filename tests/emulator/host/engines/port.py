@@ -14,6 +14,7 @@ class StopReason(StrEnum):
     MAX_TOKENS = "max_tokens"
     STOP_SEQUENCE = "stop_sequence"
     CONTENT_FILTERED = "content_filtered"
+    GUARDRAIL_INTERVENED = "guardrail_intervened"
     MALFORMED_MODEL_OUTPUT = "malformed_model_output"
     MALFORMED_TOOL_USE = "malformed_tool_use"
     MODEL_CONTEXT_WINDOW_EXCEEDED = "model_context_window_exceeded"
@@ -59,6 +60,8 @@ class Ask:
     tools: tuple[Tool, ...] = ()
     must_call: Tool | None = None
     wants_vectors: bool = False
+    guarded: tuple[str, ...] | None = None
+    """What the request's guardrail looks at before the model reads it; `None` where it has no guardrail."""
     marked: str = ""
     """What the prompt begins with, up to the mark that asks to keep it, where it bears one in its system prompt."""
 

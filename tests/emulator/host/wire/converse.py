@@ -74,6 +74,16 @@ class PerformanceConfig(Shape):
     latency: Literal["standard", "optimized"]
 
 
+class GuardrailConfig(Shape):
+    """The guardrail that looks at the call. What it found is not traced here."""
+
+    guardrail_identifier: Annotated[
+        str, Field(pattern=r"^([a-z0-9]+|arn:[^ ]+:guardrail/[a-z0-9]+)$")
+    ]
+    guardrail_version: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,7}|DRAFT)$")]
+    trace: Literal["disabled"] = "disabled"
+
+
 class ConverseRequest(Shape):
     """A Converse request. Of what Bedrock takes, `UNSERVED` is refused when it is asked for."""
 
@@ -87,14 +97,11 @@ class ConverseRequest(Shape):
     additional_model_response_field_paths: list[str] = Field(default_factory=list)
     additional_model_request_fields: dict[str, Any] | None = None
     tool_config: ToolConfig | None = None
-    guardrail_config: dict[str, Any] | None = None
+    guardrail_config: GuardrailConfig | None = None
     prompt_variables: dict[str, Any] | None = None
 
 
 UNSERVED = {
-    "guardrail_config": (
-        "The guardrail identifier or version provided in the request does not exist."
-    ),
     "prompt_variables": "promptVariables can only be used with a prompt resource.",
 }
 
@@ -202,5 +209,17 @@ def _ask(request: ConverseRequest) -> Ask:
         temperature=decoding.temperature,
         top_p=decoding.top_p,
         stop_sequences=tuple(decoding.stop_sequences),
+        guarded=None if request.guardrail_config is None else _guarded(request),
         schema=None if wanted is None else read_schema(wanted.structure.json_schema.schema_),
     )
+
+
+def _guarded(request: ConverseRequest) -> tuple[str, ...]:
+    """Return what a guardrail looks at: what is marked for it, or where nothing is, all that was said."""
+    blocks = [block for message in request.messages for block in message.content]
+    marked = [
+        block.guard_content.text.text
+        for block in blocks
+        if block.guard_content and block.guard_content.text
+    ]
+    return tuple(marked) or tuple(block.text for block in blocks if block.text)

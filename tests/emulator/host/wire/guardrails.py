@@ -12,7 +12,6 @@ from tests.emulator.host.wire.shapes import Base64, Shape, Union, read
 
 UNIT, MOST_UNITS = 1_000, 25
 CONTENT = ("INSULTS", "HATE", "SEXUAL", "VIOLENCE", "MISCONDUCT", "PROMPT_ATTACK")
-ATTACKS = ("JAILBREAK", "PROMPT_INJECTION", "PROMPT_LEAKAGE")
 GROUNDS = ("GROUNDING", "RELEVANCE")
 type Category = Literal["VIOLENCE", "HATE", "SEXUAL", "MISCONDUCT", "INSULTS"]
 type Attack = Literal["JAILBREAK", "PROMPT_INJECTION", "PROMPT_LEAKAGE"]

@@ -20,6 +20,7 @@ from batchwright.aws.wiring import (
     armed,
     budgets,
     client,
+    credentials,
     endpoints,
     jobs,
     keys,
@@ -30,7 +31,7 @@ from batchwright.aws.wiring import (
 from batchwright.endpointengine import EndpointEngine
 from batchwright.engines import Engines
 from batchwright.filters import Means
-from batchwright.steps.invoke import World
+from batchwright.workplace import World
 
 # A little longer than filters wait: their own clock ends a call, and its thread should not outlive it by much.
 FILTER_SECONDS = 21.0
@@ -89,14 +90,11 @@ def _openai() -> OpenAIEngine:
 
 
 def _bedrock() -> BedrockEngine:
-    credentials = boto3.Session().get_credentials()
-    if credentials is None:
-        raise RuntimeError("there are no AWS credentials")
     # The client is made for its endpoint only: botocore's rules know partitions, FIPS and the environment.
     meta = client("bedrock-runtime").meta
     return BedrockEngine(
         endpoint=meta.endpoint_url,
         region=meta.region_name,
-        credentials=credentials,
+        credentials=credentials(),
         limit=settings().in_flight,
     )
