@@ -1,9 +1,7 @@
 """A whole job in memory whose chunks go through an asynchronous lane; the workflow's turns are taken by hand."""
 
-import asyncio
 import itertools
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -22,10 +20,10 @@ from batchwright.steps.submit import submit
 from batchwright.steps.wake import Woken, wake
 from batchwright.steps.wake import World as WakeWorld
 from batchwright.submission import Submission
+from tests import timelapse
 from tests.canary import silent
 from tests.fakes import NOON
 from tests.fakes_batch import ScriptedBatchInference
-from tests.lanefakes import MemorySlots
 from tests.laptop import Laptop, chat_line, song
 
 BATCH = """
@@ -81,7 +79,6 @@ class LaneLaptop(Laptop):
     contract: str = BATCH
     batch_jobs: int = 20
     batches: ScriptedBatchInference = None  # type: ignore[assignment]  # over the laptop's own bucket
-    slots: MemorySlots = field(default_factory=lambda: MemorySlots(time.time))
     deaf: bool = False
     """Whether no notification arrives."""
     tokens: int = 0
@@ -146,26 +143,36 @@ class LaneLaptop(Laptop):
         assert self.tasks.told.get(token) == answer
         return token, answer
 
+    async def give_up(self, submission: Submission, failure: dict[str, Any]) -> dict[str, Any]:
+        """Say that a step of a submission's child failed."""
+        given: dict[str, Any] = {"time_left": lambda: 900.0, "in_flight": 8, "failure": failure}
+        answer, reports = await submit(submission, None, self.submit_world(), **given)
+        assert answer is not None
+        assert not reports
+        return answer
+
     async def hand_over(
         self, submission: Submission, token: str, *, time_left: Callable[[], float] = lambda: 900.0
     ) -> dict[str, Any] | None:
         """Call submit for a task; return what it was told at once."""
-        world = SubmitWorld(
+        answer, reports = await submit(
+            submission,
+            token,
+            self.submit_world(),
+            time_left=time_left,
+            in_flight=8,
+        )
+        silent("what submit answers, or measures", (answer, reports))
+        return answer
+
+    def submit_world(self) -> SubmitWorld:
+        return SubmitWorld(
             worker=self.worker_world(),
             lane=self.lane_of,
             submissions=self.submissions,
             slots=self.slots,
             tasks=self.tasks,
         )
-        answer, reports = await submit(
-            submission,
-            token,
-            world,
-            time_left=time_left,
-            in_flight=8,
-        )
-        silent("what submit answers, or measures", (answer, reports))
-        return answer
 
     async def collect(
         self, submission: Submission, *, time_left: Callable[[], float] = lambda: 900.0
@@ -218,7 +225,7 @@ class LaneLaptop(Laptop):
     def to_the_end(self, job_id: str, redrive: int = 0) -> JobRow:
         """Take all submissions of a planned job to their end, one after the other, and close it."""
         for submission in self.submitted(job_id, redrive):
-            asyncio.run(self.child(submission))
+            timelapse.run(self.child(submission))
         self.close(job_id, redrive=redrive)
         return self.row(job_id)
 

@@ -229,9 +229,7 @@ def told(scenario: Scenario, client: Client, done: Run) -> Iterator[Figure]:
         at_most(f"{name}.throttled", throttled, scenario.throttled, "a call answered"),
     ]
     if client.shares:
-        held.append(
-            at_most(f"{name}.writes", writes, MOST_WRITES, "of the table a call answered")
-        )
+        held.append(at_most(f"{name}.writes", writes, MOST_WRITES, "of the table a call answered"))
     yield from held if client.ours else map(without_target, held)
     if not done.failed:
         longer = round(done.seconds / scenario.ideal, 3)

@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
-from batchwright.job import JobRow, Status
+from batchwright.job import JobRow, Reason, Status
+from batchwright.run import Run
 from tests.lanelaptop import BATCH, tool_lines
 from tests.laptop import chat_file, jsonl, song
 from tests.system.conftest import Probe
 from tests.system.stack_under_test import StackUnderTest, until
 from tests.system.test_amends import allow
-
-pytestmark = pytest.mark.timeout(600)
 
 RECORDS = 300
 TOLD = ("record_id", "status", "error", "model", "attempts", "verdict", "input_digest")
@@ -126,6 +125,32 @@ def test_a_job_that_is_cancelled_while_its_batch_runs_ends_with_a_receipt(
     assert counts["cancelled"] > 0
     assert counts["cancelled"] + counts["succeeded"] == 120
     assert paid(stack)["Batch"] == counts["succeeded"] == row.tally.calls
+
+
+def test_what_a_batch_had_answered_is_read_when_its_execution_was_stopped_by_hand(
+    stack: StackUnderTest,
+) -> None:
+    stack.put_contract("batch", BATCH)
+    stack.behave(batch={"in_progress": 60.0}, latency_ms=0)
+    key = "inbox/batch/aborted.jsonl"
+    stack.drop(key, chat_file(120))
+    job_id = stack.started(key).job_id
+    until(lambda: paid(stack)["Batch"] > 10, seconds=240)
+    machine, sfn = stack.outputs["StateMachineArn"], stack.cloud.client("stepfunctions")
+    execution = machine.replace(":stateMachine:", ":execution:")
+    sfn.stop_execution(executionArn=f"{execution}:{job_id}")
+
+    # As the sweeper does, when the job has been silent for long enough.
+    stack.jobs.stop(job_id, Reason(code="cancelled", message="stopped by hand"))
+    run = Run(job_id=job_id, restart=1)
+    sfn.start_execution(stateMachineArn=machine, name=run.name, input=json.dumps(run.to_json()))
+
+    row = stack.ended(key, seconds=240)
+    counts = row.counts()
+    assert row.incomplete_reason == "cancelled"
+    assert 10 < counts["succeeded"] == paid(stack)["Batch"] == row.tally.calls
+    assert counts["cancelled"] + counts["succeeded"] == 120
+    assert stack.execution_ended(run.name) == "SUCCEEDED"
 
 
 # What a function that may not answer tasks tries with its own; see tests/emulator/amends/tokens.py.

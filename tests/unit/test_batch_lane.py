@@ -1,6 +1,5 @@
 """A job through Bedrock's batch inference, from the file to the receipt, in memory."""
 
-import asyncio
 import json
 from typing import Any
 
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from batchwright.batchjob import BatchStatus
 from batchwright.handover import chunks_of
 from batchwright.job import Status
+from tests import timelapse
 from tests.fakes import MODEL, ScriptedEngine
 from tests.lanelaptop import BATCH, LaneLaptop, tool_lines
 from tests.laptop import Laptop, chat_file, chat_line, jsonl, song
@@ -168,7 +168,7 @@ def test_a_large_file_is_divided_so_that_no_batch_is_too_small() -> None:
 def test_an_execution_that_takes_over_finds_the_batch_of_the_one_that_died() -> None:
     laptop = laptop_with()
     job_id, (submission,) = laptop.batch(chat_file(100))
-    asyncio.run(laptop.submit(submission))
+    timelapse.run(laptop.submit(submission))
     laptop.pass_time(30)
 
     planned = laptop.plan(job_id)

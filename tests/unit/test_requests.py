@@ -1,10 +1,10 @@
 """What a job asks of the bucket: each request is charged, so none is made for what is known already."""
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from batchwright.job import Pin
+from tests import timelapse
 from tests.fakes import MemoryObjects
 from tests.laptop import Laptop, chat_file
 
@@ -111,7 +111,7 @@ def test_the_first_worker_of_a_chunk_does_not_ask_whether_there_was_another() ->
     (chunk,) = laptop.chunks(job_id)
     objects.take()
 
-    asyncio.run(laptop.invoke(chunk))
+    timelapse.run(laptop.invoke(chunk))
 
     assert objects.take() == [
         "read planned.json",
@@ -125,10 +125,10 @@ def test_the_second_worker_of_a_chunk_reads_what_the_first_wrote() -> None:
     laptop, objects, job_id = job()
     laptop.plan(job_id)
     (chunk,) = laptop.chunks(job_id)
-    asyncio.run(laptop.invoke(chunk))
+    timelapse.run(laptop.invoke(chunk))
     objects.take()
 
-    assert asyncio.run(laptop.invoke(chunk)) == {"state": "done"}
+    assert timelapse.run(laptop.invoke(chunk)) == {"state": "done"}
 
     assert objects.take() == [
         "read planned.json",
@@ -143,7 +143,7 @@ def test_closing_reads_each_segment_once_and_neither_the_claim_nor_after_the_las
     laptop, objects, job_id = job()
     laptop.plan(job_id)
     (chunk,) = laptop.chunks(job_id)
-    asyncio.run(laptop.invoke(chunk))
+    timelapse.run(laptop.invoke(chunk))
     objects.take()
 
     laptop.close(job_id)
@@ -159,7 +159,7 @@ def test_a_closing_that_goes_on_looks_for_its_checkpoint() -> None:
     laptop, objects, job_id = job(25)
     laptop.plan(job_id)
     for chunk in laptop.chunks(job_id):
-        asyncio.run(laptop.invoke(chunk))
+        timelapse.run(laptop.invoke(chunk))
     assert laptop.close(job_id, time_left=lambda: 0.0) == {"state": "more"}
     objects.take()
 

@@ -36,7 +36,7 @@ INFRASTRUCTURE = {
 }
 OURS = {name for name, thing in vars(errors).items() if isinstance(thing, type)}
 LAMBDA_LIFE = 900  # no task may be given up before its function is
-WRITE_NO_UPLOADS = {"Invoke", "Collect"}
+WRITE_NO_UPLOADS = {"Invoke", "Collect", "Give up"}
 ANSWERS = {
     "Named?": {None},  # it looks whether there is a word at all
     "Only close?": {"close"},
@@ -221,6 +221,17 @@ def submissions_that_end_their_siblings(definition: Definition) -> Iterator[str]
         for choice in children[name]["Choices"]:
             if children[choice["Next"]]["Type"] == "Fail":
                 yield f"{name} {choice['StringEquals']}"
+    for name in ("Submit", "Collect"):
+        caught = {
+            error: catch
+            for catch in children[name].get("Catch", [])
+            for error in catch["ErrorEquals"]
+        }
+        last = caught.get("States.ALL", {"Next": name, "ResultPath": None})
+        if (last["Next"], last["ResultPath"]) != ("Give up", "$.failure"):
+            yield f"{name} fails"
+    if children[children["Give up"]["Next"]]["Type"] != "Succeed":
+        yield "Give up"
 
 
 def a_map_that_is_not_ours(definition: Definition) -> Iterator[str]:
@@ -334,6 +345,17 @@ BROKEN: list[tuple[Rule, str, object]] = [
         submissions_that_end_their_siblings,
         f"{SUBMISSION}.Submitted?.Choices.3.Next",
         "Unknown answer of submit",
+    ),
+    (
+        submissions_that_end_their_siblings,
+        f"{SUBMISSION}.Submit.Catch.1.ErrorEquals",
+        ["States.Timeout"],
+    ),
+    (submissions_that_end_their_siblings, f"{SUBMISSION}.Collect.Catch", []),
+    (
+        submissions_that_end_their_siblings,
+        f"{SUBMISSION}.Give up.Next",
+        "Unknown answer of collect",
     ),
     (runs_that_are_not_named, "Begin.Parameters.begin.$", ...),
     (runs_that_are_not_named, "Begin.Parameters.text.$", "$.text"),

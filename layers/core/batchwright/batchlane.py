@@ -18,10 +18,10 @@ from batchwright.errors import Missing
 from batchwright.lines import lines
 from batchwright.places import batch_prefix
 from batchwright.ports import BatchInference, Objects
-from batchwright.prices import Price, base_id, lane_factor
+from batchwright.prices import Price, lane_factor
 from batchwright.request import Request
 from batchwright.staging import CONVERSE, Staged
-from batchwright.submission import Submission
+from batchwright.submission import Submission, resource_of
 from batchwright.usage import Usage
 
 INPUT = "input.jsonl"
@@ -51,8 +51,7 @@ class BatchLane:
     ) -> None:
         """``places`` is how many batches of one model may run at once; nothing is called yet."""
         self.factor = lane_factor(submission.lane, submission.model)
-        # Bedrock counts the jobs of each model, however it is named.
-        self.resource = f"{submission.lane}#{base_id(submission.model)}"
+        self.resource = resource_of(submission.lane, submission.model)
         self.places = places
         self._batches = batches
         self._objects = objects
@@ -72,6 +71,10 @@ class BatchLane:
     def find(self) -> str | None:
         """Return what Bedrock calls it, if it was started and the reply was lost."""
         return self._batches.find(self._submission.name)
+
+    def begun(self) -> str | None:
+        """Return nothing: a batch is handed over whole, or not at all."""
+        return None
 
     def start(self, staged: Staged, *, now: datetime, ends_at: datetime) -> str:
         """Start it, once however often this is called; raises as :meth:`BatchInference.start` does."""

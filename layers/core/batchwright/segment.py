@@ -40,6 +40,8 @@ class Effort:
     saved_usd: float = 0.0
     collected: bool = False
     """Whether what a lane answered is among it."""
+    handed: int = 0
+    """How many of the calls were the lane's."""
 
 
 type Claim = tuple[tuple[int, int], ...]

@@ -19,6 +19,7 @@ from batchwright.outcome import add_costs
 from batchwright.places import job_key, plan_key, submissions_key
 from batchwright.ports import Account, Clock, Events, Jobs, Objects
 from batchwright.redriving import Redriving
+from batchwright.sleepers import sleeps
 from batchwright.submissions import list_submissions
 from batchwright.totals import Total, with_judges
 
@@ -73,7 +74,8 @@ def plan(  # noqa: PLR0913 - each is a parameter of the template
     reserve = min(RESERVE[0] * time_left(), RESERVE[1])
     late = partial(_late, time_left, reserve)
     limits = None
-    if row.status is not Status.RUNNING:
+    taken_up = row.status is Status.RUNNING
+    if not taken_up:
         begun = row.status is not Status.RECEIVED
         # At every run, so that the sweeper sees that planning gets on.
         row = replace(row, status=Status.VALIDATING, updated_at=timestamp(world.clock.now()))
@@ -82,7 +84,9 @@ def plan(  # noqa: PLR0913 - each is a parameter of the template
         answer, row, limits = (_redriven if redrive else first)(job, row, world, late)
         if answer is not None:
             return answer
-    if world.jobs.stop_reason(job_id, redrive=redrive) is not None:
+    # Where an execution died whose submissions may be under way, each must be looked at, and what it answered settled.
+    may_sleep = taken_up and sleeps(row)
+    if not may_sleep and world.jobs.stop_reason(job_id, redrive=redrive) is not None:
         return {"state": "stopped"}
     # A job has a chunk at least; a redrive may find nothing to ask again.
     if redrive and not world.objects.pin(plan_key(job_id, redrive)).size:
