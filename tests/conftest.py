@@ -1,19 +1,21 @@
 """What holds for every test."""
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 from threading import RLock
 from typing import Any
 
+import botocore.loaders
 import pytest
 from botocore.handlers import BUILTIN_HANDLERS
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from moto.core.models import botocore_stubber
 
 from tests.canary import CANARY, Listener
 
 # A machine that does other things beside is no reason to fail.
-settings.register_profile("patient", deadline=None)
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
 LISTENER = Listener()
@@ -33,10 +35,43 @@ MOTOS = ("before-send", botocore_stubber)
 BUILTIN_HANDLERS[BUILTIN_HANDLERS.index(MOTOS)] = ("before-send", answer_one_by_one)
 
 
+class OneOfEach(list[str]):
+    """The places where descriptions lie: every session names boto3's once more, and each of them would be looked at."""
+
+    def append(self, place: str) -> None:
+        if place not in self:
+            super().append(place)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def descriptions() -> Iterator[None]:
+    """Descriptions of the services, read once: every session of boto3's would read its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        loader = botocore.loaders.Loader(extra_search_paths=OneOfEach())
+        patch.setattr(botocore.loaders, "create_loader", lambda _=None: loader)
+        yield
+
+
+# What takes longest is begun first, so that at the end nobody works alone.
+LONGEST = ("tests/system", "tests/chaos", "tests/cli")
+
+
+def place_of(item: pytest.Item) -> Path:
+    return item.path.relative_to(item.config.rootpath)
+
+
+def turn_of(item: pytest.Item) -> int:
+    place = place_of(item)
+    turns = (turn for turn, folder in enumerate(LONGEST) if place.is_relative_to(folder))
+    return next(turns, len(LONGEST))
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together what shares a cloud, or a file's servers, where tests run on several processes."""
+    items.sort(key=turn_of)
     for item in items:
-        place = item.path.relative_to(item.config.rootpath)
+        place = place_of(item)
         shares = "the laptop cloud" if place.is_relative_to("tests/system") else str(place)
         item.add_marker(pytest.mark.xdist_group(shares))
 

@@ -236,6 +236,7 @@ class MemoryBudgets:
 
     def __init__(self) -> None:
         self.held: dict[str, Money] = {}
+        self.holds: dict[tuple[str, str], int] = {}
         self._taken: dict[tuple[str, str, str], tuple[int, ...]] = {}
         """What came with each token: the same must come again."""
         self._lock = Lock()
@@ -260,6 +261,23 @@ class MemoryBudgets:
                 return
             self._taken[wish] = (reserved, spent)
             self.held[job_id] = Money(spent=money.spent + spent, reserved=money.reserved - reserved)
+
+    def hold(self, job_id: str, amount: int, *, limit: int, name: str) -> int | None:
+        with self._lock:
+            money = self.money(job_id)
+            if (job_id, name) not in self.holds:
+                if money.spent + money.reserved + amount > limit:
+                    return None
+                self.holds[job_id, name] = amount
+                self.held[job_id] = replace(money, reserved=money.reserved + amount)
+            return self.holds[job_id, name]
+
+    def release(self, job_id: str, *, held: int, spent: int, name: str) -> None:
+        with self._lock:
+            if self.holds.get((job_id, name)) == held:
+                del self.holds[job_id, name]
+                money = self.money(job_id)
+                self.held[job_id] = Money(spent=money.spent + spent, reserved=money.reserved - held)
 
     def money(self, job_id: str) -> Money:
         return self.held.get(job_id, Money())
@@ -408,6 +426,8 @@ class ScriptedEngine:
     """Does with every request what a script says, and remembers what it was asked."""
 
     script: Script = echo
+    takes: float = 0.0
+    """Seconds from a call to its answer."""
     calls: list[Request] = field(default_factory=list)
     open_calls: int = 0
     most_open: int = 0
@@ -423,25 +443,10 @@ class ScriptedEngine:
         self.open_calls += 1
         self.most_open = max(self.most_open, self.open_calls)
         try:
-            await asyncio.sleep(0)
+            await asyncio.sleep(self.takes)
             return self.script(request, number)
         finally:
             self.open_calls -= 1
-
-
-@dataclass
-class SteadyEngine(ScriptedEngine):
-    """Answers after a while."""
-
-    takes: float = 0.01
-    """Seconds."""
-
-    async def ask(
-        self, request: Request, *, route: Route, timeout: float, metadata: Mapping[str, str]
-    ) -> Completion:
-        answer = await super().ask(request, route=route, timeout=timeout, metadata=metadata)
-        await asyncio.sleep(self.takes)
-        return answer
 
 
 @dataclass

@@ -16,8 +16,10 @@ from batchwright.errors import Missing, ModelUnknown, RecordInvalid, Throttled, 
 from tests.canary import silent
 from tests.emulator.host.batch.behaviour import BatchBehaviour, BatchFault
 from tests.emulator.host.batch.faults import BatchFaults
+from tests.emulator.host.engines.echo import Echo
 from tests.emulator.host.refusals import Refusal
 from tests.emulator.host.wire.batch import CreateJob
+from tests.emulator.host.wire.invoke_model import InvokeModel
 from tests.emulator.host.wire.model_id import known
 from tests.fakes import NOON, MemoryObjects
 
@@ -46,10 +48,21 @@ def echoed(model_input: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
+def invoked(model_input: Mapping[str, Any], model: str) -> Mapping[str, Any]:
+    """Answer as InvokeModel does, in the words of the model's family, as the model host would."""
+    asked = InvokeModel(json.dumps(model_input).encode(), model=model, metadata=None, tier=None)
+    answering = Echo().complete(asked.ask)
+    try:
+        answering.send(None)
+    except StopIteration as answered:  # an echo waits for nothing
+        return asked.answer(answered.value, latency_ms=0)
+    raise AssertionError("the echo waits")
+
+
 def last_text(model_input: Mapping[str, Any]) -> str:
-    """Return what faults match on: the last text of the last message."""
+    """Return what faults match on: the last text of the last message, where it has one."""
     blocks = model_input["messages"][-1]["content"]
-    return str([block["text"] for block in blocks if "text" in block][-1])
+    return str(["", *(block["text"] for block in blocks if "text" in block)][-1])
 
 
 @dataclass
@@ -203,7 +216,7 @@ class ScriptedBatchInference:
 
     def _lines(self, run: BatchRun, record: dict[str, Any]) -> list[bytes]:
         fault = self._faults.of_record(last_text(record["modelInput"]))
-        said = self._said(record, fault)
+        said = self._said(run, record, fault)
         run.errors += "error" in said
         line = json.dumps(record | said).encode() + b"\n"
         match fault and fault.do:
@@ -217,11 +230,18 @@ class ScriptedBatchInference:
             case _:
                 return [line]
 
-    def _said(self, record: dict[str, Any], fault: BatchFault | None) -> dict[str, Any]:
+    def _said(
+        self, run: BatchRun, record: dict[str, Any], fault: BatchFault | None
+    ) -> dict[str, Any]:
         """Ask the model, unless the record is to be refused."""
         try:
             if fault is None or fault.do != "error":
-                output = self.answer(record["modelInput"])
+                model_input = record["modelInput"]
+                output = (
+                    self.answer(model_input)
+                    if run.wish.converse
+                    else invoked(model_input, run.wish.model)
+                )
                 self.asked.append(record["recordId"])
                 return {"modelOutput": output}
             code, why = fault.code, "scripted"
@@ -281,7 +301,12 @@ def manifest(run: BatchRun, lines: list[bytes]) -> bytes:
         "processedRecordCount": run.processed,
         "successRecordCount": answered,
         "errorRecordCount": run.errors,
-        "inputTokenCount": answered * usages[0]["inputTokens"],
-        "outputTokenCount": answered * usages[0]["outputTokens"],
+        "inputTokenCount": answered * tokens_of(usages[0], "inputTokens", "input_tokens"),
+        "outputTokenCount": answered * tokens_of(usages[0], "outputTokens", "output_tokens"),
     }
     return json.dumps(counted).encode()
+
+
+def tokens_of(usage: Mapping[str, int], *names: str) -> int:
+    """Return a count, which families name each in their own way."""
+    return next(usage[name] for name in names if name in usage)

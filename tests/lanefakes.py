@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from threading import Lock
 from typing import Any
 
@@ -40,12 +39,6 @@ class MemorySubmissions:
     def ended(self, name: str) -> Standing | None:
         return self._change(name, ended=True)
 
-    def book(self, name: str, at: datetime) -> datetime:
-        row = self._standing(self.rows.get(name), name)
-        first = row.booked_at or at
-        self._change(name, booked_at=first)
-        return first
-
     def _change(self, name: str, **new: Any) -> Standing | None:
         with self._lock:
             row = self.rows.get(name)
@@ -64,10 +57,10 @@ class MemorySlots:
     """Who holds which place."""
 
     clock: Callable[[], float]
-    held: dict[str, dict[str, float]] = field(default_factory=dict)
+    places: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def take(self, resource: str, holder: str, *, limit: int, until: float) -> bool:
-        held = self.held.setdefault(resource, {})
+        held = self.places.setdefault(resource, {})
         for name in [name for name, end in held.items() if end <= self.clock()]:
             del held[name]
         if holder not in held and len(held) >= limit:
@@ -76,7 +69,11 @@ class MemorySlots:
         return True
 
     def give(self, resource: str, holder: str) -> None:
-        self.held.get(resource, {}).pop(holder, None)
+        self.places.get(resource, {}).pop(holder, None)
+
+    def held(self, resource: str) -> frozenset[str]:
+        now = self.clock()
+        return frozenset(name for name, end in self.places.get(resource, {}).items() if end > now)
 
 
 @dataclass

@@ -1,9 +1,7 @@
 """A whole job in memory whose chunks go through an asynchronous lane; the workflow's turns are taken by hand."""
 
-import asyncio
 import itertools
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -22,11 +20,11 @@ from batchwright.steps.submit import submit
 from batchwright.steps.wake import Woken, wake
 from batchwright.steps.wake import World as WakeWorld
 from batchwright.submission import Submission
+from tests import timelapse
 from tests.canary import silent
 from tests.fakes import NOON
 from tests.fakes_batch import ScriptedBatchInference
-from tests.lanefakes import MemorySlots
-from tests.laptop import Laptop
+from tests.laptop import Laptop, chat_line, song
 
 BATCH = """
 name: batch
@@ -34,6 +32,18 @@ lane: bedrock_batch
 routes: [{model: us.amazon.nova-lite-v1:0}]
 models: {"*": us.amazon.nova-lite-v1:0}
 """
+LOOK_UP = {
+    "type": "function",
+    "function": {
+        "name": "look_up",
+        "parameters": {"type": "object", "properties": {"what": {"type": "string"}}},
+    },
+}
+CALLED = {
+    "id": "call_1",
+    "type": "function",
+    "function": {"name": "look_up", "arguments": '{"what": "bird"}'},
+}
 # More turns than any test needs.
 MOST_TURNS = 400
 POLL = 930
@@ -45,6 +55,23 @@ def hurrying(start: int, step: int) -> Callable[[], float]:
     return lambda: float(next(left))
 
 
+def tool_lines(count: int) -> list[dict[str, Any]]:
+    """Of four lines one must call a tool, one may, one tells what a tool answered, and one knows of none."""
+    lines = [chat_line(f"req-{number}", song(number)) for number in range(count)]
+    for number, line in enumerate(lines):
+        body = line["body"]
+        if number % 4 != 3:
+            body["tools"] = [LOOK_UP]
+        if number % 4 == 0:
+            body["tool_choice"] = "required"
+        if number % 4 == 2:
+            body["messages"] += [
+                {"role": "assistant", "content": None, "tool_calls": [CALLED]},
+                {"role": "tool", "tool_call_id": "call_1", "content": f"heard {song(number)}"},
+            ]
+    return lines
+
+
 @dataclass
 class LaneLaptop(Laptop):
     """The laptop, with Bedrock's batch inference; time passes only where a test or a wait lets it."""
@@ -52,7 +79,6 @@ class LaneLaptop(Laptop):
     contract: str = BATCH
     batch_jobs: int = 20
     batches: ScriptedBatchInference = None  # type: ignore[assignment]  # over the laptop's own bucket
-    slots: MemorySlots = field(default_factory=lambda: MemorySlots(time.time))
     deaf: bool = False
     """Whether no notification arrives."""
     tokens: int = 0
@@ -117,26 +143,36 @@ class LaneLaptop(Laptop):
         assert self.tasks.told.get(token) == answer
         return token, answer
 
+    async def give_up(self, submission: Submission, failure: dict[str, Any]) -> dict[str, Any]:
+        """Say that a step of a submission's child failed."""
+        given: dict[str, Any] = {"time_left": lambda: 900.0, "in_flight": 8, "failure": failure}
+        answer, reports = await submit(submission, None, self.submit_world(), **given)
+        assert answer is not None
+        assert not reports
+        return answer
+
     async def hand_over(
         self, submission: Submission, token: str, *, time_left: Callable[[], float] = lambda: 900.0
     ) -> dict[str, Any] | None:
         """Call submit for a task; return what it was told at once."""
-        world = SubmitWorld(
+        answer, reports = await submit(
+            submission,
+            token,
+            self.submit_world(),
+            time_left=time_left,
+            in_flight=8,
+        )
+        silent("what submit answers, or measures", (answer, reports))
+        return answer
+
+    def submit_world(self) -> SubmitWorld:
+        return SubmitWorld(
             worker=self.worker_world(),
             lane=self.lane_of,
             submissions=self.submissions,
             slots=self.slots,
             tasks=self.tasks,
         )
-        answer, reports = await submit(
-            submission,
-            token,
-            world,
-            time_left=time_left,
-            in_flight=8,
-        )
-        silent("what submit answers, or measures", (answer, reports))
-        return answer
 
     async def collect(
         self, submission: Submission, *, time_left: Callable[[], float] = lambda: 900.0
@@ -189,7 +225,7 @@ class LaneLaptop(Laptop):
     def to_the_end(self, job_id: str, redrive: int = 0) -> JobRow:
         """Take all submissions of a planned job to their end, one after the other, and close it."""
         for submission in self.submitted(job_id, redrive):
-            asyncio.run(self.child(submission))
+            timelapse.run(self.child(submission))
         self.close(job_id, redrive=redrive)
         return self.row(job_id)
 

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from batchwright.chunk import Chunk
@@ -24,6 +25,7 @@ from batchwright.steps.join import join
 from batchwright.steps.plan import World as PlanWorld
 from batchwright.steps.plan import plan
 from batchwright.workplace import World as InvokeWorld
+from tests import timelapse
 from tests.canary import CANARY, silent
 from tests.fakes import (
     MODEL,
@@ -40,7 +42,7 @@ from tests.fakes import (
     ScriptedEngine,
     StoppedClock,
 )
-from tests.lanefakes import ListedTasks, MemorySubmissions
+from tests.lanefakes import ListedTasks, MemorySlots, MemorySubmissions
 
 
 @dataclass
@@ -64,9 +66,10 @@ class Laptop:
     chunk_records: int = 10
     chance: Callable[[], float] = lambda: 0.0
     means: Means = field(default_factory=Means)
-    seconds: Callable[[], float] = time.monotonic
-    """The worker's clock: one that stands tells of no waits."""
+    seconds: Callable[[], float] | None = None
+    """The worker's clock, where it is not the event loop's: one that stands tells of no waits."""
     submissions: MemorySubmissions = field(default_factory=MemorySubmissions)
+    slots: MemorySlots = field(default_factory=lambda: MemorySlots(time.time))
     tasks: ListedTasks = field(default_factory=ListedTasks)
     ids: Any = field(default_factory=itertools.count)
     late: Tally = field(default_factory=Tally)
@@ -103,6 +106,7 @@ class Laptop:
             models=self.models,
             ledger=self.ledger,
             submissions=self.submissions,
+            slots=self.slots,
             tasks=self.tasks,
             new_salt=lambda: SALT,
         )
@@ -162,17 +166,19 @@ class Laptop:
     async def invoke(
         self, chunk: Chunk, *, seconds: float = 900, in_flight: int = 8
     ) -> dict[str, Any]:
-        ends = time.monotonic() + seconds
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + seconds
         answer, report = await invoke(
             chunk,
             self.worker_world(),
-            time_left=lambda: ends - time.monotonic(),
+            time_left=lambda: ends - loop.time(),
             in_flight=in_flight,
         )
         silent("the answer of Invoke, or its metrics", (answer, report))
         return answer
 
     def worker_world(self) -> InvokeWorld:
+        loop = asyncio.get_running_loop()
         return InvokeWorld(
             objects=self.objects,
             jobs=self.jobs,
@@ -180,8 +186,8 @@ class Laptop:
             schedules=self.schedules,
             engine=self.engine,
             clock=self.clock,
-            seconds=self.seconds,
-            time=time.time,
+            seconds=self.seconds or loop.time,
+            time=partial(timelapse.of_day, loop),
             chance=self.chance,
             new_id=lambda: f"worker-{next(self.ids)}",
             means=self.means,
@@ -235,7 +241,7 @@ class Laptop:
         """Run the chunks of a plan; say whether none was stopped."""
         for line in self.objects.lines(planned["plan"]["key"]):
             chunk = Chunk.model_validate_json(line)
-            while (answer := asyncio.run(self.invoke(chunk)))["state"] == "more":
+            while (answer := timelapse.run(self.invoke(chunk)))["state"] == "more":
                 pass
             if answer["state"] == "stopped":
                 return False

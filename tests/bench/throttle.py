@@ -41,8 +41,8 @@ KEPT = LOCAL / "bench"
 PATIENCE = 6
 # And however short the ideal is, a busy machine may take so long.
 LEAST_PATIENCE = 20.0
-# Of the table, for each call that is answered. A stretch is a part of six seconds of the schedule: so many workers on so
-# small a limit as in "many" need more, whose figure says so.
+# Of the table, for each call that is answered. A stretch is a part of six seconds of the schedule: so many workers on
+# so small a limit as in "many" need more, whose figure says so.
 MOST_WRITES = 0.05
 
 
@@ -229,9 +229,7 @@ def told(scenario: Scenario, client: Client, done: Run) -> Iterator[Figure]:
         at_most(f"{name}.throttled", throttled, scenario.throttled, "a call answered"),
     ]
     if client.shares:
-        held.append(
-            at_most(f"{name}.writes", writes, MOST_WRITES, "of the table a call answered")
-        )
+        held.append(at_most(f"{name}.writes", writes, MOST_WRITES, "of the table a call answered"))
     yield from held if client.ours else map(without_target, held)
     if not done.failed:
         longer = round(done.seconds / scenario.ideal, 3)

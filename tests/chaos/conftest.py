@@ -1,10 +1,16 @@
 """One bed for all tests that need one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 from tests.chaos.bed import Bed, made
+from tests.timelapse import TimeLapse
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, type[TimeLapse]]:
+    """Let nobody in memory wait for the clock."""
+    return {"time lapse": TimeLapse}
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from batchwright.request import Request
 from batchwright.route import Route
 from tests.fakes import MODEL, NOON, GrantedAccount, MemoryObjects, StoppedClock, texts_of
 from tests.laptop import Laptop
+from tests.timelapse import TimeLapse
 
 # The workflow tries a step that was killed four times more.
 TRIES = 5
@@ -196,7 +197,7 @@ class Inline(ThreadPoolExecutor):
 
 
 def inline_loop() -> asyncio.AbstractEventLoop:
-    loop = asyncio.new_event_loop()
+    loop = TimeLapse()
     loop.set_default_executor(Inline())
     return loop
 

@@ -38,7 +38,7 @@ from tests.fakes import (
     ListedLedger,
     ListedWorkflows,
 )
-from tests.lanefakes import ListedTasks, MemorySubmissions
+from tests.lanefakes import ListedTasks, MemorySlots, MemorySubmissions
 
 SECONDS = 60.0  # a worker's whole time: none of these comes to its end
 CHUNK_RECORDS = 800
@@ -271,6 +271,7 @@ def planned(bed: Bed, content: bytes, key: str) -> str:
         models=(MODEL,),
         ledger=ListedLedger(),
         submissions=MemorySubmissions(),
+        slots=MemorySlots(lambda: 0.0),
         tasks=ListedTasks(),
         new_salt=lambda: SALT,
     )

@@ -144,7 +144,7 @@ class _Handler(QuietHandler):
 
     def _forwarded(self, body: bytes) -> Answer:
         behind = urlsplit(self.faults.upstream)
-        with closing(HTTPConnection(behind.hostname or "", behind.port, timeout=30)) as connection:
+        with closing(HTTPConnection(behind.hostname or "", behind.port, timeout=60)) as connection:
             connection.putrequest(
                 self.command, self.path, skip_host=True, skip_accept_encoding=True
             )

@@ -1,14 +1,15 @@
 """A kill before or after every effect of a job whose chunks wait in an endpoint's queue (laws 1 to 4)."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from batchwright.crashpoints import Point, Watch, When
-from batchwright.endpointlane import NOTED_EVERY
+from batchwright.endpointtaken import NOTED_EVERY
 from batchwright.job import Status
 from batchwright.money import Money
-from tests.chaos.crashing import TickingClock, kill, nothing
+from tests.chaos.crashing import TickingClock, kill, nothing, run
 from tests.chaos.invariants import segments_of
 from tests.chaos.test_lane_crash_points import EFFECTS, Child
 from tests.endpointlaptop import ENDPOINT, EndpointLaptop
@@ -22,14 +23,20 @@ PRICED = "endpoint: own, max_tokens: 10, rpm: 600000, tpm: 600000000, price: {in
 CONTRACT = ENDPOINT.replace("endpoint: own", PRICED) + "budget: {usd: 100}\n"
 
 
-def played(plot: Watch) -> tuple[EndpointLaptop, str]:
+def fresh(**given: Any) -> EndpointLaptop:
     laptop = EndpointLaptop(
         engine=ScriptedEngine(),
         contract=CONTRACT,
         chunk_records=100,
         clock=TickingClock(NOON),
+        **given,
     )
     laptop.endpoints.behave(faults=[{"do": "lose_output", "match": "sing [1-4] "}])
+    return laptop
+
+
+def played(plot: Watch) -> tuple[EndpointLaptop, str]:
+    laptop = fresh()
     job_id, (submission,) = laptop.batch(chat_file(RECORDS))
     Child(laptop, plot).run(submission)
     laptop.close(job_id)
@@ -49,11 +56,15 @@ def check(laptop: EndpointLaptop, job_id: str, *, killed: bool) -> None:
     assert calls.total() <= RECORDS + NOTED_EVERY, "a kill repeats only what was not noted"
     money = laptop.budgets.money(job_id)
     assert money.spent <= 100 * 10**9
+    assert row.tally.calls >= calls.total() + LEFT, "also those that were made again"
+    assert row.tally.calls <= RECORDS + LEFT + NOTED_EVERY + LEFT
     if not killed:
-        assert calls.total() == row.tally.calls == RECORDS
+        assert calls.total() == RECORDS
+        assert row.tally.calls == RECORDS + LEFT
+        assert row.tally.ambiguous_calls == LEFT
         assert len(laptop.engine.calls) == LEFT  # type: ignore[attr-defined]
         assert money == Money(spent=money.spent)
-    assert not any(laptop.slots.held.values())
+    assert not any(laptop.slots.places.values())
 
 
 def test_nothing_dies_and_every_kind_of_effect_is_had() -> None:
@@ -74,5 +85,45 @@ def test_a_kill_at_any_effect_breaks_no_law(point: Point, when: When) -> None:
         laptop, job_id = played(plot)
         check(laptop, job_id, killed=plot.seen[point] >= occurrence)
         if plot.seen[point] < occurrence:
+            return
+        occurrence += 1
+
+
+ANSWERED = 30
+"""Records that are answered when the job is cancelled; then nothing more is."""
+STOPPING = [Point.SEGMENT, Point.STOP, Point.MONEY, Point.STAND, Point.PLACE, Point.WAKE]
+
+
+def cancelled(plot: Watch) -> tuple[EndpointLaptop, str]:
+    """A job that is cancelled while its calls wait, and whose collecting the plot is against."""
+    laptop = fresh(works=False)
+    job_id, (submission,) = laptop.batch(chat_file(RECORDS))
+    laptop.tasks.waiting.add("task")
+    run(laptop.hand_over(submission, "task"))
+    laptop.endpoints.work(ANSWERED)
+    laptop.cancel(job_id)
+    Child(laptop, plot).run(submission)
+    laptop.close(job_id)
+    return laptop, job_id
+
+
+@pytest.mark.parametrize("when", When)
+@pytest.mark.parametrize("point", STOPPING)
+def test_a_kill_while_a_cancelled_job_waits_for_the_last_answers_breaks_no_law(
+    point: Point, when: When
+) -> None:
+    occurrence = 1
+    while True:
+        plot = Watch(point, occurrence, when, kill)
+        laptop, job_id = cancelled(plot)
+        row = laptop.row(job_id)
+        counts = row.counts()
+        assert counts["succeeded"] == ANSWERED - LEFT
+        assert counts["cancelled"] == RECORDS - counts["succeeded"]
+        assert row.tally.calls == RECORDS, "every call that was made is counted, once"
+        assert laptop.engine.calls == []  # type: ignore[attr-defined]
+        assert not any(laptop.slots.places.values())
+        if plot.seen[point] < occurrence:
+            assert occurrence > 1
             return
         occurrence += 1

@@ -25,6 +25,7 @@ from batchwright.logwriter import FLUSH_OUTCOMES
 from batchwright.outcome import Tally
 from batchwright.request import Request
 from batchwright.steps.admit import Admitted, World, admit
+from tests import timelapse
 from tests.chaos.bed import TABLE, Bed
 from tests.chaos.proxy import Fault, FaultProxy, proxied
 from tests.fakes import (
@@ -40,7 +41,7 @@ from tests.fakes import (
     texts_of,
 )
 from tests.functions.conftest import Context, forget
-from tests.lanefakes import ListedTasks, MemorySubmissions
+from tests.lanefakes import ListedTasks, MemorySlots, MemorySubmissions
 from tests.laptop import Laptop, chat_file, chat_line, jsonl, song
 
 TESTS = Path(__file__).parents[1]
@@ -302,7 +303,7 @@ def planned(laptop: Laptop, content: bytes, key: str = "inbox/file.jsonl") -> st
 
 def run_chunks(laptop: Laptop, job_id: str) -> None:
     for chunk in laptop.chunks(job_id):
-        assert asyncio.run(laptop.invoke(chunk)) == {"state": "done"}
+        assert timelapse.run(laptop.invoke(chunk)) == {"state": "done"}
 
 
 def adds_up(row: JobRow) -> bool:
@@ -323,6 +324,7 @@ def at_the_door(bed: Bed, workflows: ListedWorkflows) -> World:
         models=(MODEL,),
         ledger=ListedLedger(),
         submissions=MemorySubmissions(),
+        slots=MemorySlots(lambda: 0.0),
         tasks=ListedTasks(),
         new_salt=lambda: SALT,
     )
@@ -450,11 +452,11 @@ def test_a_file_that_is_deleted_while_its_job_runs_ends_every_record(
     laptop.put_contract("tags", TAGS)
     job_id = planned(laptop, content, key)
     first, second = laptop.chunks(job_id)
-    assert asyncio.run(laptop.invoke(first)) == {"state": "done"}
+    assert timelapse.run(laptop.invoke(first)) == {"state": "done"}
     laptop.objects.versions[key].clear()
 
     with pytest.raises(Missing):
-        asyncio.run(laptop.invoke(second))
+        timelapse.run(laptop.invoke(second))
     laptop.close(job_id, {"Error": "Missing", "Cause": "the object is not there"})
 
     row = laptop.row(job_id)
@@ -624,7 +626,7 @@ def test_an_answer_larger_than_any_message_goes_through_the_bucket() -> None:
     job_id = planned(laptop, chat_file(3))
     (chunk,) = laptop.chunks(job_id)
 
-    answer = asyncio.run(laptop.invoke(chunk))
+    answer = timelapse.run(laptop.invoke(chunk))
     closed = laptop.close(job_id)
 
     assert len(json.dumps([answer, closed])) < 1000
@@ -660,14 +662,14 @@ def test_code_that_is_deployed_midway_and_cuts_otherwise_keeps_the_plan_that_sta
     laptop = Laptop(engine=engine, chunk_records=10)
     job_id = planned(laptop, chat_file(30))
     first, *rest = before = laptop.chunks(job_id)
-    assert asyncio.run(laptop.invoke(first)) == {"state": "done"}
+    assert timelapse.run(laptop.invoke(first)) == {"state": "done"}
 
     laptop.chunk_records = 7
     laptop.plan(job_id)
 
     assert laptop.chunks(job_id) == before
     for chunk in rest:
-        assert asyncio.run(laptop.invoke(chunk)) == {"state": "done"}
+        assert timelapse.run(laptop.invoke(chunk)) == {"state": "done"}
     laptop.close(job_id)
     assert laptop.row(job_id).counts()["succeeded"] == len(engine.calls) == 30
 

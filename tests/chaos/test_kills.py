@@ -18,7 +18,7 @@ CHUNKS = 4
 KILLS, ZOMBIES = (5, 1) if SOAK else (3, 1)
 WANTED = 200 if SOAK else 8
 
-pytestmark = pytest.mark.timeout(1800 if SOAK else 180)
+pytestmark = pytest.mark.timeout(1800 if SOAK else 900)
 
 
 def test_whenever_workers_are_killed_every_record_has_one_outcome(bed: Bed, tmp_path: Path) -> None:

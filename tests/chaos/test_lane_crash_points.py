@@ -57,8 +57,11 @@ class Child:
                 state = self._submit(submission, f"task-{next(tokens)}")
                 continue
             answer = self._tried(lambda laptop: run(laptop.collect(submission)))
-            if answer["state"] == "done":
+            if answer["state"] in {"done", "stopped"}:
                 return
+            if answer["state"] == "paused":
+                self.laptop.pass_time(answer["seconds"])
+                continue
             state = "Submit" if answer["state"] == "waiting" else "Collect"
         raise AssertionError(state)
 
@@ -122,7 +125,7 @@ def check(laptop: LaneLaptop, job_id: str, *, killed: bool) -> None:
         assert row.tally.calls == RECORDS
         assert len(laptop.engine.calls) == LEFT  # type: ignore[attr-defined]
         assert money == Money(spent=money.spent)
-    assert not any(laptop.slots.held.values())
+    assert not any(laptop.slots.places.values())
 
 
 def test_nothing_dies_and_every_kind_of_effect_is_had() -> None:

@@ -22,7 +22,7 @@ from tests.chaos.bed import BUCKET, TABLE, Bed
 from tests.chaos.proxy import Fault, FaultProxy, proxied
 from tests.emulator import surroundings
 from tests.fakes import MODEL, SALT, ListedEvents, ListedLedger, ListedWorkflows, settled
-from tests.lanefakes import ListedTasks, MemorySubmissions
+from tests.lanefakes import ListedTasks, MemorySlots, MemorySubmissions
 from tests.laptop import chat_file
 
 SEGMENT = r"/chunks/000000/00000\d\.jsonl"
@@ -296,6 +296,7 @@ def test_a_job_whose_row_was_written_and_the_reply_lost_is_started_all_the_same(
         models=(MODEL,),
         ledger=ListedLedger(),
         submissions=MemorySubmissions(),
+        slots=MemorySlots(lambda: 0.0),
         tasks=ListedTasks(),
         new_salt=lambda: SALT,
     )

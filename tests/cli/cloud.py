@@ -31,7 +31,7 @@ from tests.fakes import (
     ScriptedEngine,
 )
 from tests.house.cloudformation import table_of
-from tests.lanefakes import ListedTasks, MemorySubmissions
+from tests.lanefakes import ListedTasks, MemorySlots, MemorySubmissions
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -76,6 +76,7 @@ class Cloud:
             models=self.models,
             ledger=self.ledger,
             submissions=MemorySubmissions(),
+            slots=MemorySlots(lambda: 0.0),
             tasks=ListedTasks(),
             new_salt=lambda: SALT,
         )

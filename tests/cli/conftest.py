@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import botocore.loaders
 import pytest
 from moto import mock_aws
 
@@ -13,15 +12,6 @@ from tests.cli.cloudformation import CloudFormation, served
 from tests.laptop import chat_file
 
 type Command = Callable[..., Said]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def descriptions() -> Iterator[None]:
-    """Descriptions of the services, read once: every run of the command begins a session, which reads its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        loader = botocore.loaders.Loader()
-        patch.setattr(botocore.loaders, "create_loader", lambda _=None: loader)
-        yield
 
 
 @pytest.fixture

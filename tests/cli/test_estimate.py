@@ -76,10 +76,10 @@ MIXED = jsonl(
         (chat_file(3), None),
         (MIXED, None),
         (MIXED + BROKEN, None),
-        (gzip.compress(MIXED + BROKEN), None),
+        (gzip.compress(MIXED + BROKEN, mtime=0), None),
         (jsonl([converse_line("a", "é" * 999), converse_line("a", "b")]), None),
         (TABLE, TAGS),
-        (gzip.compress(TABLE), TAGS),
+        (gzip.compress(TABLE, mtime=0), TAGS),
     ],
     ids=["chat", "duplicates", "broken", "gzip", "converse", "table", "table.gz"],
 )
@@ -117,7 +117,7 @@ def test_it_says_what_the_plan_of_a_job_says(
         (b"sku,title\nA,x\n", "unknown_dialect", 1),
         (jsonl([chat_line("a", "b", n=2)] * 2), "no_valid_record", None),
         (b"\xff\xfea\x00", "unsupported_encoding", 1),
-        (gzip.compress(chat_file(50))[:60], "corrupt_input", None),
+        (gzip.compress(chat_file(50), mtime=0)[:60], "corrupt_input", None),
     ],
 )
 def test_a_file_that_a_job_would_refuse_is_refused_with_its_line(
@@ -186,14 +186,19 @@ def test_a_file_that_cannot_take_its_contracts_lane_is_refused(
 ) -> None:
     asks = [chat_line(f"r{n}", "hello") for n in range(120)]
     asks[5]["body"]["tools"] = [{"type": "function", "function": {"name": "t"}}]
-    (laid / "file.jsonl").write_bytes(jsonl(asks))
+    asks[8]["body"]["tools"] = [{"type": "function", "function": {"name": "t", "strict": True}}]
+    (laid / "strict.jsonl").write_bytes(jsonl(asks))
+    (laid / "file.jsonl").write_bytes(jsonl(asks[:8] + asks[9:]))
     (laid / "patient.yaml").write_text(PATIENT.replace("auto", "bedrock_batch"))
 
-    said = batchwright("estimate", "file.jsonl", "--contract", "patient", "--json")
+    said = batchwright("estimate", "strict.jsonl", "--contract", "patient", "--json")
+    without = batchwright("estimate", "file.jsonl", "--contract", "patient", "--json")
 
     assert said.code == 4
-    assert (said.json["refused"]["code"], said.json["refused"]["line"]) == ("lane_unsuitable", 6)
+    assert (said.json["refused"]["code"], said.json["refused"]["line"]) == ("lane_unsuitable", 9)
+    assert "toolConfig.tools[0].toolSpec.strict" in said.json["refused"]["message"]
     assert said.json["lane"] is None
+    assert (without.code, without.json["lane"]["lane"]) == (0, "bedrock_batch")
 
 
 def test_all_that_is_told_of_a_model(batchwright: Command, mails: Path) -> None:

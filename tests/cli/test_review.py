@@ -1,11 +1,14 @@
 """Review: what is held is listed, shown, released or rejected, once each, with who and why."""
 
+import io
 import json
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from batchwright.cli import main
 from batchwright.places import QUARANTINE, result_key
 from tests.cli.cloud import Cloud
 from tests.cli.conftest import Command
@@ -319,3 +322,26 @@ def test_forgetting_takes_decisions_and_releases_along(
     assert batchwright("forget", job, "--yes").code == 0
     left = [*cloud.objects.keys("results/"), *cloud.objects.keys(QUARANTINE)]
     assert left == [f"results/{job}/{name}" for name in ("receipt.json", "seal.json", "tree/0")]
+
+
+class LeavingAtOnce(io.StringIO):
+    """Somebody who presses Ctrl-C as soon as there is something to read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = False
+
+    def flush(self) -> None:
+        if not self.left:
+            self.left = True
+            raise KeyboardInterrupt
+
+
+def test_who_leaves_as_soon_as_the_address_is_told_leaves_in_order(job: str) -> None:
+    read = LeavingAtOnce()
+
+    with redirect_stdout(read):
+        code = main(["review", "serve", job, "--by", "Ada"])
+
+    assert (code, read.left) == (0, True)
+    assert read.getvalue().startswith("http://127.0.0.1:")

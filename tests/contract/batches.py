@@ -20,7 +20,7 @@ from tests.fakes_batch import ROLE, ScriptedBatchInference
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/12345678-1234-1234-1234-123456789012"
 IN, OUT = "jobs/j/staged/0.jsonl", "jobs/j/batch/"
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def wish(name: str = "j-0-1", **other: Any) -> BatchJob:

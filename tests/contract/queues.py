@@ -20,7 +20,7 @@ from tests.emulator.host.running import RunningHost, hosting
 from tests.fakes import MemoryObjects
 from tests.fakes_endpoints import ScriptedEndpoints
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 HASTE = 600.0  # the shortest time to live is over in a tenth of a second
 
 

@@ -45,7 +45,6 @@ CREDENTIALS = Credentials("AKIDEXAMPLE", "secret", "token")
 METADATA_HEADER = "X-Amzn-Bedrock-Request-Metadata"
 TIER_HEADER = "X-Amzn-Bedrock-Service-Tier"
 METADATA = {"job_id": "j", "idempotency_key": "k"}
-ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=1)
 WHOLE = Request(
     {
         "messages": [
@@ -76,7 +75,7 @@ def say(text: str, max_tokens: int = 100) -> Request:
 
 
 async def ask(
-    address: str, request: Request, *, model: str = MODEL, seconds: float = 5
+    address: str, request: Request, *, model: str = MODEL, seconds: float = 60
 ) -> Completion:
     engine = BedrockEngine(endpoint=address, region="us-east-1", credentials=CREDENTIALS, limit=10)
     async with engine:
@@ -85,7 +84,9 @@ async def ask(
         )
 
 
-def boto3_ask(address: str, request: Request, model: str = MODEL) -> dict[str, Any]:
+def boto3_ask(
+    address: str, request: Request, model: str = MODEL, seconds: float = 60
+) -> dict[str, Any]:
     """Ask by boto3; the answer of InvokeModel is put under ``body``, as it was written."""
     client = boto3.client(
         "bedrock-runtime",
@@ -94,7 +95,7 @@ def boto3_ask(address: str, request: Request, model: str = MODEL) -> dict[str, A
         aws_access_key_id=CREDENTIALS.access_key,
         aws_secret_access_key=CREDENTIALS.secret_key,
         aws_session_token=CREDENTIALS.token,
-        config=ONCE,
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=seconds),
     )
     if request.family is not None:
         answer = client.invoke_model(
@@ -362,9 +363,9 @@ async def test_a_call_without_a_whole_answer_is_ambiguous_and_is_made_once(
     host.behave(faults=[{"do": do}])
 
     with pytest.raises(TimedOut):
-        await ask(host.url, say("hello"), seconds=0.3)
+        await ask(host.url, say("hello"), seconds=2)
     try:
-        theirs = await asyncio.to_thread(boto3_ask, host.url, say("hello"))
+        theirs = await asyncio.to_thread(boto3_ask, host.url, say("hello"), seconds=2)
     except BotoCoreError:
         pass
     else:

@@ -109,6 +109,36 @@ def test_what_is_reserved_and_spent_never_passes_the_limit(budgets: Budgets) -> 
     assert budgets.money("j") == Money(reserved=100)
 
 
+def test_what_a_name_holds_is_held_once_and_for_as_long_as_it_takes(budgets: Budgets) -> None:
+    assert budgets.hold("j", 60, limit=100, name="bw-1") == 60
+    assert budgets.hold("j", 60, limit=100, name="bw-1") == 60
+    assert budgets.hold("j", 50, limit=100, name="bw-1") == 60, "it was held otherwise before"
+    assert budgets.hold("j", 41, limit=100, name="bw-2") is None
+    assert budgets.hold("j", 101, limit=100, name="bw-3") is None
+
+    assert budgets.money("j") == Money(reserved=60)
+
+
+def test_what_was_held_is_released_once_and_can_be_held_again(budgets: Budgets) -> None:
+    budgets.hold("j", 60, limit=100, name="bw-1")
+    for _ in range(3):
+        budgets.release("j", held=60, spent=45, name="bw-1")
+
+    assert budgets.money("j") == Money(spent=45)
+    assert budgets.hold("j", 55, limit=100, name="bw-1") == 55
+    assert budgets.hold("j", 1, limit=100, name="bw-2") is None
+
+
+def test_what_nobody_holds_is_not_released(budgets: Budgets) -> None:
+    budgets.hold("j", 60, limit=100, name="bw-1")
+    budgets.release("j", held=60, spent=45, name="bw-2")
+    budgets.release("j", held=59, spent=45, name="bw-1")
+    budgets.release("k", held=60, spent=45, name="bw-1")
+
+    assert budgets.money("j") == Money(reserved=60)
+    assert budgets.money("k") == Money()
+
+
 def test_a_wish_above_the_whole_budget_is_refused_from_the_beginning(budgets: Budgets) -> None:
     assert not budgets.reserve("j", 101, limit=100, token="1")
 

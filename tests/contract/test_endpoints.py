@@ -20,6 +20,7 @@ from batchwright.errors import (
     TimedOut,
     Unavailable,
 )
+from tests.contract.cutting import cut
 from tests.contract.queues import (
     HASTE,
     OnTheHost,
@@ -227,9 +228,18 @@ def test_a_reply_that_is_cut_tells_all_the_same_where_the_answer_will_lie(
     assert text_at(hosted, placed) == "hello"
 
 
+def test_a_reply_without_a_place_leaves_open_whether_the_call_waits_and_stops_no_job(
+    aws: None,  # noqa: ARG001 - no credentials of anybody
+) -> None:
+    client: Any = cut(boto3.client("sagemaker-runtime"))
+
+    with pytest.raises(TimedOut):
+        SageMakerEndpoints(lambda: client, "box").send(call())
+
+
 def test_a_reply_that_does_not_come_leaves_open_whether_the_call_waits(hosted: OnTheHost) -> None:
     hosted.host.behave(faults=[{"do": "hang", "api": "InvokeEndpointAsync", "times": 1}])
-    once = Config(retries={"total_max_attempts": 1}, read_timeout=0.5)
+    once = Config(retries={"total_max_attempts": 1}, read_timeout=2)
     client: Any = boto3.client("sagemaker-runtime", endpoint_url=hosted.host.url, config=once)
 
     with pytest.raises(TimedOut):

@@ -23,7 +23,7 @@ TOOL: Any = {
 @pytest.fixture
 async def client(host: RunningHost) -> AsyncIterator[openai.AsyncOpenAI]:
     async with openai.AsyncOpenAI(
-        base_url=host.base_url, api_key="key", max_retries=0, timeout=5
+        base_url=host.base_url, api_key="key", max_retries=0, timeout=60
     ) as client:
         yield client
 

@@ -20,7 +20,7 @@ def host() -> Iterator[RunningHost]:
 
 @pytest.fixture
 def connection(host: RunningHost) -> Iterator[socket.socket]:
-    with closing(socket.create_connection(("127.0.0.1", host.port), timeout=10)) as opened:
+    with closing(socket.create_connection(("127.0.0.1", host.port), timeout=60)) as opened:
         yield opened
 
 

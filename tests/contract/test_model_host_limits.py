@@ -76,16 +76,16 @@ def test_latency_is_what_was_asked_for(bedrock: Any, host: RunningHost) -> None:
 
     _, answer = converse(bedrock)
 
-    assert 120 <= answer["metrics"]["latencyMs"] < 1000
+    assert 120 <= answer["metrics"]["latencyMs"] < 60_000
 
 
 def test_latency_with_a_spread_repeats_by_its_seed(bedrock: Any, host: RunningHost) -> None:
     def slowest(seed: int) -> int:
-        host.behave(latency_ms=10, latency_sigma=1.5, seed=seed)
+        host.behave(latency_ms=50, latency_sigma=1.5, seed=seed)
         latencies = [converse(bedrock)[1]["metrics"]["latencyMs"] for _ in range(10)]
         return max(range(10), key=latencies.__getitem__)
 
-    # With these seeds one of the ten takes some 240 ms, and the next one 26 or 42.
+    # With these seeds one of the ten takes some 1,200 ms, and the next one 130 or 210.
     assert [slowest(45), slowest(75), slowest(45)] == [5, 3, 5]
 
 
@@ -114,7 +114,7 @@ def sent(host: RunningHost) -> socket.socket:
     """Return a connection on which a whole request was sent and nothing was read."""
     asked = {"messages": [{"role": "user", "content": [{"text": "0123456789"}]}]}
     payload = json.dumps(asked).encode()
-    connection = socket.create_connection(("127.0.0.1", host.port), timeout=10)
+    connection = socket.create_connection(("127.0.0.1", host.port), timeout=60)
     head = (
         f"POST /model/amazon.nova-lite-v1%3A0/converse HTTP/1.1\r\nHost: localhost\r\n"
         f"Authorization: x\r\nContent-Length: {len(payload)}\r\n\r\n"

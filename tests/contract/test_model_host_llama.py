@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
@@ -136,16 +135,14 @@ def test_the_host_answers_others_while_the_model_is_busy(bedrock: Any, host: Run
             many.submit(bedrock.converse, **asked(f"Tell story {n}.", maxTokens=12))
             for n in range(2)
         ]
-        waits = []
-        while wait(busy, timeout=0.1).not_done:
-            before = time.monotonic()
+        undisturbed = 0
+        while (before := wait(busy, timeout=0.01)).not_done:
             host.behaviour()
-            waits.append(time.monotonic() - before)
+            undisturbed += wait(busy, timeout=0).done == before.done
         answers = [one.result() for one in busy]
 
     assert {answer["usage"]["outputTokens"] for answer in answers} <= set(range(1, 13))
-    assert sorted(waits)[len(waits) // 2] < 0.25
-    assert waits
+    assert undisturbed > len(busy), "it answered while the model was at the same answers"
 
 
 def test_a_model_that_died_is_started_again(bedrock: Any, host: RunningHost) -> None:

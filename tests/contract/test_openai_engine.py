@@ -89,7 +89,7 @@ async def ask(
     request: Request,
     *,
     model: str = MODEL,
-    seconds: float = 5,
+    seconds: float = 60,
     secret: str | None = None,
     keys: HeldKeys | None = None,
 ) -> Completion:
@@ -101,7 +101,7 @@ async def ask(
 async def their_ask(address: str, request: Request, model: str = MODEL) -> ChatCompletion:
     """Ask by OpenAI's own client, once."""
     async with openai.AsyncOpenAI(
-        base_url=address, api_key=CANARY, max_retries=0, timeout=1
+        base_url=address, api_key=CANARY, max_retries=0, timeout=60
     ) as client:
         answer: ChatCompletion = await client.chat.completions.create(**chat_body(request, model))
         return answer
@@ -231,7 +231,7 @@ async def test_a_call_carries_its_key_into_the_hosts_ledger(host: RunningHost) -
 async def test_a_slash_at_the_end_of_the_address_changes_nothing(host: RunningHost) -> None:
     route = Route(engine="openai", model=MODEL, base_url=f"{host.base_url}/")
     async with engine_for(host.base_url) as engine:
-        answer = await engine.ask(say(), route=route, timeout=5, metadata={})
+        answer = await engine.ask(say(), route=route, timeout=60, metadata={})
 
     assert answer.text == "hello"
 
@@ -286,7 +286,7 @@ async def test_a_call_without_a_whole_answer_is_ambiguous_and_is_made_once(
     host.behave(faults=[{"do": do}])
 
     with pytest.raises(TimedOut):
-        await ask(host.base_url, say(), seconds=0.3)
+        await ask(host.base_url, say(), seconds=2)
 
     assert len(host.calls()) == 1
 
@@ -322,7 +322,7 @@ async def test_an_endpoint_that_the_stack_does_not_allow_gets_neither_prompt_nor
     for allowed in ([], [f"{address}/more"], [address.removesuffix("/v1")]):
         async with engine_for(address, keys, allowed=allowed) as engine:
             with pytest.raises(AccessDenied, match="EndpointUrls"):
-                await engine.ask(say(), route=route, timeout=5, metadata=METADATA)
+                await engine.ask(say(), route=route, timeout=60, metadata=METADATA)
 
     assert (seen, keys.reads) == ([], 0)
 
@@ -354,11 +354,11 @@ async def test_a_key_that_was_changed_is_read_once_more_and_the_call_is_worth_an
     route = Route(engine="openai", model=MODEL, base_url=host.base_url, secret=SECRET)
 
     async with engine_for(host.base_url, keys) as engine:
-        calls = [engine.ask(say(), route=route, timeout=5, metadata=METADATA) for _ in range(5)]
+        calls = [engine.ask(say(), route=route, timeout=60, metadata=METADATA) for _ in range(5)]
         told = await asyncio.gather(*calls, return_exceptions=True)
         assert {type(fault) for fault in told} == {Unavailable}
         assert keys.reads == 2
-        answer = await engine.ask(say(), route=route, timeout=5, metadata=METADATA)
+        answer = await engine.ask(say(), route=route, timeout=60, metadata=METADATA)
 
     assert answer.text == "hello"
     assert [call["status"] for call in host.calls()] == [401] * 5 + [200]

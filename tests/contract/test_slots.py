@@ -69,6 +69,18 @@ def test_a_place_is_free_again_when_its_time_is_over(slots: Slots, time: Time) -
     assert not slots.take("m", "a", limit=1, until=2_000)
 
 
+def test_it_is_told_who_holds_a_place(slots: Slots, time: Time) -> None:
+    slots.take("m", "a", limit=2, until=1_100)
+    slots.take("m", "b", limit=2, until=1_900)
+
+    assert slots.held("m") == {"a", "b"}
+    assert slots.held("nothing") == frozenset()
+
+    time.now = 1_500
+
+    assert slots.held("m") == {"b"}
+
+
 def test_every_resource_has_places_of_its_own(slots: Slots) -> None:
     assert slots.take("m", "a", limit=1, until=2_000)
     assert slots.take("n", "b", limit=1, until=2_000)

@@ -8,8 +8,10 @@ import pytest
 
 from batchwright.aws.eventbridge import EventBridgeEvents
 from batchwright.aws.stepfunctions import StepFunctionsWorkflows
+from batchwright.errors import Unavailable
 from batchwright.job import Status
 from batchwright.run import Run, RunState
+from tests.contract.cutting import cut
 
 DEFINITION = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
 
@@ -37,6 +39,14 @@ def test_a_job_is_started_under_its_own_name_and_only_once() -> None:
     sfn.stop_execution(executionArn=execution["executionArn"])
 
     assert workflows.state(run) is RunState.ABORTED
+
+
+def test_a_state_that_was_cut_on_its_way_is_not_believed(aws: None) -> None:  # noqa: ARG001 - no credentials of anybody
+    arn = "arn:aws:states:us-east-1:123456789012:stateMachine:job"
+    workflows = StepFunctionsWorkflows(cut(boto3.client("stepfunctions")), arn)
+
+    with pytest.raises(Unavailable, match="cut"):
+        workflows.state(Run(job_id="a" * 32))
 
 
 def listener(detail_type: str) -> str:

@@ -7,9 +7,10 @@ import boto3
 import pytest
 
 from batchwright.aws.submissions import DynamoDBSubmissions
-from batchwright.errors import Missing
+from batchwright.errors import Missing, Unavailable
 from batchwright.ports import Submissions
 from batchwright.submission import Standing
+from tests.contract.cutting import cut
 from tests.fakes import NOON, StoppedClock
 from tests.house.cloudformation import table_of
 from tests.lanefakes import MemorySubmissions
@@ -79,17 +80,16 @@ def test_what_nobody_has_begun_cannot_end_or_be_waited_for(submissions: Submissi
     assert submissions.arrived("bw-another", [1]) is None
     with pytest.raises(Missing):
         submissions.register("bw-another", "token")
-    with pytest.raises(Missing):
-        submissions.book("bw-another", NOON)
     submissions.started("bw-another", "arn:job")
     assert submissions.get("bw-another") is None
 
 
-def test_the_first_booking_stands(submissions: Submissions) -> None:
-    submissions.add(ROW)
+def test_a_change_whose_reply_was_cut_on_its_way_is_not_believed(aws: None) -> None:  # noqa: ARG001 - no credentials
+    client = cut(boto3.client("dynamodb"))
+    rows = DynamoDBSubmissions(client, "state", life=WEEK, clock=StoppedClock())
 
-    assert submissions.book(ROW.name, NOON) == NOON
-    assert submissions.book(ROW.name, NOON + timedelta(hours=1)) == NOON
+    with pytest.raises(Unavailable, match="cut"):
+        rows.register(ROW.name, "token")
 
 
 def test_a_row_lies_beside_other_state_and_is_forgotten_by_the_tables_clock(dynamodb: Any) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.emulator.pids import alive, boot
 
 GRACE = 5.0  # seconds between asking a server to end and ending it
+PATIENCE = 60.0  # seconds that a busy machine may take over ending it
 
 
 class ServerFailed(Exception):
@@ -58,13 +59,13 @@ class Server:
 
     def end(self) -> None:
         """End the server and its children, and return when they are gone."""
-        for how in (signal.SIGTERM, signal.SIGKILL):
+        for how, grace in ((signal.SIGTERM, GRACE), (signal.SIGKILL, PATIENCE)):
             if self.members():
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(self.pid, how)
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(self.pid, os.WNOHANG)  # buries it, where it was our own child
-            if until(lambda: not self.members(), seconds=GRACE):
+            if until(lambda: not self.members(), seconds=grace):
                 return
         msg = f"these pids will not end: {self.members()}"
         raise ServerFailed(msg)

@@ -64,7 +64,7 @@ def test_the_events_of_a_lane_tell_how_too_few_records_are_asked_on_demand() -> 
     assert submission == event("collect.chunks")
     assert submission["plan"] == {"start": 0, "end": len(line)}
 
-    assert functions.submit.handler(event("submit.chunks"), Context()) is None
+    assert functions.submit.handler(event("submit.chunks"), Context()) == {"state": "ended"}
 
     for what in ("wake.batch-ended", "wake.endpoint-answered"):
         assert functions.wake.handler(event(what), Context()) == {"batchItemFailures": []}
@@ -74,6 +74,18 @@ def test_the_events_of_a_lane_tell_how_too_few_records_are_asked_on_demand() -> 
     key = {"id": {"S": f"submission#bw-{submission['job_id']}-00-000000"}}
     row = boto3.client("dynamodb").get_item(TableName="state", Key=key)["Item"]
     assert row["ended"] == {"BOOL": True}, "the notification found the submission by its name"
+
+
+@pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")  # nothing was worked on
+def test_the_event_of_a_step_that_failed_tells_how_its_job_is_stopped() -> None:
+    functions.admit.handler(event("admit.records-queued"), Context())
+    functions.plan.handler(event("plan.job"), Context())
+
+    answer = functions.submit.handler(event("submit.step-failed"), Context())
+
+    assert answer == {"state": "stopped", "reason": "workflow_failed"}
+    told = boto3.client("dynamodb").scan(TableName="jobs")["Items"]
+    assert any("a step failed with States.Timeout" in str(item) for item in told)
 
 
 def test_the_events_of_a_document_tell_how_its_answers_are_joined() -> None:

@@ -23,6 +23,12 @@ ROLES = {"AWS::IAM::Role", "AWS::IAM::Policy"}
 
 def read() -> Template:
     """template.yaml, intrinsics in their long form."""
+    return copy.deepcopy(_parsed())
+
+
+@cache
+def _parsed() -> Template:
+    """It takes most of a second, and many tests read it."""
     written: Template = yaml_parse((ROOT / "template.yaml").read_text())
     return written
 

@@ -165,6 +165,7 @@ GRANTS = {
         s3:GetObject s3:PutObject s3:ListMultipartUploadParts s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/map/*
         states:StartExecution  ${JobStateMachine}
         states:DescribeExecution states:StopExecution states:RedriveExecution  ${OurRuns}:* ${OurRuns}/Chunks:*
+        states:DescribeExecution states:StopExecution states:RedriveExecution  ${OurRuns}/Submissions:*
         kms:Decrypt kms:GenerateDataKey  ${Key.Arn}
         logs:CreateLogDelivery logs:GetLogDelivery logs:UpdateLogDelivery logs:DeleteLogDelivery  *
         logs:ListLogDeliveries logs:PutResourcePolicy logs:DescribeResourcePolicies logs:DescribeLogGroups  *

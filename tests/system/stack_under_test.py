@@ -13,7 +13,7 @@ from batchwright.job import JobRow
 from tests.emulator.cloud import Cloud
 from tests.emulator.host.running import RunningHost
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 
 class NothingHappened(AssertionError):
@@ -77,8 +77,10 @@ class StackUnderTest:
         return until(lambda: self.row(key))
 
     def ended(self, key: str, *, seconds: float = PATIENCE) -> JobRow:
+        job_id = self.started(key).job_id
+
         def final() -> JobRow | None:
-            row = self.row(key)
+            row = self.jobs.get(job_id)
             return row if row is not None and row.status.final else None
 
         return until(final, seconds=seconds)

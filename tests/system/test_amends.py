@@ -66,7 +66,7 @@ def run_map(cloud: Cloud, key: str, role: str) -> dict[str, Any]:
     ]
     given = json.dumps({"bucket": cloud.outputs()["BucketName"], "key": key, "at_once": 1})
     execution = sfn.start_execution(stateMachineArn=machine, input=given)["executionArn"]
-    assert until(lambda: described(sfn, execution)["status"] != "RUNNING", seconds=30)
+    assert until(lambda: described(sfn, execution)["status"] != "RUNNING", seconds=60)
     return described(sfn, execution)
 
 
@@ -138,7 +138,7 @@ def test_a_workflow_is_told_that_a_function_is_throttled(cloud: Cloud) -> None:
             )
             execution = sfn.start_execution(stateMachineArn=machine["stateMachineArn"])
             started = execution["executionArn"]
-            assert until(lambda: described(sfn, started)["status"] != "RUNNING", seconds=30)
+            assert until(lambda: described(sfn, started)["status"] != "RUNNING", seconds=60)
     finally:
         client.delete_function_concurrency(FunctionName="probe")
 
@@ -228,7 +228,7 @@ def test_a_queue_is_not_polled_without_the_right_to(cloud: Cloud, action: str) -
         lam = cloud.client("lambda")
         assert until(
             lambda: refusal in lam.get_event_source_mapping(UUID=mapping)["LastProcessingResult"],
-            seconds=10,
+            seconds=60,
         )
         waiting = sqs.get_queue_attributes(
             QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"]

@@ -9,8 +9,6 @@ from tests.fakes import MODEL
 from tests.laptop import chat_file, chat_line, jsonl
 from tests.system.stack_under_test import StackUnderTest, until
 
-pytestmark = pytest.mark.timeout(400)
-
 
 def refused(row: JobRow, code: str, line: int | None = None) -> None:
     assert row.status is Status.FAILED

@@ -84,7 +84,7 @@ def ended(cloud: Cloud, box: str, role_arn: str) -> BatchState:
             hours=24,
         )
     )
-    assert until(lambda: jobs.state(arn).ended, seconds=30)
+    assert until(lambda: jobs.state(arn).ended, seconds=60)
     state = jobs.state(arn)
     client.close()
     return state
@@ -140,7 +140,7 @@ def test_bedrock_tells_the_bus_and_nobody_else_speaks_for_it(cloud: Cloud, box: 
         return bool(heard)
 
     assert refused["Entries"][0]["ErrorCode"] == "NotAuthorizedForSourceException"
-    assert until(listen, seconds=20)
+    assert until(listen, seconds=60)
     told = [json.loads(message["Body"]) for message in heard]
     assert [event["resources"] for event in told] == [[state.arn]]
     events.remove_targets(Rule=name, Ids=["queue"])

@@ -1,15 +1,11 @@
 """A job with a budget through the deployed template: money is set aside in the table before every call."""
 
-import pytest
-
 from batchwright.aws.budgets import DynamoDBBudgets
 from batchwright.job import Status
 from batchwright.money import BILLIONTHS
 from tests.fakes import MODEL
 from tests.laptop import chat_line, jsonl
 from tests.system.stack_under_test import StackUnderTest
-
-pytestmark = pytest.mark.timeout(400)
 
 BUDGET = 0.004
 FRUGAL = f"""

@@ -1,13 +1,9 @@
 """The exact cache through the deployed template, IAM enforced."""
 
-import pytest
-
 from batchwright.job import JobRow, Status
 from tests.fakes import MODEL
 from tests.laptop import chat_line, jsonl
 from tests.system.stack_under_test import StackUnderTest, until
-
-pytestmark = pytest.mark.timeout(400)
 
 CACHED = f"""
 name: cached

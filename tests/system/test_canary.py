@@ -1,15 +1,11 @@
 """A record's text is in no log, history, table, metric or index of the deployed stack, whatever befalls the record."""
 
-import pytest
-
 from batchwright.job import Status
 from tests.canary import CANARY
 from tests.fakes import MODEL
 from tests.laptop import chat_file, chat_line, jsonl, song
 from tests.system.listening import places_where_it_sings
 from tests.system.stack_under_test import StackUnderTest
-
-pytestmark = pytest.mark.timeout(400)
 
 CONTRACT = f"""
 name: NAME

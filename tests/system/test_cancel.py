@@ -2,13 +2,9 @@
 
 import time
 
-import pytest
-
 from batchwright.job import JobRow, Reason, Status
 from tests.laptop import chat_file
 from tests.system.stack_under_test import StackUnderTest, until
-
-pytestmark = pytest.mark.timeout(400)
 
 RECORDS = 20_000
 

@@ -33,7 +33,7 @@ def records(cloud: Cloud) -> dict[str, Any]:
 
 def start(program: str, log: Path) -> Server:
     server = launch([sys.executable, "-c", program], environment={}, log=log)
-    assert until(lambda: "awake" in log.read_text(), seconds=20)
+    assert until(lambda: "awake" in log.read_text(), seconds=60)
     return server
 
 
@@ -101,7 +101,7 @@ def test_a_server_goes_with_its_children(tmp_path: Path) -> None:
 def test_children_whose_parent_was_killed_go_too(tmp_path: Path) -> None:
     server = start(PARENT, tmp_path / "log")
     os.kill(server.pid, 9)
-    assert until(lambda: not server.alive, seconds=5)
+    assert until(lambda: not server.alive, seconds=60)
     assert len(server.members()) == 1
 
     server.end()

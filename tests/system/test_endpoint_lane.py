@@ -6,9 +6,7 @@ import pytest
 
 from batchwright.job import JobRow, Status
 from tests.laptop import chat_line, jsonl, song
-from tests.system.stack_under_test import StackUnderTest
-
-pytestmark = pytest.mark.timeout(600)
+from tests.system.stack_under_test import StackUnderTest, until
 
 OWN = "batchwright-own"
 RECORDS = 300
@@ -31,8 +29,9 @@ def serve(stack: StackUnderTest, **more: Any) -> None:
         "error_topic": stack.outputs["EndpointsFailedTopicArn"],
         "instances": 4,
     }
-    faults = more.pop("faults", [])
-    stack.behave(endpoints={"named": {OWN: told | more}, "faults": faults})
+    faults, latency_ms = more.pop("faults", []), more.pop("latency_ms", 0)
+    endpoints = {"named": {OWN: told | more}, "faults": faults}
+    stack.behave(endpoints=endpoints, latency_ms=latency_ms)
 
 
 def contract(name: str, lane: str, more: str = "") -> str:
@@ -99,3 +98,23 @@ def test_what_fails_expires_or_leaves_no_answer_has_one_outcome_all_the_same(
     assert row.status is Status.COMPLETED
     assert row.counts()["succeeded"] == RECORDS
     assert said(own, row) == {f"q{n}": song(n) for n in range(RECORDS)}
+
+
+def test_a_job_that_is_cancelled_settles_what_its_endpoint_still_answers_and_counts_its_calls(
+    own: StackUnderTest,
+) -> None:
+    serve(own, latency_ms=200, instances=1, per_instance=4)
+    own.put_contract("stopped", contract("stopped", ASYNC))
+    own.drop("inbox/stopped/questions.jsonl", FILE)
+    until(lambda: len(own.calls()) > 4, seconds=240)
+    job_id = own.started("inbox/stopped/questions.jsonl").job_id
+
+    own.say({"cancel": {"job": job_id, "redrive": 0}})
+    row = own.ended("inbox/stopped/questions.jsonl", seconds=240)
+
+    counts, paid = row.counts(), len(own.calls())
+    assert row.incomplete_reason == "cancelled"
+    assert 100 <= counts["succeeded"] == paid < RECORDS, "what was handed over was waited for"
+    assert counts["succeeded"] + counts["cancelled"] == RECORDS
+    assert row.tally.calls == paid
+    assert own.execution_ended(job_id) == "SUCCEEDED", "it closed by itself"

@@ -4,12 +4,8 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
-
 from tests.laptop import chat_file
 from tests.system.stack_under_test import StackUnderTest, until
-
-pytestmark = pytest.mark.timeout(400)
 
 
 @contextmanager

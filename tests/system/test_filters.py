@@ -10,8 +10,6 @@ from tests.laptop import chat_line, jsonl
 from tests.system.conftest import zipped
 from tests.system.stack_under_test import StackUnderTest
 
-pytestmark = pytest.mark.timeout(400)
-
 MODEL = "us.amazon.nova-lite-v1:0"
 # Finds a codename; and fails in every way in which a function can, if a text says so.
 FILTER = """

@@ -8,13 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from batchwright.checkpoint import DER_PREFIX, PublicKey
 from tests.laptop import chat_file
 from tests.system.stack_under_test import StackUnderTest
-
-pytestmark = pytest.mark.timeout(400)
 
 
 def command(stack: StackUnderTest, *arguments: object) -> tuple[int, dict[str, Any]]:
@@ -24,7 +20,7 @@ def command(stack: StackUnderTest, *arguments: object) -> tuple[int, dict[str, A
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     assert said.stdout, said.stderr
     told: dict[str, Any] = json.loads(said.stdout)

@@ -21,8 +21,6 @@ LATENCY = 1.0
 IN_FLIGHT = 200  # template.yaml's
 CHUNKS = 2
 
-pytestmark = pytest.mark.timeout(400)
-
 
 def workers(stack: StackUnderTest) -> list[int]:
     """Return the processes in which ministack runs the workers of the stack."""

@@ -10,8 +10,6 @@ from tests.canary import CANARY
 from tests.laptop import chat_file, song
 from tests.system.stack_under_test import StackUnderTest, until
 
-pytestmark = pytest.mark.timeout(400)
-
 
 def redriven(stack: StackUnderTest, key: str, *only: str) -> JobRow:
     """Redrive the job of a file and wait for the end."""

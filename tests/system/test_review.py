@@ -21,14 +21,22 @@ from tests.fakes import MODEL
 from tests.laptop import chat_line, jsonl
 from tests.system.stack_under_test import StackUnderTest
 
-pytestmark = pytest.mark.timeout(400)
-
 CONTRACT = f"""
 name: looked
 routes: [{{model: "{MODEL}", max_tokens: 100}}]
 models: {{"*": "{MODEL}"}}
 filters: {{output: [{{regex: {{patterns: {{codename: "Zeus"}}, then: review}}}}]}}
 """
+
+
+@contextmanager
+def heeding_ctrl_c() -> Iterator[None]:
+    """Let what is started heed it, though a shell has everything that it starts in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class Somebody:
         command = [sys.executable, "-m", "batchwright.cli", *arguments]
         environment = {**os.environ, **self.stack.cloud.environment, **self.keys}
         return subprocess.run(  # noqa: S603 - our own command
-            command, env=environment, capture_output=True, text=True, check=False, timeout=60
+            command, env=environment, capture_output=True, text=True, check=False, timeout=300
         )
 
     def told(self, *arguments: str) -> dict[str, Any]:
@@ -56,9 +64,12 @@ class Somebody:
         """Serve the page; gives the command and the address."""
         command = [sys.executable, "-m", "batchwright.cli", "review", "serve", job_id]
         environment = {**os.environ, **self.stack.cloud.environment, **self.keys}
-        with subprocess.Popen(  # noqa: S603 - our own command
-            command, env=environment, stdout=subprocess.PIPE, text=True
-        ) as running:
+        with (
+            heeding_ctrl_c(),
+            subprocess.Popen(  # noqa: S603 - our own command
+                command, env=environment, stdout=subprocess.PIPE, text=True
+            ) as running,
+        ):
             assert running.stdout is not None
             try:
                 yield running, running.stdout.readline().strip()
@@ -123,11 +134,11 @@ def test_the_page_is_served_until_it_is_interrupted(
     job_id = held(stack).job_id
     with reviewer.serving(job_id) as (command, address):
         place = urlsplit(address)
-        connection = HTTPConnection(place.netloc, timeout=30)
+        connection = HTTPConnection(place.netloc, timeout=60)
         connection.request("GET", "/queue", headers={"X-Batchwright-Key": place.fragment})
         told = json.loads(connection.getresponse().read())
         command.send_signal(signal.SIGINT)
-        assert command.wait(30) == 0
+        assert command.wait(60) == 0
 
     assert told["job_id"] == job_id
     assert told["identity"].endswith(":user/ada")

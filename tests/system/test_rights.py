@@ -6,8 +6,6 @@ from batchwright.job import JobRow, Status
 from tests.laptop import chat_file
 from tests.system.stack_under_test import StackUnderTest, until
 
-pytestmark = pytest.mark.timeout(400)
-
 ADMIT = [
     "s3:GetObject",
     "s3:GetObjectVersion",

@@ -18,8 +18,6 @@ from batchwright.job import Status
 from tests.samples import DOCS, SAMPLES
 from tests.system.stack_under_test import StackUnderTest
 
-pytestmark = pytest.mark.timeout(400)
-
 type Reader = Callable[[dict[str, Any]], object]
 
 

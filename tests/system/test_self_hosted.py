@@ -14,8 +14,6 @@ from tests.fakes import MODEL
 from tests.laptop import chat_line, jsonl, song
 from tests.system.stack_under_test import StackUnderTest
 
-pytestmark = pytest.mark.timeout(600)
-
 OWN = "qwen3-4b"
 RECORDS = 300
 FILE = jsonl([chat_line(f"q{number}", song(number)) for number in range(RECORDS)])

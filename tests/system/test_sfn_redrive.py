@@ -9,8 +9,6 @@ from batchwright.job import Status
 from tests.laptop import chat_file
 from tests.system.stack_under_test import StackUnderTest, until
 
-pytestmark = pytest.mark.timeout(400)
-
 
 def arn_of(stack: StackUnderTest, job_id: str) -> str:
     return stack.outputs["StateMachineArn"].replace(":stateMachine:", ":execution:") + f":{job_id}"

@@ -1,6 +1,7 @@
 """The sweeper as it is deployed, with its own rights."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -11,8 +12,6 @@ from tests.fakes import MODEL
 from tests.laptop import chat_file
 from tests.system.stack_under_test import StackUnderTest, until
 
-pytestmark = pytest.mark.timeout(400)
-
 BRIEF = f"""
 name: brief
 routes: [{{engine: bedrock, model: "{MODEL}"}}]
@@ -21,6 +20,18 @@ retention: {{results: 1h}}
 """
 FAR_AHEAD = datetime(2100, 1, 1, tzinfo=UTC)
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def by_hand(deployed: StackUnderTest) -> Iterator[None]:
+    """Let the sweeper come when a test calls it, and not by itself a moment before."""
+    events = deployed.cloud.client("events")
+    every_five_minutes = deployed.cloud.physical("SweepFunctionEveryFiveMinutes")
+    events.disable_rule(Name=every_five_minutes)
+    try:
+        yield
+    finally:
+        events.enable_rule(Name=every_five_minutes)
 
 
 def test_the_deployed_sweeper_takes_up_a_job_that_was_never_started(stack: StackUnderTest) -> None:

@@ -1,5 +1,4 @@
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from copy import replace
@@ -98,7 +97,7 @@ class OpenGates(Gates):
 
     def __init__(self, pace: Pace) -> None:
         super().__init__(
-            MemorySchedules(), pace, job="j", priority=5, limit=lambda _: Quota(), time=time.time
+            MemorySchedules(), pace, job="j", priority=5, limit=lambda _: Quota(), time=lambda: 0.0
         )
 
     def at(self, pace: Pace) -> Gates:
@@ -386,26 +385,17 @@ async def test_a_call_that_is_given_up_is_counted_as_ambiguous() -> None:
     assert pace.take_calls() == (0, 0)
 
 
-HURRY = 20
-
-
-def hurried() -> Pace:
-    """A pace whose seconds are short ones."""
-    began = time.monotonic()
-
-    class Hurried(Pace):
-        async def sleep(self, seconds: float) -> None:
-            await super().sleep(seconds / HURRY)
-
-    return Hurried(
-        now=lambda: (time.monotonic() - began) * HURRY, chance=lambda: 0.5, answered_at=0.0
-    )
+def timed() -> Pace:
+    """A pace by the loop's own time, from its beginning."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    return Pace(now=lambda: loop.time() - began, chance=lambda: 0.5, answered_at=0.0)
 
 
 async def test_while_a_model_is_down_the_records_wait_and_one_at_a_time_tries_until_it_is_back() -> (
     None
 ):
-    pace = hurried()
+    pace = timed()
 
     def down_for_three_seconds(request: Request, _call: int) -> Completion:
         if pace.now() < 3:
@@ -428,7 +418,7 @@ async def test_a_model_that_stays_down_gives_the_worker_a_rest_after_few_calls()
     def down(_request: Request, _call: int) -> Completion:
         raise Unavailable("down")
 
-    pace, engine = hurried(), ScriptedEngine(down)
+    pace, engine = timed(), ScriptedEngine(down)
     one = asker(engine, pace)
 
     ends = await asyncio.gather(

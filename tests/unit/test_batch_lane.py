@@ -1,6 +1,5 @@
 """A job through Bedrock's batch inference, from the file to the receipt, in memory."""
 
-import asyncio
 import json
 from typing import Any
 
@@ -11,8 +10,9 @@ from hypothesis import strategies as st
 from batchwright.batchjob import BatchStatus
 from batchwright.handover import chunks_of
 from batchwright.job import Status
-from tests.fakes import ScriptedEngine
-from tests.lanelaptop import BATCH, LaneLaptop
+from tests import timelapse
+from tests.fakes import MODEL, ScriptedEngine
+from tests.lanelaptop import BATCH, LaneLaptop, tool_lines
 from tests.laptop import Laptop, chat_file, chat_line, jsonl, song
 
 
@@ -78,6 +78,67 @@ def test_the_outcomes_are_those_of_the_same_file_on_demand() -> None:
     ]
 
 
+CLAUDE = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+
+
+@pytest.mark.parametrize("model", [MODEL, CLAUDE])
+def test_records_with_and_without_tools_are_one_batch(model: str) -> None:
+    contract = BATCH.replace(MODEL, model)
+    laptop = laptop_with(contract=contract, models=(model,))
+    job_id, (submission,) = laptop.batch(jsonl(tool_lines(120)))
+
+    row = laptop.to_the_end(job_id)
+
+    (run,) = laptop.batches.runs.values()
+    assert submission.family == ("anthropic" if model == CLAUDE else "nova")
+    assert not run.wish.converse
+    assert row.counts()["succeeded"] == len(run.records) == 120
+    assert asked(laptop) == []
+    for line in laptop.results(job_id, "output.jsonl"):
+        number = int(line["custom_id"].removeprefix("req-"))
+        choice = line["response"]["body"]["choices"][0]
+        if number % 4 == 0:
+            (call,) = choice["message"]["tool_calls"]
+            assert choice["finish_reason"] == "tool_calls"
+            assert call["function"]["name"] == "look_up"
+            assert json.loads(call["function"]["arguments"]) == {"what": song(number)}
+        else:
+            said = f"heard {song(number)}" if number % 4 == 2 else song(number)
+            assert choice["message"]["content"] == said
+
+
+@pytest.mark.parametrize(("model", "price"), [(MODEL, (0.06, 0.24)), (CLAUDE, (1.1, 5.5))])
+def test_tools_cost_half_in_a_batch_and_keep_to_the_budget(
+    model: str, price: tuple[float, float]
+) -> None:
+    contract = BATCH.replace(MODEL, model) + "budget: {usd: 10}\n"
+    laptop = laptop_with(contract=contract, models=(model,))
+    job_id, _ = laptop.batch(jsonl(tool_lines(100)))
+
+    row = laptop.to_the_end(job_id)
+
+    outcomes = laptop.results(job_id, "outcomes.jsonl")
+    assert {outcome["tier"] for outcome in outcomes} == {"batch"}
+    read, wrote = (
+        sum(o["usage"][name] for o in outcomes) for name in ("input_tokens", "output_tokens")
+    )
+    assert row.tally.cost_usd == pytest.approx((read * price[0] + wrote * price[1]) / 2 / 1_000_000)
+    money = laptop.budgets.money(job_id)
+    assert money.reserved == 0
+    assert money.spent == pytest.approx((row.tally.cost_usd or 0) * 1e9, rel=0.01)
+
+
+def test_what_a_batch_refuses_in_other_words_is_asked_in_converses() -> None:
+    laptop = laptop_with()
+    laptop.batches.behave(faults=[{"do": "error", "code": 400, "match": "sing 3 "}])
+    job_id, _ = laptop.batch(jsonl(tool_lines(100)))
+
+    row = laptop.to_the_end(job_id)
+
+    assert row.counts()["succeeded"] == 100
+    assert len(asked(laptop)) == 1
+
+
 def test_a_file_that_is_too_small_goes_on_demand() -> None:
     laptop = laptop_with()
     job_id = laptop.drop(chat_file(99), "inbox/batch/file.jsonl")
@@ -97,6 +158,7 @@ def test_a_large_file_is_divided_so_that_no_batch_is_too_small() -> None:
     numbers = [chunk.chunk for chunks in listed for chunk, _ in chunks]
     assert numbers == [*range(52)], "each chunk is in one of them"
     planned = laptop.plan(job_id)
+    assert planned["lane"] == "bedrock_batch"
     assert planned["plan"]["key"].endswith("submissions.jsonl")
     assert planned["max_concurrency"] == 20, (
         "as many as may run at once, and not as there are workers"
@@ -106,12 +168,13 @@ def test_a_large_file_is_divided_so_that_no_batch_is_too_small() -> None:
 def test_an_execution_that_takes_over_finds_the_batch_of_the_one_that_died() -> None:
     laptop = laptop_with()
     job_id, (submission,) = laptop.batch(chat_file(100))
-    asyncio.run(laptop.submit(submission))
+    timelapse.run(laptop.submit(submission))
     laptop.pass_time(30)
 
     planned = laptop.plan(job_id)
     row = laptop.to_the_end(job_id)
 
+    assert planned["lane"] == "bedrock_batch"
     assert planned["plan"]["key"].endswith("submissions.jsonl")
     assert row.counts()["succeeded"] == 100
     assert len(laptop.batches.runs) == 1

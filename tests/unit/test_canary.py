@@ -188,7 +188,7 @@ ROWS = f"id,text,price\n1,good {CANARY},5\n"
             "torn.parquet",
             torn(parquet({"id": ["1"] * 999, "text": [CANARY] * 999, "price": [1] * 999})),
         ),
-        ("torn.csv.gz", torn(gzip.compress(f"{ROWS}{CANARY}".encode() * 99))),
+        ("torn.csv.gz", torn(gzip.compress(f"{ROWS}{CANARY}".encode() * 99, mtime=0))),
         ("chat.jsonl", jsonl([{**chat_line("a", CANARY), "extra": CANARY}])),
         ("body.jsonl", jsonl([chat_line("a", CANARY, temperature=CANARY, stop=5)])),
         (

@@ -1,6 +1,5 @@
 """Cancelling: a job stops within seconds, and ends with a receipt of what it has."""
 
-import asyncio
 import itertools
 from collections import Counter
 
@@ -10,6 +9,7 @@ from batchwright.completion import Completion
 from batchwright.job import Reason, Status
 from batchwright.places import result_key
 from batchwright.request import Request
+from tests import timelapse
 from tests.fakes import MODEL, ScriptedEngine, echo
 from tests.laptop import Laptop, chat_file
 
@@ -36,7 +36,7 @@ def running(laptop: Laptop) -> str:
     """A job of which the first chunk is settled."""
     job_id = laptop.drop(chat_file(25))
     laptop.plan(job_id)
-    asyncio.run(laptop.invoke(laptop.chunks(job_id)[0]))
+    timelapse.run(laptop.invoke(laptop.chunks(job_id)[0]))
     return job_id
 
 
@@ -47,7 +47,7 @@ def test_a_job_that_is_cancelled_asks_no_more_and_closes_with_what_it_has(laptop
 
     assert (told.wish, told.refusal) == ("cancel", None)
     assert laptop.workflows.started == [job_id, f"{job_id}-close"]
-    answer = asyncio.run(laptop.invoke(laptop.chunks(job_id)[1]))
+    answer = timelapse.run(laptop.invoke(laptop.chunks(job_id)[1]))
     assert answer == {"state": "stopped", "reason": "cancelled"}
     assert calls(laptop) == 10
     laptop.close(job_id)
@@ -116,7 +116,7 @@ def test_a_redrive_is_cancelled_like_a_first_run(laptop: Laptop) -> None:
     laptop.close(job_id)
     laptop.redrive(job_id)
     laptop.plan(job_id, redrive=1)
-    asyncio.run(laptop.invoke(laptop.chunks(job_id, 1)[0]))
+    timelapse.run(laptop.invoke(laptop.chunks(job_id, 1)[0]))
     asked = calls(laptop)
 
     assert laptop.cancel(job_id, redrive=1).refusal is None
@@ -170,7 +170,7 @@ def test_no_round_of_a_document_is_planned_after_a_stop(laptop: Laptop) -> None:
     job_id = laptop.drop(PARAGRAPHS, "inbox/summarise/handbook.md")
     planned = laptop.plan(job_id)
     for chunk in laptop.chunks(job_id):
-        asyncio.run(laptop.invoke(chunk))
+        timelapse.run(laptop.invoke(chunk))
     asked = calls(laptop)
 
     laptop.cancel(job_id)
@@ -185,7 +185,7 @@ def test_no_round_of_a_document_is_planned_when_the_job_was_closed(laptop: Lapto
     job_id = laptop.drop(PARAGRAPHS, "inbox/summarise/handbook.md")
     planned = laptop.plan(job_id)
     for chunk in laptop.chunks(job_id):
-        asyncio.run(laptop.invoke(chunk))
+        timelapse.run(laptop.invoke(chunk))
     laptop.close(job_id)
     row = laptop.row(job_id)
 
@@ -198,7 +198,7 @@ def test_a_round_that_was_planned_is_not_planned_otherwise(laptop: Laptop) -> No
     job_id = laptop.drop(PARAGRAPHS, "inbox/summarise/handbook.md")
     planned = laptop.plan(job_id)
     for chunk in laptop.chunks(job_id):
-        asyncio.run(laptop.invoke(chunk))
+        timelapse.run(laptop.invoke(chunk))
     first = laptop.join(job_id, planned["join"])
     row, versions = laptop.row(job_id), dict(laptop.objects.versions)
     laptop.chunk_records = 1
@@ -270,7 +270,7 @@ def test_what_a_worker_answers_after_the_close_changes_nothing(laptop: Laptop) -
 
     laptop.engine = ScriptedEngine(script)
 
-    asyncio.run(laptop.invoke(chunk, in_flight=1))
+    timelapse.run(laptop.invoke(chunk, in_flight=1))
 
     row = laptop.row(job_id)
     outcomes = laptop.results(job_id, "outcomes.jsonl")

@@ -268,3 +268,61 @@ def test_a_log_that_lacks_an_outcome_is_read_to_its_end() -> None:
     assert len([*reader.read(until=range(3))]) == 3
 
     assert reader.tally.calls == 3
+
+
+def test_the_claim_at_the_head_of_a_log_is_not_read_where_the_next_segment_tells_of_it() -> None:
+    objects = Counting()
+    finished(objects)
+
+    reader = log(objects, "reader")
+    entries = [*reader.read(until=range(2), begun=True)]
+
+    assert [entry.counted.index for entry in entries] == [0, 1]
+    assert (objects.reads, reader.segments, reader.tally.calls) == (2, 3, 2)
+
+
+def test_who_began_and_has_not_left_is_read_on_for_without_its_claim_too() -> None:
+    objects = MemoryObjects()
+    one = log(objects, "one")
+    one.begin(CLAIM)
+    one.append([settled(0), settled(1)], calls=1)
+    one.append([], calls=1, left=True)
+
+    reader = log(objects, "reader")
+    assert len([*reader.read(until=range(2), begun=True)]) == 2
+
+    assert reader.tally.calls == 2
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_log_is_read_the_same_whoever_went_on_with_it(begun: bool) -> None:
+    objects = Counting()
+    log(objects, "dead").begin(CLAIM)
+    heir = log(objects, "heir")
+    heir.catch_up()
+    heir.append([settled(0), settled(1)], calls=2, claim=CLAIM, left=True)
+    objects.reads = 0
+
+    reader = log(objects, "reader")
+    assert len([*reader.read(until=range(2), begun=begun)]) == 2
+
+    assert reader.claims.keys() == {"dead"}
+    assert objects.reads == 3, "the dead one may have written more"
+
+
+def test_a_log_of_one_segment_is_read_though_another_was_expected() -> None:
+    objects = MemoryObjects()
+    log(objects, "close").append([settled(0), settled(1)])
+
+    reader = log(objects, "reader")
+
+    assert len([*reader.read(until=range(2), begun=True)]) == 2
+
+
+def test_a_broken_second_segment_is_told_and_not_taken_for_a_claim() -> None:
+    objects = MemoryObjects()
+    finished(objects)
+    objects.write("jobs/j/chunks/000000/000001.jsonl", b"torn")
+
+    with pytest.raises(LogBroken, match="no readable header"):
+        [*log(objects, "reader").read(until=range(2), begun=True)]

@@ -1,4 +1,3 @@
-import asyncio
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,6 +17,7 @@ from batchwright.merkle import Tree
 from batchwright.outcome import Ending, Tally
 from batchwright.places import checkpoint_key, chunk_prefix
 from batchwright.request import Request
+from tests import timelapse
 from tests.chaos.crashing import Crash, kill
 from tests.fakes import MemoryObjects, ScriptedEngine, echo, settled
 from tests.laptop import Laptop, chat_file, converse_line, jsonl
@@ -97,7 +97,7 @@ def test_closing_twice_changes_nothing(laptop: Laptop) -> None:
 def test_a_job_whose_workflow_failed_closes_with_what_it_has(laptop: Laptop) -> None:
     job_id = laptop.drop(chat_file(25))
     laptop.plan(job_id)
-    asyncio.run(laptop.invoke(laptop.chunks(job_id)[0]))
+    timelapse.run(laptop.invoke(laptop.chunks(job_id)[0]))
 
     laptop.close(job_id, {"Error": "States.Timeout", "Cause": "canary"})
 
@@ -127,7 +127,7 @@ def test_the_receipt_of_an_incomplete_job_says_why_it_is(
 ) -> None:
     job_id = laptop.drop(chat_file(25))
     laptop.plan(job_id)
-    asyncio.run(laptop.invoke(laptop.chunks(job_id)[0]))
+    timelapse.run(laptop.invoke(laptop.chunks(job_id)[0]))
     laptop.jobs.stop(job_id, Reason(code=code, message="enough"))
 
     laptop.close(job_id)
@@ -195,7 +195,7 @@ def test_a_worker_that_is_late_after_the_close_changes_nothing(laptop: Laptop) -
     laptop.close(job_id, {"Error": "States.Timeout", "Cause": ""})
     before = laptop.objects.read(f"results/{job_id}/outcomes.jsonl")
 
-    assert asyncio.run(laptop.invoke(chunk)) == {"state": "done"}
+    assert timelapse.run(laptop.invoke(chunk)) == {"state": "done"}
 
     laptop.close(job_id)
     assert laptop.objects.read(f"results/{job_id}/outcomes.jsonl") == before
@@ -209,7 +209,7 @@ def test_a_job_whose_counts_do_not_add_up_cannot_close(laptop: Laptop) -> None:
     foreign = chunk.model_copy(update={"first_index": 100})
     log = ChunkLog(laptop.objects, job_id, 0, writer="stray")
     log.append([settled(index) for index in foreign.indexes])
-    asyncio.run(laptop.invoke(chunk))
+    timelapse.run(laptop.invoke(chunk))
 
     with pytest.raises(LogBroken):
         laptop.close(job_id)
@@ -221,7 +221,7 @@ def test_a_job_whose_counts_do_not_add_up_cannot_close(laptop: Laptop) -> None:
 def test_a_damaged_log_does_not_close(laptop: Laptop) -> None:
     job_id = laptop.drop(chat_file(5))
     laptop.plan(job_id)
-    asyncio.run(laptop.invoke(laptop.chunks(job_id)[0]))
+    timelapse.run(laptop.invoke(laptop.chunks(job_id)[0]))
     key = f"{chunk_prefix(job_id, 0)}000001.jsonl"  # the first is the worker's claim
     laptop.objects.write(key, laptop.objects.read(key).replace(b"sing 1", b"sing 9"))
 
@@ -253,7 +253,7 @@ def half_asked(objects: MemoryObjects | None = None) -> tuple[Laptop, str]:
     job_id = laptop.drop(b"".join([*lines[:6], b"{broken\n", *lines[6:], b"{broken\n"]))
     laptop.plan(job_id)
     for chunk in laptop.chunks(job_id)[1:3]:
-        asyncio.run(laptop.invoke(chunk))
+        timelapse.run(laptop.invoke(chunk))
     return laptop, job_id
 
 
@@ -406,7 +406,7 @@ def test_a_closing_that_goes_on_where_another_died_tells_what_the_receipt_tells(
 ) -> None:
     """The receipt is written before the row, and once: what it says is how the job ended."""
     laptop.plan(job_id := laptop.drop(chat_file(2)))
-    asyncio.run(laptop.invoke(laptop.chunks(job_id)[0]))
+    timelapse.run(laptop.invoke(laptop.chunks(job_id)[0]))
     dying = Watch(Point.JOB_ROW, 2, When.BEFORE, kill)
     with pytest.raises(Crash):
         watched(laptop, dying).close(job_id)

@@ -1,6 +1,5 @@
 """Collecting what a batch has left: joined by the record, and never by the order; what is missing is asked."""
 
-import asyncio
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -11,8 +10,9 @@ import pytest
 
 from batchwright.batchjob import BatchStatus
 from batchwright.errors import Unavailable
-from batchwright.job import JobRow, Status
+from batchwright.job import JobRow, Reason, Status
 from batchwright.money import Money
+from tests import timelapse
 from tests.fakes import NOON, MemoryObjects, ScriptedEngine
 from tests.fakes_batch import echoed
 from tests.lanelaptop import BATCH, LaneLaptop, hurrying
@@ -115,11 +115,11 @@ def test_a_record_that_the_batch_refuses_fails_and_one_that_met_a_fault_is_asked
 def test_a_batch_that_bedrock_has_forgotten_leaves_what_it_left() -> None:
     laptop = laptop_with()
     job_id, (submission,) = laptop.batch(chat_file(120))
-    asyncio.run(laptop.submit(submission))
+    timelapse.run(laptop.submit(submission))
     laptop.pass_time(600)
     laptop.batches.runs.clear()
 
-    assert asyncio.run(laptop.collect(submission)) == {"state": "done"}
+    assert timelapse.run(laptop.collect(submission)) == {"state": "done"}
 
     assert laptop.jobs.progress(job_id).calls == 120
     assert on_demand(laptop) == []
@@ -195,6 +195,36 @@ async def test_a_job_that_is_cancelled_stops_its_batch_and_keeps_what_was_answer
     assert 20 < counts["succeeded"] == len(laptop.batches.asked) == row.tally.calls
     assert counts["succeeded"] + counts["cancelled"] == 120
     assert on_demand(laptop) == []
+
+
+async def test_a_job_whose_execution_was_stopped_by_hand_keeps_what_its_batch_had_answered() -> (
+    None
+):
+    laptop = laptop_with()
+    laptop.batches.behave(in_progress=1_000, stopping=60)
+    job_id, (submission,) = laptop.batch(chat_file(120))
+    await laptop.submit(submission)
+    laptop.pass_time(700)
+    laptop.jobs.stop(job_id, Reason(code="cancelled", message="as the sweeper says it"))
+
+    planned = laptop.plan(job_id)  # by the execution that the sweeper starts
+
+    assert planned["state"] == "done"
+    assert planned["plan"]["key"].endswith("submissions.jsonl")
+    assert await laptop.child(submission) == "stopped"
+    laptop.close(job_id)
+    counts = laptop.row(job_id).counts()
+    assert 20 < counts["succeeded"] == len(laptop.batches.asked)
+    assert counts["succeeded"] + counts["cancelled"] == 120
+    assert on_demand(laptop) == []
+
+
+def test_a_job_that_is_stopped_before_its_batch_is_planned_runs_none() -> None:
+    laptop = laptop_with()
+    job_id = laptop.drop(chat_file(120), "inbox/batch/file.jsonl")
+    laptop.jobs.stop(job_id, Reason(code="cancelled", message="enough"))
+
+    assert laptop.plan(job_id) == {"state": "stopped"}
 
 
 async def test_a_job_that_ends_because_its_workflow_failed_leaves_no_batch_running() -> None:

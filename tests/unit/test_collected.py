@@ -144,6 +144,47 @@ def test_a_familys_own_answer_is_read_as_on_demand() -> None:
     assert usage_of(kept(modelOutput=output), "llama") == answer.usage
 
 
+CALL = {"toolUse": {"toolUseId": "c1", "name": "price", "input": {"of": "latte"}}}
+THOUGHT = {"reasoningContent": {"reasoningText": {"text": "hm", "signature": "s"}}}
+OWN = {
+    "anthropic": {
+        "content": [
+            {"type": "thinking", "thinking": "hm", "signature": "s"},
+            {"type": "text", "text": "I look."},
+            {"type": "tool_use", "id": "c1", "name": "price", "input": {"of": "latte"}},
+        ],
+        "stop_reason": "tool_use",
+        "usage": {"input_tokens": 3, "output_tokens": 1},
+    },
+    "nova": {
+        "output": {"message": {"role": "assistant", "content": [THOUGHT, {"text": "I look."}, CALL]}},
+        "stopReason": "tool_use",
+        "usage": {"inputTokens": 3, "outputTokens": 1, "totalTokens": 4},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("family", OWN)
+def test_what_was_asked_in_a_familys_words_is_answered_in_converses(family: str) -> None:
+    answer = read_answer(kept(modelOutput=OWN[family]), CHAT, MODEL, 99, family)
+
+    assert isinstance(answer, Completion)
+    assert answer.content == [THOUGHT, {"text": "I look."}, CALL]
+    assert (answer.stop_reason, answer.native, answer.tier) == ("tool_use", None, "batch")
+    assert answer.usage == Usage(input_tokens=3, output_tokens=1)
+    assert usage_of(kept(modelOutput=OWN[family]), family) == answer.usage
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [("Malformed input request", ServiceFault), ("prompt is too long", ContextOverflow)],
+)
+def test_what_is_refused_in_a_familys_words_is_asked_in_converses(message: str, kind: type) -> None:
+    error = kept(error={"errorCode": 400, "errorMessage": message})
+
+    assert isinstance(read_answer(error, CHAT, MODEL, 1, "nova"), kind)
+
+
 def test_tokens_that_nobody_counts_are_guessed_for_the_outcome_and_unknown_to_the_budget() -> None:
     output = {"outputs": [{"text": "hi", "stop_reason": "stop"}]}
     request = Request({"prompt": "hello"}, "mistral")

@@ -94,12 +94,12 @@ def test_what_yaml_reads_otherwise_is_told_with_its_line(more: str, told: str) -
 
 @pytest.mark.parametrize("more", [f"models:\n  a0: &a0 [x]\n{ALIASES}", "models: &a {b: *a}"])
 def test_aliases_that_grow_without_end_are_told_at_once(more: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
 
     (told,) = faults(more)
 
     assert "its aliases repeat" in told
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_aliases_may_spare_typing() -> None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from batchwright.contract import contract_from_json
 from batchwright.crew import crew
 from batchwright.limits import Limits
-from batchwright.planning import Total
 from batchwright.quotas import Quota
+from batchwright.totals import Total
 from tests.fakes import MODEL, GrantedAccount
 from tests.laptop import Laptop, chat_file
 

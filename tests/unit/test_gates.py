@@ -1,7 +1,6 @@
 """Calls go out at the pace of the limit that is told or learnt, over all workers."""
 
 import asyncio
-import time
 from dataclasses import dataclass, field
 
 import pytest
@@ -24,6 +23,11 @@ models: {{"*": "{MODEL}"}}
 """
 
 
+def now() -> float:
+    """Return the seconds of the loop's own time."""
+    return asyncio.get_running_loop().time()
+
+
 @dataclass
 class Dated(ScriptedEngine):
     """Remembers when it was asked."""
@@ -32,7 +36,7 @@ class Dated(ScriptedEngine):
 
     async def ask(self, request: Request, **_: object) -> Completion:
         self.calls.append(request)
-        self.times.append(time.time())
+        self.times.append(now())
         return echo(request)
 
 
@@ -56,7 +60,7 @@ async def test_two_workers_together_keep_to_the_limit_of_requests() -> None:
     assert answers == [{"state": "done"}] * 2
     assert len(engine.calls) == 60
     lasted = engine.times[-1] - engine.times[0]
-    assert 59 / 20 * 0.7 <= lasted <= 59 / 20 + 6, "60 calls at 20 a second"
+    assert 59 / 20 * 0.7 <= lasted <= 59 / 20 + 1, "60 calls at 20 a second"
     assert schedules.writes < 60, "a call costs a part of a write"
 
 
@@ -84,10 +88,10 @@ async def test_a_worker_that_must_stop_waits_for_no_turn() -> None:
     await asyncio.sleep(0.3)
 
     laptop.jobs.stop(job_id, Reason(code="cancelled", message="by hand"))
-    began = time.monotonic()
+    began = now()
 
     assert (await worker)["state"] in {"stopped", "paused"}
-    assert time.monotonic() - began < 12
+    assert now() - began < 12
 
 
 async def test_a_model_that_throttles_although_the_limit_is_told_slows_everybody_down() -> None:
@@ -109,7 +113,7 @@ async def test_a_model_that_throttles_although_the_limit_is_told_slows_everybody
 async def test_a_small_job_hardly_waits_where_no_limit_is_told() -> None:
     engine = Dated()
     laptop, job_id = told("timeout: 60", 300, engine=engine)
-    began = time.time()
+    began = now()
 
     assert await laptop.invoke(laptop.chunks(job_id)[0], in_flight=200) == {"state": "done"}
 
@@ -121,7 +125,7 @@ async def test_a_limit_that_nobody_told_is_learnt_by_all_workers() -> None:
     calls: list[float] = []
 
     def sometimes(request: Request, _: int) -> Completion:
-        calls.append(time.time())
+        calls.append(now())
         if len(calls) % 2:
             raise Throttled("slow down")
         return echo(request)
@@ -138,23 +142,23 @@ async def test_a_limit_that_nobody_told_is_learnt_by_all_workers() -> None:
 
 
 async def test_a_model_without_room_is_left_at_once_where_another_may_be_asked() -> None:
-    pace = Pace(now=time.monotonic, chance=lambda: 0.5, answered_at=0)
+    pace = Pace(now=now, chance=lambda: 0.5, answered_at=0)
     gates = Gates(
         MemorySchedules(),
         pace,
         job="j",
         priority=5,
         limit=lambda _: Quota(tpm=6),
-        time=time.time,
+        time=now,
     )
     route = Route(model=MODEL)
     await gates.enter(route, 3000, replaceable=True)
 
     for _ in range(2):
-        began = time.monotonic()
+        began = now()
         with pytest.raises(Throttled):
             await gates.enter(route, 3000, replaceable=True)
 
-    assert time.monotonic() - began < 1, "the second time it was known"
+    assert now() - began < 1, "the second time it was known"
     assert pace.rest is None
     await gates.close()

@@ -1,7 +1,6 @@
 """The governor's front: calls of one event loop wait for their turn."""
 
 import asyncio
-import time
 from dataclasses import dataclass, field
 
 import pytest
@@ -12,9 +11,15 @@ from batchwright.ports import Schedules
 from batchwright.quotas import Quota
 from batchwright.route import Route
 from batchwright.schedule import Change, Item
+from tests import timelapse
 from tests.fakes import MODEL, MemorySchedules
 
 NAME = f"bedrock#{MODEL}"
+
+
+def day() -> float:
+    """Return the time of day."""
+    return timelapse.of_day(asyncio.get_running_loop())
 
 
 @dataclass
@@ -24,7 +29,7 @@ class Clock:
     ahead: float = 0.0
 
     def __call__(self) -> float:
-        return time.time() + self.ahead
+        return day() + self.ahead
 
 
 @dataclass
@@ -68,7 +73,7 @@ def governor(
 
 async def take(gate: Governor, ledger: Ledger, tokens: int = 10) -> None:
     permit = await gate.permit(tokens)
-    ledger.times.append(time.monotonic())
+    ledger.times.append(day())
     if len(ledger.times) == 30:
         ledger.thirty.set()
     gate.settle(permit, 8 * tokens // 10)
@@ -151,7 +156,7 @@ async def test_a_refusal_slows_down_every_worker() -> None:
 
 async def test_a_worker_without_room_for_long_is_told_to_wait_elsewhere() -> None:
     clock, schedules = Clock(), MemorySchedules()
-    schedules.exchange(NAME, Change(put={"given": int((time.time() + 3600) * 1000), "began": 1}))
+    schedules.exchange(NAME, Change(put={"given": int((day() + 3600) * 1000), "began": 1}))
     gate = governor(schedules, clock=clock)
     waiting = [asyncio.create_task(gate.permit(10)) for _ in range(3)]
     await asyncio.sleep(0.05)
@@ -198,14 +203,14 @@ async def test_closing_gives_back_what_was_leased_and_not_needed() -> None:
     gate = governor(schedules, chance=0.9)
     calls = [asyncio.create_task(take(gate, ledger)) for _ in range(600)]
     await ledger.thirty.wait()
-    leased = schedules.items[NAME]["given"] / 1000 - time.time()
+    leased = schedules.items[NAME]["given"] / 1000 - day()
 
     for call in calls:
         call.cancel()
     await asyncio.gather(*calls, return_exceptions=True)
     await gate.close()
 
-    left = schedules.items[NAME]["given"] / 1000 - time.time()
+    left = schedules.items[NAME]["given"] / 1000 - day()
     assert leased > 1
     assert left < 0.5
 

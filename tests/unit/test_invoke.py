@@ -10,7 +10,7 @@ from batchwright.errors import AccessDenied, Throttled, Unavailable
 from batchwright.job import Status
 from batchwright.outcome import Ending
 from batchwright.request import Request
-from tests.fakes import NOON, MemoryObjects, ScriptedEngine, SteadyEngine, echo, texts_of
+from tests.fakes import NOON, MemoryObjects, ScriptedEngine, echo, texts_of
 from tests.laptop import Laptop, chat_file, chat_line, jsonl, song
 
 
@@ -28,7 +28,7 @@ async def test_every_record_of_a_chunk_is_asked_once() -> None:
 
 
 async def test_many_requests_are_in_flight_but_no_more_than_allowed() -> None:
-    engine = ScriptedEngine()
+    engine = ScriptedEngine(takes=1)
     laptop = Laptop(engine=engine, chunk_records=100)
     _, (chunk,) = laptop.planned(chat_file(100))
 
@@ -260,7 +260,7 @@ async def test_answers_that_cannot_be_written_are_kept_and_written_once(applied:
 
 
 async def test_while_nothing_can_be_written_nothing_is_asked() -> None:
-    engine = SteadyEngine()
+    engine = ScriptedEngine(takes=0.01)
     bucket = ShutBucket(range(1, 99))
     laptop = Laptop(objects=bucket, engine=engine, chunk_records=1000)
     _, (chunk,) = laptop.planned(chat_file(1000))

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from batchwright.contract import default_contract
 from batchwright.dialects import detect
 from batchwright.job import Status
 from batchwright.lines import lines
-from batchwright.places import lane_key
+from batchwright.places import lane_key, submissions_key
 from tests.fakes import MODEL
 from tests.laptop import Laptop, chat_file, chat_line, converse_line, jsonl
 from tests.samples import SAMPLES
@@ -20,6 +20,8 @@ from tests.samples import SAMPLES
 SAMPLE_FILES = Path(__file__).parents[2] / "docs" / "samples"
 DEAR = "us.amazon.nova-premier-v1:0"
 FEW = 99
+ANSWER = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}}
+GUARDED = {"guardContent": {"text": {"text": "look at this"}}}
 TOOL = {"name": "t", "description": "d", "inputSchema": {"json": {"type": "object"}}}
 
 
@@ -98,7 +100,8 @@ def test_records_that_may_not_run_do_not_fill_a_batch() -> None:
 def test_a_file_that_cannot_take_the_batch_of_its_contract_is_refused_with_the_line() -> None:
     laptop = laptop_with("bedrock_batch")
     asks = [converse_line(f"r{n}", "hello") for n in range(120)]
-    asks[40]["modelInput"]["toolConfig"] = {"tools": [{"toolSpec": TOOL}]}
+    asks[40]["modelInput"]["messages"][0]["content"].append(GUARDED)
+    asks[60]["modelInput"]["toolConfig"] = {"tools": [{"toolSpec": TOOL}]}
 
     job_id = laptop.drop(jsonl(asks), "inbox/mails/file.jsonl")
 
@@ -107,26 +110,97 @@ def test_a_file_that_cannot_take_the_batch_of_its_contract_is_refused_with_the_l
     assert reason is not None
     assert reason.line == 41
     assert "1 of the records bring tools" in reason.message
+    assert "messages[0].content[1].guardContent is not supported" in reason.message
     assert laptop.problems(job_id)[-1]["code"] == "lane_unsuitable"
     assert lane_key(job_id) not in laptop.objects.versions
 
 
+def with_tools(places: Sequence[int], count: int = 120) -> list[dict[str, Any]]:
+    """Lines of which some bring tools."""
+    asks = [chat_line(f"r{n}", "hello") for n in range(count)]
+    for place in places:
+        asks[place]["body"]["tools"] = [{"type": "function", "function": {"name": "t"}}]
+    return asks
+
+
 def test_the_same_file_under_auto_runs_on_demand() -> None:
     laptop = laptop_with("auto")
-    asks = [chat_line(f"r{n}", "hello") for n in range(120)]
-    asks[7]["body"]["tools"] = [{"type": "function", "function": {"name": "t"}}]
+    asks = with_tools([7])
+    asks[9]["body"] |= {"response_format": ANSWER}
 
     choice = kept(laptop, planned(laptop, jsonl(asks)))
 
     assert choice["lane"] == "on_demand"
-    assert choice["reasons"][0] | {"code": "tools", "line": 8} == choice["reasons"][0]
-    assert choice["needs"] == {"found": {"tools": {"records": 1, "line": 8}}}
+    assert choice["reasons"][0] | {"code": "tools", "line": 10} == choice["reasons"][0]
+    told = "outputConfig: Nova's own words have no form for the answer"
+    assert choice["needs"] == {
+        "found": {
+            "tools": {"records": 1, "line": 8},
+            "words": {"records": 1, "line": 10, "told": told},
+        }
+    }
+
+
+@pytest.mark.parametrize("places", [[0], [7], [0, 7, 119]])
+@pytest.mark.parametrize("lane", ["auto", "bedrock_batch"])
+def test_a_file_of_which_some_records_bring_tools_is_one_batch_in_its_models_own_words(
+    lane: str, places: list[int]
+) -> None:
+    laptop = laptop_with(lane)
+
+    job_id = planned(laptop, jsonl(with_tools(places)))
+
+    choice, row = kept(laptop, job_id), laptop.row(job_id)
+    (submission,) = laptop.objects.lines(submissions_key(job_id))
+    assert choice["lane"] == row.lane == "bedrock_batch"
+    assert json.loads(submission)["family"] == "nova"
+    assert json.loads(submission)["records"] == row.total == 120
+    assert choice["needs"]["found"]["tools"] == {"records": len(places), "line": places[0] + 1}
+
+
+@pytest.mark.parametrize("lines", [[8, 3], [1, 3], [8, 1], [1, 120]])
+def test_wherever_tools_come_each_record_was_tried_in_the_models_own_words(
+    lines: list[int],
+) -> None:
+    laptop = laptop_with("bedrock_batch")
+    tools, form = lines
+    asks = with_tools([tools - 1])
+    asks[form - 1]["body"] |= {"response_format": ANSWER}
+
+    job_id = laptop.drop(jsonl(asks), "inbox/mails/file.jsonl")
+
+    assert laptop.plan(job_id)["state"] == "refused"
+    reason = laptop.row(job_id).reason
+    assert reason is not None
+    assert reason.line == form
+
+
+def test_ids_that_come_twice_are_found_where_tools_come_late() -> None:
+    laptop = laptop_with("auto")
+    asks = with_tools([90])
+    asks[50]["custom_id"] = "r7"
+
+    job_id = planned(laptop, jsonl(asks))
+
+    assert [problem["line"] for problem in laptop.problems(job_id)] == [51]
+    assert kept(laptop, job_id)["lane"] == "bedrock_batch"
+    assert kept(laptop, job_id)["needs"]["found"]["tools"] == {"records": 1, "line": 91}
+
+
+def test_without_tools_converse_is_what_the_batch_is_asked_in() -> None:
+    laptop = laptop_with("bedrock_batch")
+    asks = with_tools([])
+    asks[3]["body"] |= {"response_format": ANSWER}
+
+    job_id = planned(laptop, jsonl(asks))
+
+    (submission,) = laptop.objects.lines(submissions_key(job_id))
+    assert "family" not in json.loads(submission)
+    assert kept(laptop, job_id)["needs"] == {"found": {}}
 
 
 def test_planning_in_several_runs_notes_the_same_needs() -> None:
-    asks = [chat_line(f"r{n}", "hello") for n in range(2000)]
-    for place in (3, 1500):
-        asks[place]["body"]["tools"] = [{"type": "function", "function": {"name": "t"}}]
+    asks = with_tools([3, 1500], 2000)
     laptop = laptop_with("auto")
     job_id = laptop.drop(jsonl(asks), "inbox/mails/file.jsonl")
     runs = 0
@@ -159,6 +233,18 @@ def test_a_redrive_chooses_by_what_it_asks_again() -> None:
     choice = kept(laptop, job_id, 1)
     assert choice["totals"][DEAR]["records"] == 150
     assert choice["lane"] == laptop.row(job_id).lane == "bedrock_batch"
+
+
+def test_a_redrive_of_a_file_with_tools_is_a_batch_in_the_same_words() -> None:
+    laptop = laptop_with("bedrock_batch")
+    job_id = planned(laptop, jsonl(with_tools([7], 150)))
+    laptop.close(job_id, {"Error": "States.Timeout", "Cause": "x"})
+    laptop.redrive(job_id)
+
+    laptop.plan(job_id, redrive=1)
+
+    (submission,) = laptop.objects.lines(submissions_key(job_id, 1))
+    assert json.loads(submission)["family"] == "nova"
 
 
 LINES = [name for name, each in SAMPLES.items() if each.contract == "default" and "jsonl" in name]

@@ -35,17 +35,19 @@ from batchwright.obstacles import (
     Load,
     batch_time,
     reserve,
+    words_of_batch,
 )
-from batchwright.planning import Total
 from batchwright.prompt import Prompt
 from batchwright.quotas import Quota
 from batchwright.route import Guardrail, Route
+from batchwright.totals import Total
 from tests.fakes import MODEL
 
 ROOT = Path(__file__).parents[2]
 HAIKU = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 TITAN = "amazon.titan-text-lite-v1"  # is not in the table of batches
 NEW = "somebody.new-model-v1:0"
+LLAMA = "us.meta.llama3-3-70b-instruct-v1:0"  # takes batches, and no tools there
 DAY = timedelta(hours=24)
 GUARDRAIL = Guardrail(id="abc", version="1")
 
@@ -69,6 +71,16 @@ def load(records: int = 100_000, model: str = MODEL, **said: Any) -> Load:
 
 def needing(name: str, records: int = 1, line: int = 7) -> Needs:
     return Needs(found={name: Need(records=records, line=line)})
+
+
+def wordless(line: int = 40) -> Needs:
+    """Many records with tools, and two of which only Converse has words for all."""
+    return Needs(
+        found={
+            "tools": Need(records=3000, line=42),
+            "words": Need(records=2, line=line, told="system[0].guardContent is not supported"),
+        }
+    )
 
 
 def decided(choice: LaneChoice) -> tuple[str, str]:
@@ -100,7 +112,8 @@ def test_a_large_file_with_time_takes_the_batch_for_half_the_price() -> None:
         (load(model=TITAN), contract(), "model"),
         (load(model=NEW), contract(), "model"),
         (load(5000), contract(), "price"),
-        (load(needs=needing("tools")), contract(), "tools"),
+        (load(model=LLAMA, needs=needing("tools")), contract(), "tools"),
+        (load(needs=wordless()), contract(), "tools"),
         (load(needs=needing("attachments")), contract(), "attachments"),
         (load(needs=needing("native")), contract(), "mixed"),
         (load(totals={MODEL: Total(records=500), HAIKU: Total(records=500)}), contract(), "several_models"),
@@ -130,10 +143,40 @@ def test_native_bodies_alone_make_a_batch() -> None:
 
 
 def test_the_line_of_the_first_record_that_decides_is_told() -> None:
-    (why,) = choose(contract(), load(needs=needing("tools", records=3, line=42))).reasons
+    asked = load(model=LLAMA, needs=needing("tools", records=3, line=42))
+
+    why = choose(contract(), asked).reasons[0]
 
     assert why.line == 42
     assert why.message.startswith("3 of the records bring tools")
+    assert why.message.endswith(f"and {LLAMA!r} is neither Claude nor Nova by its name")
+
+
+@pytest.mark.parametrize("model", [MODEL, HAIKU])
+def test_tools_go_into_a_batch_in_claudes_and_novas_own_words(model: str) -> None:
+    needs = needing("tools", records=3)
+
+    choice = choose(contract("bedrock_batch"), load(model=model, needs=needs))
+
+    assert choice.lane == BEDROCK_BATCH
+    assert words_of_batch(model, needs) == ("nova" if model == MODEL else "anthropic")
+    assert words_of_batch(model, Needs()) is None
+
+
+def test_of_a_record_that_only_converse_has_words_for_the_line_and_the_place_are_told() -> None:
+    why = choose(contract(), load(needs=wordless(line=7))).reasons[0]
+
+    assert why.line == 7
+    assert why.message == (
+        "3,000 of the records bring tools, which Converse does not take in a batch, and the model's own words do not"
+        " hold 2 records: system[0].guardContent is not supported"
+    )
+
+
+def test_without_tools_it_does_not_matter_what_other_words_hold() -> None:
+    asked = load(needs=Needs(found={"words": Need(records=2, line=1, told="x")}))
+
+    assert choose(contract(), asked).lane == BEDROCK_BATCH
 
 
 @pytest.mark.parametrize(
@@ -190,7 +233,7 @@ def test_a_file_that_is_too_small_for_the_batch_that_the_contract_names_goes_on_
 def test_records_that_the_named_batch_cannot_take_refuse_the_file_before_any_call(
     need: str,
 ) -> None:
-    asked = load(needs=needing(need, line=9))
+    asked = load(model=LLAMA, needs=needing(need, line=9))
 
     with pytest.raises(
         Refused, match=r"says lane: bedrock_batch, but .*: say lane: auto"
@@ -267,12 +310,12 @@ def test_the_slowest_model_tells_how_long_the_quotas_need(
 needs = st.builds(
     Needs,
     found=st.dictionaries(
-        st.sampled_from(["tools", "attachments", "native"]),
+        st.sampled_from(["tools", "words", "attachments", "native"]),
         st.builds(Need, records=st.integers(1, 400), line=st.integers(1, 9)),
     ),
 )
 totals = st.dictionaries(
-    st.sampled_from([MODEL, HAIKU, TITAN, NEW]),
+    st.sampled_from([MODEL, HAIKU, LLAMA, TITAN, NEW]),
     st.builds(
         Total,
         records=st.integers(1, 3_000_000),
@@ -299,7 +342,9 @@ def test_never_a_lane_that_a_record_cannot_take(asked: Load, wish: str) -> None:
     if choice.lane == BEDROCK_BATCH:
         assert asked.records >= FEWEST_RECORDS
         assert len(asked.totals) == 1
-        assert not {"tools", "attachments"} & asked.needs.found.keys()
+        found = asked.needs.found.keys()
+        assert "attachments" not in found
+        assert "tools" not in found or ("words" not in found and {*asked.totals} <= {MODEL, HAIKU})
 
 
 @given(asked=loads)

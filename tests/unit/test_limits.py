@@ -6,9 +6,9 @@ from batchwright.errors import RecordInvalid
 from batchwright.job import Job
 from batchwright.limits import Limits, plan_limits, read_limits, read_planned, told_by
 from batchwright.places import job_key, planned_key
-from batchwright.planning import Total
 from batchwright.quotas import Quota
 from batchwright.request import Request
+from batchwright.totals import Total
 from tests.fakes import MODEL, NOON, GrantedAccount, MemoryObjects, ScriptedEngine
 from tests.laptop import Laptop, chat_file
 

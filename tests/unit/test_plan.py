@@ -33,6 +33,7 @@ def test_the_plan_cuts_the_file_into_byte_ranges_without_a_gap(laptop: Laptop) -
 
     assert answer == {
         "state": "done",
+        "lane": "on_demand",
         "plan": {"bucket": "box", "key": plan_key(job_id)},
         "max_concurrency": 4,
         "join": 0,
@@ -423,7 +424,7 @@ def test_ids_that_occur_again_and_again_are_each_told_with_the_first_line(laptop
 def test_a_file_whose_ids_repeat_without_end_is_refused_with_the_first_of_them(
     laptop: Laptop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("batchwright.steps.plan.MOST_SUSPECTS", 5)
+    monkeypatch.setattr("batchwright.firstplan.MOST_SUSPECTS", 5)
     row = laptop.run(jsonl([chat_line(f"r{n % 20}", "x") for n in range(40)]))
 
     assert row.reason is not None

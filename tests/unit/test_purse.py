@@ -1,6 +1,5 @@
 """Money: nothing is asked that was not set aside before, and what was set aside comes back."""
 
-import asyncio
 import itertools
 from dataclasses import dataclass, field
 
@@ -15,6 +14,7 @@ from batchwright.money import BILLIONTHS, Money
 from batchwright.pace import LeftForLater
 from batchwright.purse import Purse
 from batchwright.request import Request
+from tests import timelapse
 from tests.fakes import MODEL, MemoryBudgets, ScriptedEngine, echo
 from tests.laptop import Laptop, chat_line, jsonl
 from tests.unit.test_asking import QuickPace
@@ -164,7 +164,7 @@ def test_many_workers_never_spend_more_than_the_budget_and_give_all_of_it_back(
             await each.close()
         return spent
 
-    spent = asyncio.run(work())
+    spent = timelapse.run(work())
 
     assert budgets.money("j") == Money(spent=spent, reserved=0)
 

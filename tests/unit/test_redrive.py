@@ -1,6 +1,5 @@
 """Redrives: a job that has ended is run again, over the records that are to be asked again and no others."""
 
-import asyncio
 import json
 from collections import Counter
 from datetime import timedelta
@@ -19,6 +18,7 @@ from batchwright.outcome import Ending
 from batchwright.places import RESULTS, plan_key, result_key
 from batchwright.ports import Engine
 from batchwright.request import Request
+from tests import timelapse
 from tests.fakes import MODEL, ScriptedEngine, echo, settled, texts_of
 from tests.laptop import Laptop, chat_file, converse_line, jsonl, song
 
@@ -80,7 +80,7 @@ def stopped_midway(laptop: Laptop, records: int = 25) -> str:
     """A job of which only the first chunk was asked."""
     job_id = laptop.drop(chat_file(records))
     laptop.plan(job_id)
-    asyncio.run(laptop.invoke(laptop.chunks(job_id)[0]))
+    timelapse.run(laptop.invoke(laptop.chunks(job_id)[0]))
     laptop.close(job_id, FAILURE)
     return job_id
 
@@ -227,7 +227,7 @@ def test_one_redrive_follows_the_other() -> None:
     laptop.redrive(job_id)
     laptop.plan(job_id, redrive=1)
     second, third = laptop.chunks(job_id, 1)
-    asyncio.run(laptop.invoke(second))
+    timelapse.run(laptop.invoke(second))
     laptop.close(job_id, FAILURE, redrive=1)
     assert Counter(statuses(laptop, job_id, 1)) == {
         "succeeded": 9 + second.records,
@@ -267,7 +267,7 @@ def test_bedrocks_manifest_tells_of_all_records_in_a_redrive_too() -> None:
     laptop = Laptop(chunk_records=1)
     job_id = laptop.drop(jsonl([converse_line("a", "four"), converse_line("b", "five")]))
     laptop.plan(job_id)
-    asyncio.run(laptop.invoke(laptop.chunks(job_id)[0]))
+    timelapse.run(laptop.invoke(laptop.chunks(job_id)[0]))
     laptop.close(job_id, FAILURE)
 
     row = laptop.run_again(job_id)
@@ -455,7 +455,7 @@ def test_a_late_worker_of_the_first_run_changes_nothing_in_the_second() -> None:
     laptop.plan(job_id, redrive=1)
     calls = len(asked(laptop))
 
-    assert asyncio.run(laptop.invoke(late)) == {"state": "done"}
+    assert timelapse.run(laptop.invoke(late)) == {"state": "done"}
 
     assert len(asked(laptop)) == calls
     row = laptop.finish(job_id, 1)
@@ -558,7 +558,7 @@ def test_closing_a_redrive_in_several_runs_gives_the_same_files_as_in_one() -> N
         job_id = stopped_midway(laptop)
         laptop.redrive(job_id)
         laptop.plan(job_id, redrive=1)
-        asyncio.run(laptop.invoke(laptop.chunks(job_id, 1)[2]))
+        timelapse.run(laptop.invoke(laptop.chunks(job_id, 1)[2]))
 
     whole.close(job_id, FAILURE, redrive=1)
     while pieces.close(job_id, FAILURE, runs_out_after(0), redrive=1) == {"state": "more"}:
@@ -614,7 +614,7 @@ def test_whatever_befalls_its_runs_a_job_keeps_one_outcome_each_and_asks_no_succ
         state = laptop.plan(job_id, redrive=number)["state"]
         for chunk in laptop.chunks(job_id, number) if state == "done" else []:
             if run["ends"] == "well" or chunk.chunk in run["worked"]:
-                asyncio.run(laptop.invoke(chunk))
+                timelapse.run(laptop.invoke(chunk))
         if run["ends"] == "cancel":
             assert laptop.cancel(job_id, redrive=number).refusal is None
         laptop.close(job_id, FAILURE if run["ends"] == "failure" else None, redrive=number)

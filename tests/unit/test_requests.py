@@ -1,10 +1,10 @@
 """What a job asks of the bucket: each request is charged, so none is made for what is known already."""
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from batchwright.job import Pin
+from tests import timelapse
 from tests.fakes import MemoryObjects
 from tests.laptop import Laptop, chat_file
 
@@ -58,15 +58,36 @@ def job(records: int = 3) -> tuple[Laptop, Told, str]:
     return laptop, objects, job_id
 
 
-def test_a_short_file_is_planned_with_two_looks_at_it() -> None:
+def test_the_version_that_an_event_tells_is_asked_for_once_where_it_is_the_newest() -> None:
+    objects = Told()
+    laptop = Laptop(objects=objects)
+
+    laptop.drop(chat_file(3))
+
+    assert [each for each in objects.take() if each.startswith("pin")] == ["pin file.jsonl"]
+
+
+def test_an_older_version_is_asked_for_itself() -> None:
+    objects = Told()
+    laptop = Laptop(objects=objects)
+    objects.write("inbox/file.jsonl", chat_file(3))
+    event = laptop.event("inbox/file.jsonl")
+    objects.write("inbox/file.jsonl", chat_file(4))
+    objects.take()
+
+    laptop.say(event)
+
+    assert objects.take()[:2] == ["pin file.jsonl", "pin file.jsonl"]
+
+
+def test_a_short_file_is_planned_with_one_look_at_it() -> None:
     laptop, objects, job_id = job()
 
     laptop.plan(job_id)
 
     assert objects.take() == [
         "read job.json",
-        "read file.jsonl",  # whether it is packed
-        "read file.jsonl",
+        "read file.jsonl",  # tells whether it is packed, too
         "write plan.jsonl",
         "write planned.json",
         "write lane.json",
@@ -90,7 +111,7 @@ def test_the_first_worker_of_a_chunk_does_not_ask_whether_there_was_another() ->
     (chunk,) = laptop.chunks(job_id)
     objects.take()
 
-    asyncio.run(laptop.invoke(chunk))
+    timelapse.run(laptop.invoke(chunk))
 
     assert objects.take() == [
         "read planned.json",
@@ -104,10 +125,10 @@ def test_the_second_worker_of_a_chunk_reads_what_the_first_wrote() -> None:
     laptop, objects, job_id = job()
     laptop.plan(job_id)
     (chunk,) = laptop.chunks(job_id)
-    asyncio.run(laptop.invoke(chunk))
+    timelapse.run(laptop.invoke(chunk))
     objects.take()
 
-    assert asyncio.run(laptop.invoke(chunk)) == {"state": "done"}
+    assert timelapse.run(laptop.invoke(chunk)) == {"state": "done"}
 
     assert objects.take() == [
         "read planned.json",
@@ -118,11 +139,11 @@ def test_the_second_worker_of_a_chunk_reads_what_the_first_wrote() -> None:
     ]
 
 
-def test_closing_reads_each_segment_once_and_none_after_the_last() -> None:
+def test_closing_reads_each_segment_once_and_neither_the_claim_nor_after_the_last() -> None:
     laptop, objects, job_id = job()
     laptop.plan(job_id)
     (chunk,) = laptop.chunks(job_id)
-    asyncio.run(laptop.invoke(chunk))
+    timelapse.run(laptop.invoke(chunk))
     objects.take()
 
     laptop.close(job_id)
@@ -130,7 +151,6 @@ def test_closing_reads_each_segment_once_and_none_after_the_last() -> None:
     assert [each for each in objects.take() if each.startswith(("read", "pin"))] == [
         "read job.json",
         "read plan.jsonl",
-        "read chunks/000000/000000.jsonl",
         "read chunks/000000/000001.jsonl",
     ]
 
@@ -139,7 +159,7 @@ def test_a_closing_that_goes_on_looks_for_its_checkpoint() -> None:
     laptop, objects, job_id = job(25)
     laptop.plan(job_id)
     for chunk in laptop.chunks(job_id):
-        asyncio.run(laptop.invoke(chunk))
+        timelapse.run(laptop.invoke(chunk))
     assert laptop.close(job_id, time_left=lambda: 0.0) == {"state": "more"}
     objects.take()
 

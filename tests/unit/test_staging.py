@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from batchwright.batchlines import asked_line, batchable
+from batchwright.batchlines import asked_line
 from batchwright.prices import Price
 from batchwright.request import Request
 from batchwright.settling import Asked
@@ -31,7 +31,7 @@ class Bears:
     price: Price | None = None
 
     def line(self, index: int, request: Request) -> bytes | None:
-        return asked_line(index, request) if batchable(request) else None
+        return asked_line(index, request)
 
 
 type Make = Callable[..., Stage]
@@ -93,7 +93,7 @@ def test_the_first_request_decides_of_which_kind_the_others_are(staged: Make) ->
 
 
 def test_no_more_records_or_bytes_are_taken_than_the_lane_bears(staged: Make) -> None:
-    size = len(asked_line(0, CHAT))
+    size = len(asked_line(0, CHAT) or b"")
 
     assert staged(*[(MODEL, CHAT)] * 6).indexes == {0, 1, 2, 3}
     assert staged(*[(MODEL, CHAT)] * 6, largest=2 * size + 1).indexes == {0, 1}

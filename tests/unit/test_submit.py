@@ -11,7 +11,9 @@ from batchwright.errors import AccessDenied, RecordInvalid, Throttled, Unavailab
 from batchwright.job import Status
 from batchwright.money import Money
 from batchwright.outcome import Ending
-from batchwright.submission import Submission
+from batchwright.submission import Standing, Submission
+from tests import timelapse
+from tests.chaos.crashing import Crash
 from tests.fakes import NOON, ScriptedEngine
 from tests.lanefakes import MemorySubmissions
 from tests.lanelaptop import BATCH, LaneLaptop, hurrying
@@ -44,8 +46,8 @@ async def test_what_is_open_is_staged_under_places_that_tell_which_record_it_is(
     (run,) = laptop.batches.runs.values()
     assert run.wish.converse
     assert run.wish.hours == 24
-    assert [*laptop.slots.held] == ["bedrock_batch#amazon.nova-lite-v1:0"]
-    assert [*laptop.slots.held.popitem()[1]] == [submission.name]
+    assert [*laptop.slots.places] == ["bedrock_batch#amazon.nova-lite-v1:0"]
+    assert [*laptop.slots.places.popitem()[1]] == [submission.name]
 
 
 async def test_called_again_it_finds_what_stands_and_waits_with_the_new_task() -> None:
@@ -187,7 +189,7 @@ async def test_bedrocks_own_quota_is_waited_for_and_the_place_given_back() -> No
     _, answer = await laptop.submit(submission)
 
     assert answer == {"state": "paused", "seconds": 400}
-    assert not any(laptop.slots.held.values())
+    assert not any(laptop.slots.places.values())
     assert (await laptop.submit(submission))[1] is None
 
 
@@ -210,7 +212,7 @@ async def test_a_batch_that_nobody_may_start_stops_the_job(fault: Exception, cod
     assert reason is not None
     assert reason.code == code
     assert laptop.budgets.money(job_id) == Money()
-    assert not any(laptop.slots.held.values())
+    assert not any(laptop.slots.places.values())
 
 
 async def test_a_job_that_was_stopped_before_starts_no_batch() -> None:
@@ -307,3 +309,47 @@ async def test_past_the_deadline_nothing_is_handed_over() -> None:
     _, answer = await laptop.submit(submission)
 
     assert answer == {"state": "stopped", "reason": "deadline"}
+
+
+def dying(laptop: LaneLaptop, submission: Submission) -> None:
+    """Hand a submission over, and die when its money is set aside and its row not there yet."""
+    add = laptop.submissions.add
+
+    def crash(row: Standing) -> Standing:  # noqa: ARG001 - as the real one
+        laptop.submissions.add = add  # type: ignore[method-assign]
+        raise Crash
+
+    laptop.submissions.add = crash  # type: ignore[method-assign]
+    with pytest.raises(Crash):
+        timelapse.run(laptop.submit(submission))
+
+
+def test_who_dies_after_it_set_money_aside_sets_none_aside_again_however_late() -> None:
+    laptop = laptop_with(contract=BATCH + "budget: {usd: 100}\n")
+    job_id, (submission,) = laptop.batch(chat_file(100))
+    dying(laptop, submission)
+    held = laptop.budgets.money(job_id)
+    laptop.pass_time(3_600)
+
+    timelapse.run(laptop.submit(submission))
+
+    assert held.reserved > 0
+    assert laptop.budgets.money(job_id) == held
+    laptop.to_the_end(job_id)
+    assert laptop.budgets.money(job_id) == Money(spent=100 * (2 * 60 + 240) // 2)
+
+
+@pytest.mark.parametrize("stops", ["cancelled", "hurried"])
+def test_what_a_run_that_died_set_aside_comes_back_where_nothing_is_handed_over(stops: str) -> None:
+    laptop = laptop_with(contract=BATCH + "budget: {usd: 100}\n")
+    job_id, (submission,) = laptop.batch(chat_file(100))
+    dying(laptop, submission)
+    if stops == "cancelled":
+        laptop.cancel(job_id)
+    else:
+        laptop.pass_time(23.9 * 3_600)
+
+    timelapse.run(laptop.child(submission))
+
+    assert laptop.batches.runs == {}
+    assert laptop.budgets.money(job_id).reserved == 0

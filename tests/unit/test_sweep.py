@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -44,6 +44,7 @@ class Cloud:
         silent: float = 30,
         job_id: str = JOB,
         redrive: Redrive | None = None,
+        lane: str | None = None,
     ) -> None:
         created = self.clock.now() - timedelta(minutes=silent)
         job = Job(
@@ -62,7 +63,7 @@ class Cloud:
         self.objects.create(job_key(job_id), job.model_dump_json().encode())
         at = timestamp(created)
         row = JobRow(job_id=job_id, status=status, created_at=at, updated_at=at, contract="c")
-        self.jobs.add(replace(row, redrive=redrive))
+        self.jobs.add(replace(row, redrive=redrive, lane=lane))
 
     def runs(self, *states: RunState, closing: bool = False, redrive: int = 0) -> None:
         """Let the job have had these executions, the first one first."""
@@ -110,6 +111,22 @@ def test_healthy_jobs_are_left_alone(cloud: Cloud) -> None:
     assert swept.counts() == {"stalled": 0, "restarted": 0, "stuck": 0}
     assert cloud.workflows.started == []
     assert cloud.events.stalled == []
+
+
+def test_of_a_job_whose_row_changed_lately_no_chunk_is_looked_at() -> None:
+    class Asked(MemoryJobs):
+        looks = 0
+
+        def reported_at(self, job_id: str, *, redrive: int = 0) -> datetime | None:
+            self.looks += 1
+            return super().reported_at(job_id, redrive=redrive)
+
+    jobs = Asked()
+    cloud = Cloud(jobs=jobs)
+    cloud.add(silent=19)
+
+    assert not cloud.sweep().stalls
+    assert jobs.looks == 0
 
 
 def test_a_report_of_a_chunk_is_a_sign_of_life(cloud: Cloud) -> None:
@@ -211,6 +228,23 @@ def test_a_job_whose_execution_was_stopped_by_hand_is_closed_as_cancelled(cloud:
     assert reason is not None
     assert reason.code == "cancelled"
     assert "by hand" in reason.message
+
+
+@pytest.mark.parametrize("lane", ["bedrock_batch", "sagemaker_async"])
+def test_one_that_was_stopped_while_it_slept_goes_on_to_read_what_was_answered(
+    cloud: Cloud, lane: str
+) -> None:
+    cloud.add(lane=lane)
+
+    assert cloud.started(RunState.ABORTED) == [f"{JOB}-restart-1"]
+    assert cloud.did == ["closing"]
+    assert cloud.jobs.stop_reason(JOB) is not None
+
+
+def test_one_that_was_stopped_so_at_every_restart_is_closed(cloud: Cloud) -> None:
+    cloud.add(lane="bedrock_batch")
+
+    assert cloud.started(*[RunState.ABORTED] * 4) == [f"{JOB}-close"]
 
 
 @pytest.mark.parametrize("status", [Status.RECEIVED, Status.VALIDATING])

@@ -24,10 +24,10 @@ def filled(template: str, **row: Any) -> str:
 
 
 def refusal(template: str, **row: Any) -> str:
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(RecordInvalid) as caught:
         filled(template, **row)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
     return str(caught.value)
 
 
@@ -220,9 +220,9 @@ def test_what_only_looks_like_a_mark_is_defused_too(text: str) -> None:
 
 
 def test_quoting_takes_time_that_grows_with_the_text() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     quoted("<" + " " * 2_000_000 + "<" * 100_000 + "<t\u200b" * 100_000)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_a_row_that_is_json_stays_json() -> None:

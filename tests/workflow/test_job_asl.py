@@ -36,7 +36,7 @@ INFRASTRUCTURE = {
 }
 OURS = {name for name, thing in vars(errors).items() if isinstance(thing, type)}
 LAMBDA_LIFE = 900  # no task may be given up before its function is
-WRITE_NO_UPLOADS = {"Invoke", "Collect"}
+WRITE_NO_UPLOADS = {"Invoke", "Collect", "Give up"}
 ANSWERS = {
     "Named?": {None},  # it looks whether there is a word at all
     "Only close?": {"close"},
@@ -58,11 +58,11 @@ POINTERS = {
     "$.failure",
     "$.planned",
     "$.planned.state",
+    "$.planned.lane",
     "$.planned.plan.bucket",
     "$.planned.plan.key",
     "$.planned.max_concurrency",
     "$.planned.join",
-    "$.lane",
     "$$.Task.Token",
     "$.answer",
     "$.answer.state",
@@ -216,29 +216,53 @@ def state_that_is_more_than_pointers(definition: Definition) -> Iterator[str]:
 
 def submissions_that_end_their_siblings(definition: Definition) -> Iterator[str]:
     """A child that fails ends the map, and with it children that sleep while their batch runs and is paid for."""
-    (chunks,) = (state for _, state in states(definition) if state["Type"] == "Map")
-    children = chunks["ItemProcessor"]["States"]
+    children = definition["States"]["Run submissions"]["ItemProcessor"]["States"]
     for name in ("Submitted?", "Collected?"):
         for choice in children[name]["Choices"]:
             if children[choice["Next"]]["Type"] == "Fail":
                 yield f"{name} {choice['StringEquals']}"
+    for name in ("Submit", "Collect"):
+        caught = {
+            error: catch
+            for catch in children[name].get("Catch", [])
+            for error in catch["ErrorEquals"]
+        }
+        last = caught.get("States.ALL", {"Next": name, "ResultPath": None})
+        if (last["Next"], last["ResultPath"]) != ("Give up", "$.failure"):
+            yield f"{name} fails"
+    if children[children["Give up"]["Next"]]["Type"] != "Succeed":
+        yield "Give up"
 
 
 def a_map_that_is_not_ours(definition: Definition) -> Iterator[str]:
-    (chunks,) = (state for _, state in states(definition) if state["Type"] == "Map")
-    if chunks["ItemProcessor"]["ProcessorConfig"] != {
+    for name, state in states(definition):
+        if state["Type"] == "Map":
+            yield from (f"{name} has {fault}" for fault in faults_of_a_map(name, state))
+
+
+def faults_of_a_map(name: str, state: State) -> Iterator[str]:
+    if state["ItemProcessor"]["ProcessorConfig"] != {
         "Mode": "DISTRIBUTED",
         "ExecutionType": "STANDARD",
     }:
         yield "children that live five minutes, or share a history"
-    if chunks["ItemReader"]["ReaderConfig"] != {"InputType": "JSONL"}:
+    if state["ItemReader"]["ReaderConfig"] != {"InputType": "JSONL"}:
         yield "a plan that is read as something else"
-    if chunks.get("ToleratedFailurePercentage") != 0 or "ToleratedFailureCount" in chunks:
+    if state.get("ToleratedFailurePercentage") != 0 or "ToleratedFailureCount" in state:
         yield "failed chunks that nobody minds"
-    if "ResultWriter" not in chunks or chunks["ResultPath"] is not None:
+    if "ResultWriter" not in state or state["ResultPath"] is not None:
         yield "ten thousand answers in one state"
-    if chunks["Label"] != "Chunks":
+    if state["Label"] != name.removeprefix("Run ").capitalize():
         yield "a label that the role's policy does not name"
+
+
+def choices_that_every_chunk_pays(definition: Definition) -> Iterator[str]:
+    """What is the same for all of a map's children is chosen before it: their states are charged by the thousand."""
+    for name, state in states(definition):
+        if state["Type"] == "Map":
+            children = state["ItemProcessor"]
+            if children["States"][children["StartAt"]]["Type"] != "Task":
+                yield name
 
 
 def substitutions_that_do_not_match(definition: Definition) -> Iterator[str]:
@@ -267,6 +291,7 @@ def graces_that_workers_outlast(definition: Definition) -> Iterator[str]:
 
 
 CHUNK = "Run chunks.ItemProcessor.States"
+SUBMISSION = "Run submissions.ItemProcessor.States"
 BROKEN: list[tuple[Rule, str, object]] = [
     (ways_to_nowhere, "Begin.Next", "Pln"),
     (ways_to_nowhere, "Plan.Catch.0.Next", "Clse"),
@@ -275,12 +300,12 @@ BROKEN: list[tuple[Rule, str, object]] = [
     (states_that_nothing_leads_to, "Closed?.Choices.0.Next", "Unknown answer of close"),
     (states_that_nothing_leads_to, f"{CHUNK}.Chunk settled?.Choices.2.Next", "Invoke"),
     (states_that_nothing_leads_to, "Only close?.Choices.0.Next", "Plan"),
-    (states_that_nothing_leads_to, f"{CHUNK}.Collected?.Choices.2.Next", "Collect"),
-    (states_that_nothing_leads_to, f"{CHUNK}.Submit.Next", "Collect"),
-    (errors_that_nobody_retries, f"{CHUNK}.Submit.Catch", []),
-    (answers_that_nobody_expects, f"{CHUNK}.Lane?.Choices.1.StringEquals", "batch"),
-    (answers_that_nobody_expects, f"{CHUNK}.Collected?.Choices.3.StringEquals", "wait"),
-    (state_that_is_more_than_pointers, f"{CHUNK}.Submit.Parameters.Payload.token", "$.token"),
+    (states_that_nothing_leads_to, f"{SUBMISSION}.Collected?.Choices.2.Next", "Collect"),
+    (states_that_nothing_leads_to, f"{SUBMISSION}.Submit.Next", "Collect"),
+    (errors_that_nobody_retries, f"{SUBMISSION}.Submit.Catch", []),
+    (answers_that_nobody_expects, "Lane?.Choices.1.StringEquals", "batch"),
+    (answers_that_nobody_expects, f"{SUBMISSION}.Collected?.Choices.3.StringEquals", "wait"),
+    (state_that_is_more_than_pointers, f"{SUBMISSION}.Submit.Parameters.Payload.token", "$.token"),
     (states_that_lead_nowhere, "Close.Next", ""),
     (states_that_lead_nowhere, f"{CHUNK}.Wait.End", True),
     (states_without_a_word, f"{CHUNK}.Wait.Comment", ""),
@@ -309,8 +334,29 @@ BROKEN: list[tuple[Rule, str, object]] = [
     (a_map_that_is_not_ours, "Run chunks.ToleratedFailurePercentage", 5),
     (a_map_that_is_not_ours, "Run chunks.ResultWriter", ...),
     (a_map_that_is_not_ours, "Run chunks.Label", "Pieces"),
-    (submissions_that_end_their_siblings, f"{CHUNK}.Collected?.Choices.4.Next", "Chunk stopped"),
-    (submissions_that_end_their_siblings, f"{CHUNK}.Submitted?.Choices.3.Next", "Chunk stopped"),
+    (a_map_that_is_not_ours, "Run submissions.Label", "Chunks"),
+    (choices_that_every_chunk_pays, "Run chunks.ItemProcessor.StartAt", "Chunk settled?"),
+    (
+        submissions_that_end_their_siblings,
+        f"{SUBMISSION}.Collected?.Choices.4.Next",
+        "Unknown answer of collect",
+    ),
+    (
+        submissions_that_end_their_siblings,
+        f"{SUBMISSION}.Submitted?.Choices.3.Next",
+        "Unknown answer of submit",
+    ),
+    (
+        submissions_that_end_their_siblings,
+        f"{SUBMISSION}.Submit.Catch.1.ErrorEquals",
+        ["States.Timeout"],
+    ),
+    (submissions_that_end_their_siblings, f"{SUBMISSION}.Collect.Catch", []),
+    (
+        submissions_that_end_their_siblings,
+        f"{SUBMISSION}.Give up.Next",
+        "Unknown answer of collect",
+    ),
     (runs_that_are_not_named, "Begin.Parameters.begin.$", ...),
     (runs_that_are_not_named, "Begin.Parameters.text.$", "$.text"),
     (runs_that_are_not_named, "Close.Parameters.redrive.$", ...),

@@ -186,12 +186,11 @@ class Asker:
         if self._collected is None:
             return False
         answer = self._collected.take(asked.index, request, route.model, asked.input_tokens)
+        self._count_collected(asked)
         first = answer is not None and not asked.collected
         if first:
             self._pace.answered_at = self._pace.now()
             asked.collected = True
-            asked.calls += 1
-            self._pace.calls["made"] += 1
         if answer is None or isinstance(answer, AskAgain):
             if self._only_collected:
                 raise LeftOpen
@@ -205,6 +204,18 @@ class Asker:
         if found := fault_of(answer):
             raise found
         return True
+
+    def _count_collected(self, asked: Asked) -> None:
+        """Count the calls that a lane made for a record, each once, whether it has answered or not."""
+        assert self._collected is not None  # noqa: S101 - nothing is taken without
+        made, unanswered = self._collected.calls(asked.index)
+        if made > asked.handed:
+            lost = min(unanswered, made - asked.handed)
+            self._pace.calls["made"] += made - asked.handed
+            self._pace.calls["ambiguous"] += lost
+            asked.calls += made - asked.handed
+            asked.ambiguous_calls += lost
+            asked.handed = made
 
     @property
     def _only_collected(self) -> bool:

@@ -179,7 +179,8 @@ class Assembly:
         standing = standing_before(self._objects, chunk, redrive)
         open_ = standing.open_to(self._row.redrive)
         log = log_of(self._objects, chunk, redrive)
-        standing.add(log, open_)
+        # Of a job that was stopped there are chunks that nobody began.
+        standing.add(log, open_, begun=self._row.reason is None)
         return Found(listed, open_, log, standing)
 
     def _copy(self, found: Found) -> None:

@@ -26,6 +26,8 @@ class Look:
     """Whether it is about to end because it was asked to."""
     expired: bool = False
     """Whether it ended because its time was over."""
+    again_after: int | None = None
+    """In how many seconds it is to be looked at again, where nobody tells when it ends."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,6 +78,10 @@ class AsyncLane(Protocol):
 
     def find(self) -> str | None:
         """Return what the lane calls the submission, if it was started and nobody could note it."""
+        ...
+
+    def begun(self) -> str | None:
+        """Return what the lane calls it, where a part of it was handed over, and no more is to be."""
         ...
 
     def start(self, staged: Staged, *, now: datetime, ends_at: datetime) -> str:

@@ -11,23 +11,17 @@ from msgspec import Struct
 from batchwright.asynclane import Look, Read
 from batchwright.batches import BATCH_RECORDS, FEWEST_RECORDS
 from batchwright.batchjob import FEWEST_HOURS, MOST_BYTES, MOST_HOURS, BatchJob, BatchStatus, job_of
-from batchwright.batchlines import (
-    answered_line,
-    asked_line,
-    batchable,
-    read_answer,
-    usage_of,
-)
+from batchwright.batchlines import answered_line, asked_line, read_answer, usage_of
 from batchwright.collected import Answer, Shelf
 from batchwright.digest import digest
 from batchwright.errors import Missing
 from batchwright.lines import lines
 from batchwright.places import batch_prefix
 from batchwright.ports import BatchInference, Objects
-from batchwright.prices import Price, base_id, lane_factor
+from batchwright.prices import Price, lane_factor
 from batchwright.request import Request
 from batchwright.staging import CONVERSE, Staged
-from batchwright.submission import Submission
+from batchwright.submission import Submission, resource_of
 from batchwright.usage import Usage
 
 INPUT = "input.jsonl"
@@ -57,8 +51,7 @@ class BatchLane:
     ) -> None:
         """``places`` is how many batches of one model may run at once; nothing is called yet."""
         self.factor = lane_factor(submission.lane, submission.model)
-        # Bedrock counts the jobs of each model, however it is named.
-        self.resource = f"{submission.lane}#{base_id(submission.model)}"
+        self.resource = resource_of(submission.lane, submission.model)
         self.places = places
         self._batches = batches
         self._objects = objects
@@ -73,11 +66,15 @@ class BatchLane:
 
     def line(self, index: int, request: Request) -> bytes | None:
         """Return a line of the batch's input."""
-        return asked_line(index, request) if batchable(request) else None
+        return asked_line(index, request, self._submission.family)
 
     def find(self) -> str | None:
         """Return what Bedrock calls it, if it was started and the reply was lost."""
         return self._batches.find(self._submission.name)
+
+    def begun(self) -> str | None:
+        """Return nothing: a batch is handed over whole, or not at all."""
+        return None
 
     def start(self, staged: Staged, *, now: datetime, ends_at: datetime) -> str:
         """Start it, once however often this is called; raises as :meth:`BatchInference.start` does."""
@@ -89,7 +86,7 @@ class BatchLane:
                 model=self._submission.model,
                 input_key=self.input_key,
                 output_prefix=f"{self._prefix}output/",
-                converse=staged.kind == CONVERSE,
+                converse=self._kind(staged.kind) == CONVERSE,
                 hours=_hours(ends_at - now),
             )
         )
@@ -129,11 +126,15 @@ class BatchLane:
         self, content: bytes, request: Request, model: str, input_tokens: int
     ) -> Answer | None:
         """Read what was kept of a line."""
-        return read_answer(content, request, model, input_tokens)
+        return read_answer(content, request, model, input_tokens, self._submission.family)
 
     def usage(self, content: bytes, kind: str) -> Usage | None:
         """Return the tokens of what was kept of a line."""
-        return usage_of(content, kind)
+        return usage_of(content, self._kind(kind))
+
+    def _kind(self, staged: str | None) -> str:
+        """Return whose words the lines are in, of requests that are of such a kind."""
+        return (staged if staged != CONVERSE else self._submission.family) or CONVERSE
 
     def _put(
         self,

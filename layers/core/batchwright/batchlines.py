@@ -3,6 +3,7 @@
 """
 
 from copy import replace
+from typing import Any
 
 import msgspec
 import orjson
@@ -22,6 +23,7 @@ from batchwright.natives import Told
 from batchwright.natives import completion_of as native_completion_of
 from batchwright.prices import BATCH
 from batchwright.request import Request, tokens_in
+from batchwright.rewording import reworded
 from batchwright.staging import CONVERSE
 from batchwright.usage import Usage
 
@@ -57,19 +59,31 @@ FAULT = msgspec.json.Decoder(Fault)
 ANSWERED, FAILED = b"+", b"-"
 
 
-def asked_line(index: int, request: Request) -> bytes:
-    """Return a request as a line of a batch's input."""
-    fields = {"recordId": f"{index:0{ID_LENGTH}d}", "modelInput": request.body}
-    return orjson.dumps(fields) + b"\n"
+def asked_line(index: int, request: Request, family: str | None = None) -> bytes | None:
+    r"""Return a request as a line of a batch's input, ``None`` where a batch cannot ask it.
 
+    With a ``family`` the batch takes that family's own bodies, and Converse's requests are put into its words.
 
-def batchable(request: Request) -> bool:
-    """Whether a batch can ask it at all.
-
-    >>> batchable(Request({"messages": []})), batchable(Request({"messages": [], "toolConfig": {}}))
-    (True, False)
+    >>> asked_line(7, Request({"messages": []}))
+    b'{"recordId":"00000000007","modelInput":{"messages":[]}}\n'
+    >>> asked_line(7, Request({"messages": [], "toolConfig": {}})) is None
+    True
     """
-    return request.family is not None or REFUSED.isdisjoint(request.body)
+    body = _body_of(request, family)
+    if body is None:
+        return None
+    return orjson.dumps({"recordId": f"{index:0{ID_LENGTH}d}", "modelInput": body}) + b"\n"
+
+
+def _body_of(request: Request, family: str | None) -> dict[str, Any] | None:
+    if request.family is not None:
+        return request.body
+    if family is None:
+        return request.body if REFUSED.isdisjoint(request.body) else None
+    try:
+        return reworded(request, family).body
+    except RecordInvalid:
+        return None
 
 
 def answered_line(content: bytes) -> tuple[int, bytes] | None:
@@ -85,16 +99,18 @@ def answered_line(content: bytes) -> tuple[int, bytes] | None:
     return int(line.recordId), kept
 
 
-def read_answer(content: bytes, request: Request, model: str, input_tokens: int) -> Answer:
-    """Read what was kept of a line: the answer, or why there is none.
+def read_answer(
+    content: bytes, request: Request, model: str, input_tokens: int, family: str | None = None
+) -> Answer:
+    """Read what was kept of a line: the answer, or why there is none; with a ``family`` it is in that family's words.
 
     Where neither the answer nor anybody else counts tokens, they are guessed, as they were when the job was planned.
     """
     sign, told = content[:1], content[1:]
     if sign == FAILED:
-        return _fault_of(told, model)
+        return _fault_of(told, model, believed=family is None or request.family is not None)
     try:
-        return replace(_completion_of(told, request, input_tokens), tier=BATCH)
+        return replace(_completion_of(told, request, input_tokens, family), tier=BATCH)
     except MalformedCompletion as fault:
         return fault
 
@@ -112,16 +128,22 @@ def usage_of(content: bytes, kind: str) -> Usage | None:
         return None
 
 
-def _completion_of(told: bytes, request: Request, input_tokens: int) -> Completion:
-    if request.family is None:
+def _completion_of(
+    told: bytes, request: Request, input_tokens: int, family: str | None
+) -> Completion:
+    asked = request.family or family
+    if asked is None:
         return completion_of(told, timed=False)
     guessed = Told(
         input_tokens=input_tokens, output_tokens=tokens_in(len(told)), latency_ms=0, request_id=None
     )
-    return native_completion_of(request.family, told, guessed)
+    completion = native_completion_of(asked, told, guessed)
+    # Who has asked in Converse's words is answered in them.
+    return completion if request.family else replace(completion, native=None)
 
 
-def _fault_of(told: bytes, model: str) -> BatchwrightError:
+def _fault_of(told: bytes, model: str, *, believed: bool) -> BatchwrightError:
+    """Return the fault of a record; what was put into other words may be refused for these, and is asked again."""
     try:
         fault = FAULT.decode(told)
     except msgspec.DecodeError:
@@ -131,4 +153,6 @@ def _fault_of(told: bytes, model: str) -> BatchwrightError:
     words = fault.errorMessage.lower()
     if any(sign in words for sign in TOO_LONG):
         return ContextOverflow(f"{model} in a batch: the prompt is longer than the model can read")
+    if not believed:
+        return ServiceFault(f"{model} answered {ITS_OWN_FAULT} in a batch to its own words")
     return RecordInvalid("invalid_request", f"{model} answered {ITS_OWN_FAULT} in a batch")

@@ -19,6 +19,7 @@ from batchwright.segment import (
     Note,
     Settled,
     read_segment,
+    who_began,
     write_segment,
 )
 
@@ -51,6 +52,7 @@ class ChunkLog:
         self.claims: dict[str, Claim] = {}
         """What those writers work on, or worked on when they died, that never said that they left."""
         self._began: list[str] = []
+        self._is_first = False
 
     @property
     def overtaken(self) -> bool:
@@ -62,18 +64,33 @@ class ChunkLog:
         """What the other writers claimed that never said that they left."""
         return [claim for writer, claim in self.claims.items() if writer != self._writer]
 
-    def read(self, until: Collection[int] | None = None) -> Iterator[Entry]:
+    def read(self, until: Collection[int] | None = None, *, begun: bool = False) -> Iterator[Entry]:
         """Read every segment that was not seen yet; yield its entries, each once.
 
         Where it is known which records the log is to settle, ``until`` all of them are and every writer that claimed
-        has left: what comes after that settles nothing and counts no call, since nobody works without a claim.
+        has left: what comes after that settles nothing and counts no call, since nobody works without a claim. Where
+        a worker is likely to have ``begun`` the log, its claim at the head is not read: the next segment tells of it.
         """
+        second = self._second() if until and begun else None
         while not until or self.claims or not self.settled.issuperset(until):
-            try:
-                content = self._objects.read(self._key(self.segments))
-            except Missing:
-                return
+            if second is not None and self.segments == 1:
+                content = second
+            else:
+                try:
+                    content = self._objects.read(self._key(self.segments))
+                except Missing:
+                    return
             yield from self._take(content)
+
+    def _second(self) -> bytes | None:
+        """Read the second segment; the first counts as seen where the second tells all that there is in it."""
+        try:
+            content = self._objects.read(self._key(1))
+        except Missing:
+            return None
+        if (writer := who_began(content)) is not None:
+            self._count([], Note(claim=()), writer)
+        return content
 
     def catch_up(self) -> None:
         """Read every segment that was not seen yet, and remember what is settled."""
@@ -90,9 +107,11 @@ class ChunkLog:
             self._objects.create(self._key(0), content)
         except AlreadyExists:
             self.catch_up()
-            return self._began == [self._writer]  # our own, whose reply was lost
-        self._count([], Note(claim=claim), self._writer)
-        return True
+            self._is_first = self._began == [self._writer]  # our own, whose reply was lost
+        else:
+            self._count([], Note(claim=claim), self._writer)
+            self._is_first = True
+        return self._is_first
 
     def append(
         self,
@@ -135,7 +154,9 @@ class ChunkLog:
 
     def _segment(self, settled: list[Settled], note: Note) -> bytes:
         place = (self._job_id, self._chunk, self.segments)
-        return write_segment(settled, place=place, writer=self._writer, note=note)
+        return write_segment(
+            settled, place=place, writer=self._writer, note=note, began=self._is_first
+        )
 
     def _fresh(self, settled: list[Settled]) -> list[Settled]:
         return [each for each in settled if each[0].index not in self.settled]

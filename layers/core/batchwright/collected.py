@@ -25,6 +25,8 @@ class Shelf:
         self._file: IO[bytes] = TemporaryFile()  # noqa: SIM115 - it lives as long as the shelf
         self._places: dict[int, tuple[int, int]] = {}
         self._size = 0
+        self.calls: dict[int, int] = {}
+        """How often the lane was called for a record, at most, where it is called for each."""
 
     @property
     def indexes(self) -> frozenset[int]:
@@ -34,6 +36,11 @@ class Shelf:
     def __contains__(self, index: int) -> bool:
         """Whether a record has an answer."""
         return index in self._places
+
+    def call(self, index: int, times: int = 1) -> None:
+        """Note calls that were made for a record, whether it has an answer or not."""
+        if times:
+            self.calls[index] = self.calls.get(index, 0) + times
 
     def put(self, index: int, content: bytes) -> None:
         """Keep an answer; of two to the same record the first stands."""
@@ -79,8 +86,14 @@ class Collected:
 
     @property
     def indexes(self) -> frozenset[int]:
-        """The records that have an answer."""
-        return self._shelf.indexes
+        """The records of which there is something to tell: an answer, or that a call was made for nothing."""
+        return self._shelf.indexes.union(self._shelf.calls)
+
+    def calls(self, index: int) -> tuple[int, int]:
+        """Return how many calls the lane made for a record, and how many of them have no answer: maybe billed."""
+        answered = index in self._shelf
+        made = self._shelf.calls.get(index, int(answered))
+        return made, made - answered
 
     def take(self, index: int, request: Request, model: str, input_tokens: int) -> Answer | None:
         """Return what came of a record, once.

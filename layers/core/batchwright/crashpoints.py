@@ -80,6 +80,8 @@ BY_METHOD = {
     "report_chunk": Point.REPORT,
     "reserve": Point.MONEY,
     "settle": Point.MONEY,
+    "hold": Point.MONEY,
+    "release": Point.MONEY,
     "exchange": Point.TURN,
     "append": Point.LEDGER,
     "add_due": Point.DUE,
@@ -90,11 +92,12 @@ BY_METHOD = {
     "register": Point.STAND,
     "arrived": Point.STAND,
     "ended": Point.STAND,
-    "book": Point.STAND,
     "take": Point.PLACE,
     "give": Point.PLACE,
     "succeed": Point.WAKE,
 }
+# A call of an endpoint: as of a model, the client sends it once.
+SENT_ONCE = "send"
 # How an object appears: created, written, or uploaded to its end. The first pattern that is found tells which it is.
 APPEARS = {"create", "write", "finish"}
 BY_KEY = {
@@ -102,7 +105,7 @@ BY_KEY = {
     r"/input\.jsonl$|/unfolded$|/rounds/\d+\.jsonl$": Point.RECORDS,
     r"plan\.jsonl$|/problems\.jsonl$|/planned\.json$|/lane\.json$|/work/plan\.json$|/work/ids/": Point.PLAN,
     r"/submissions\.jsonl$": Point.PLAN,
-    r"/work/submit-|/placed\.json$": Point.STAND,
+    r"/work/submit-|/placed/\d+\.json$": Point.STAND,
     r"/batches/\d+/stopped$": Point.STOP,
     r"^endpoints/input/": Point.RECORDS,
     r"/chunks/": Point.SEGMENT,
@@ -198,6 +201,8 @@ class Watched:
             if fate is When.AFTER:
                 self._watch.die()
             if fate is When.LOST_REPLY:
+                if name == SENT_ONCE:
+                    raise TimedOut("the reply was lost")
                 answer = method(*args, **kwargs)
             return Watched(answer, self._watch, args[0]) if name in {"begin", "resume"} else answer
 

@@ -4,8 +4,8 @@ from math import ceil
 
 from batchwright.contract import Contract
 from batchwright.limits import Limits
-from batchwright.planning import Total
 from batchwright.quotas import Quota, output_burndown
+from batchwright.totals import Total
 
 # How fast a slow model is: seconds to the first token, and then tokens a second. A faster one needs fewer workers.
 FIRST_TOKEN = 2.0

@@ -1,10 +1,11 @@
 """The lane of SageMaker's asynchronous endpoints: a chunk's requests wait in the endpoint's queue, a call each.
 
-What SageMaker has taken is noted call by call, a few at a time: who dies while handing over repeats those few, since a
-repeated call is worked on again. Where an answer will lie, only the reply to its call tells.
+What SageMaker has taken is noted a few calls at a time: who dies while handing over repeats those few, since a repeated
+call is worked on again. Where an answer will lie, only the reply to its call tells.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import msgspec
@@ -22,8 +23,10 @@ from batchwright.endpointcall import (
 )
 from batchwright.endpointfailure import failure_of
 from batchwright.endpointnotice import inference_id
-from batchwright.endpointtaken import Call, Line, Taken
+from batchwright.endpointtaken import Call, Line, Note, Payload, Taken, groups_of
 from batchwright.errors import (
+    AlreadyExists,
+    BatchwrightError,
     MalformedCompletion,
     Missing,
     RecordEnds,
@@ -38,18 +41,20 @@ from batchwright.ports import Endpoints, Objects, Submissions
 from batchwright.request import Request
 from batchwright.route import Route
 from batchwright.staging import Staged
-from batchwright.submission import Submission
+from batchwright.submission import Submission, resource_of
 from batchwright.usage import Usage
 
-INPUT, PLACED, STOPPED = "input.jsonl", "placed.json", "stopped"
+INPUT, PLACED, STOPPED = "input.jsonl", "placed/", "stopped"
 # Records that wait at an endpoint at once where the contract does not say.
 IN_FLIGHT = 200
 # What a submission brings to the queue at most; a JSONL payload is one object.
 MOST_BYTES = 200_000_000
-# So many calls are made between two notes of what was taken.
-NOTED_EVERY = 20
 # A call that is over is told, and its answer written, a little after its time.
 GRACE = timedelta(minutes=2)
+# When a job stops, its calls have so long to be answered, or as long as one may take, where that is less; SageMaker
+# takes none back. The container may be at work on them, and is paid for it.
+LONGEST_GOODBYE = timedelta(minutes=5)
+LOOKED_AT_EVERY = 30
 JSONL = "application/jsonlines"
 ANSWERED, FAILED = b"+", b"-"
 
@@ -75,7 +80,7 @@ class EndpointLane:
         in_flight = route.in_flight or IN_FLIGHT
         self.most = min(in_flight, ENDPOINT_RECORDS)
         self.price = route.price
-        self.resource = f"{submission.lane}#{route.endpoint}"
+        self.resource = resource_of(submission.lane, route.endpoint)
         self.places = max(1, in_flight // ENDPOINT_RECORDS)
         self._submission = submission
         self._route = route
@@ -104,32 +109,41 @@ class EndpointLane:
 
     def find(self) -> str | None:
         """Return where it is noted what was taken, once that is everything."""
-        taken = self._taken()
-        return self._placed_key if taken is not None and taken.whole else None
+        return self._placed if self._taken().whole else None
+
+    def begun(self) -> str | None:
+        """Return where it is noted what was taken, if anything was."""
+        return self._placed if self._taken().until is not None else None
 
     def start(self, staged: Staged, *, now: datetime, ends_at: datetime) -> str:  # noqa: ARG002 - what lies there tells
         """Make the calls that were not noted yet."""
-        taken = self._taken() or Taken(until=now)
+        taken = self._taken()
         ttl = _within(int((ends_at - now).total_seconds()), SHORTEST_TTL, LONGEST_TTL)
         timeout = min(self._route.timeout, LONGEST_TIMEOUT)
-        taken.until = now + timedelta(seconds=ttl + timeout) + GRACE
-        done = {index for call in taken.calls for index in call.indexes}
-        try:
-            for number, (indexes, payload) in enumerate(self._payloads(done), start=1):
-                taken.calls.append(self._sent(indexes, payload, ttl, timeout))
-                if number % NOTED_EVERY == 0:
-                    self._note(taken)
-            taken.whole = True
-        finally:
-            self._note(taken)
-        return self._placed_key
+        until = now + timedelta(seconds=ttl + timeout) + GRACE
+        calls: list[Call] = []
+        for group in groups_of(self._payloads(taken.done)):
+            left = [index for indexes, _ in group for index in indexes]
+            taken.add(Note(until=until, calls=calls, begun=left))
+            calls = []
+            try:
+                for indexes, payload in group:
+                    calls.append(self._sent(indexes, payload, ttl, timeout))
+                    left = left[len(indexes) :]
+            except BatchwrightError as fault:
+                lost = len(indexes) if isinstance(fault, Unavailable) else 0
+                taken.add(Note(until=until, calls=calls, unmade=left[lost:]))
+                raise
+        taken.add(Note(until=until, calls=calls, whole=True))
+        return self._placed
 
     def look(self, place: str) -> Look:
         """Return how it stands: ended, when every call has left something or was told of, or the time is over."""
         taken = self._taken()
-        if taken is None:
+        if taken.until is None:
             return Look(place=place, status="forgotten", ended=True)
-        if self._is_there(f"{self._prefix}{STOPPED}"):
+        stopped_at = self._stopped_at()
+        if stopped_at is not None and self._now() >= stopped_at + self._goodbye:
             return Look(place=place, status="stopped", ended=True)
         if self._now() >= taken.until:
             return Look(place=place, status="expired", ended=True, expired=True)
@@ -142,11 +156,18 @@ class EndpointLane:
             not (told.issuperset(call.indexes) or {call.output_key, call.failure_key} & there)
             for call in taken.calls
         )
-        return Look(place=place, status=f"{waiting} wait", ended=not waiting)
+        return Look(
+            place=place,
+            status=f"{waiting} wait",
+            ended=not waiting,
+            stopping=stopped_at is not None,
+            again_after=None if stopped_at is None else LOOKED_AT_EVERY,
+        )
 
     def stop(self, place: str) -> None:  # noqa: ARG002 - it lies beside what was staged
-        """Wait no longer. SageMaker takes no call back: what waits is still worked on, and nobody looks at it."""
-        self._objects.write(f"{self._prefix}{STOPPED}", b"")
+        """Wait for some minutes and no longer. SageMaker takes no call back: what waits then, nobody looks at."""
+        with suppress(AlreadyExists):
+            self._objects.create(f"{self._prefix}{STOPPED}", self._now().isoformat().encode())
 
     def read(
         self,
@@ -157,10 +178,14 @@ class EndpointLane:
         """Put answers and failures on a shelf; what left neither is missing."""
         shelf, read = Shelf(), Read()
         taken = self._taken()
-        for call in taken.calls if taken is not None else ():
+        for index in handed & taken.lost.keys():
+            shelf.call(index, taken.lost[index])
+        for call in taken.calls:
             if late():
                 shelf.close()
                 return None
+            for index in handed.intersection(call.indexes):
+                shelf.call(index)
             for index, content in self._left_by(call):
                 if index not in handed:
                     read.foreign += 1
@@ -200,19 +225,13 @@ class EndpointLane:
         return body_of(self._route.container)
 
     @property
-    def _placed_key(self) -> str:
+    def _placed(self) -> str:
         return f"{self._prefix}{PLACED}"
 
-    def _taken(self) -> Taken | None:
-        try:
-            return msgspec.json.decode(self._objects.read(self._placed_key), type=Taken)
-        except Missing:
-            return None
+    def _taken(self) -> Taken:
+        return Taken(self._objects, self._placed)
 
-    def _note(self, taken: Taken) -> None:
-        self._objects.write(self._placed_key, msgspec.json.encode(taken))
-
-    def _payloads(self, done: set[int]) -> Iterator[tuple[list[int], bytes]]:
+    def _payloads(self, done: frozenset[int]) -> Iterator[Payload]:
         """Yield what is to be sent, and for which records: one each, or all together where the container takes that."""
         staged = (
             msgspec.json.decode(line.content or b"", type=Line)
@@ -258,8 +277,13 @@ class EndpointLane:
         folders = {key.rpartition("/")[0] + "/" for key in keys}
         return {key for folder in folders for key in self._objects.keys(folder)}.intersection(keys)
 
-    def _is_there(self, key: str) -> bool:
-        return key in self._objects.keys(key)
+    def _stopped_at(self) -> datetime | None:
+        written = self._found(f"{self._prefix}{STOPPED}")
+        return None if written is None else datetime.fromisoformat(written.decode())
+
+    @property
+    def _goodbye(self) -> timedelta:
+        return min(timedelta(seconds=self._route.timeout), LONGEST_GOODBYE)
 
     def _left_by(self, call: Call) -> Iterator[tuple[int, bytes]]:
         output = self._found(call.output_key)

@@ -1,7 +1,6 @@
 """What handing over and collecting know of one submission: its chunks, what was staged, its place, its money."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -12,15 +11,13 @@ from batchwright.errors import Missing
 from batchwright.job import Job
 from batchwright.limits import read_limits
 from batchwright.places import checkpoint_key, plan_key
-from batchwright.ports import Budgets, Clock, Jobs, Objects, Submissions
+from batchwright.ports import Budgets, Clock, Jobs, Objects
 from batchwright.slack import slack
 from batchwright.staging import Staged
 from batchwright.submission import Standing, Submission
 
 # The name under which chunk logs are read here; nothing is written under it.
 LANE = "lane"
-# A wish to the budget that is made again within ten minutes is the same one: a booking is repeated for so long.
-REPEATABLE = timedelta(minutes=9)
 # No new chunk is begun in the last part of the time; the workflow calls again.
 LAST_PART = 0.3
 MORE: dict[str, Any] = {"state": "more"}
@@ -70,18 +67,16 @@ def give_a_sign(submission: Submission, objects: Objects, jobs: Jobs) -> None:
 
 
 def book(
-    standing: Standing,
+    submission: Submission,
+    standing: Standing | None,
     spent: int,
-    submissions: Submissions,
+    objects: Objects,
     budgets: Budgets,
-    job_id: str,
-    clock: Clock,
 ) -> None:
-    """Give back what was reserved and book what was spent of it, once.
+    """Give back what is held for a submission and book what was spent of it, once.
 
-    Who died at it is repeated for as long as the budget knows a repetition; later than that, what was set aside stays
-    so: a job may stop early for it, and never spends too much.
+    Where its row is not there, a run may have died after it had set money aside.
     """
-    now = clock.now()
-    if standing.reserved and now - submissions.book(standing.name, now) < REPEATABLE:
-        budgets.settle(job_id, reserved=standing.reserved, spent=spent, token=standing.name)
+    held = standing.reserved if standing else (staged_of(submission, objects) or Staged()).most
+    if held:
+        budgets.release(submission.job_id, held=held, spent=spent, name=submission.name)

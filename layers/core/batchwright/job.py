@@ -1,5 +1,6 @@
 """A job: which object is run, under which contract, and how far it has come."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -78,6 +79,17 @@ class Reason(BaseModel):
     def as_problem(self) -> Problem:
         """Return it as a line of ``problems.jsonl``."""
         return Problem(line=self.line, record_id=None, code=self.code, message=self.message)
+
+
+def reason_of(failure: Mapping[str, Any]) -> Reason:
+    """Return the reason of a job whose workflow caught a failure, ``Error`` and ``Cause``.
+
+    The cause may be a stack trace with anybody's words in it; the name of the error is ours or AWS's.
+    """
+    told = failure.get("Error", "an unknown error")
+    return Reason(
+        code="workflow_failed", message=f"a step failed with {told}; see the execution's log"
+    )
 
 
 class Job(BaseModel):

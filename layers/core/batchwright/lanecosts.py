@@ -4,10 +4,10 @@ from batchwright.charges import lane_cost_usd_of
 from batchwright.contract import Contract
 from batchwright.lane import BEDROCK_BATCH, ENGINE, ON_DEMAND, SAGEMAKER_ASYNC
 from batchwright.outcome import add_costs
-from batchwright.planning import Total
 from batchwright.prices import base_id, lane_table, price_of
 from batchwright.promptcaches import prompt_cache_of
 from batchwright.request import estimated_tokens
+from batchwright.totals import Total
 from batchwright.usage import Usage
 
 # An assumption: answers are mostly far shorter than they may be.

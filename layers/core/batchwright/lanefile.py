@@ -16,8 +16,8 @@ from batchwright.limits import Limits
 from batchwright.needs import Needs
 from batchwright.obstacles import Asked, Load
 from batchwright.places import lane_key
-from batchwright.planning import Total, with_judges
 from batchwright.ports import Objects
+from batchwright.totals import Total, with_judges
 
 
 class Kept(Struct, kw_only=True):

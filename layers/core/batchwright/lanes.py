@@ -22,8 +22,8 @@ from batchwright.obstacles import (
     hours,
     reserve,
 )
-from batchwright.planning import Total
 from batchwright.quotas import Quota, reserved_tokens
+from batchwright.totals import Total
 
 LANES: tuple[Lane, ...] = get_args(Lane)
 # What an endpoint's queue is given at once: little, so that it stays short.

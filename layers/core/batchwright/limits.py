@@ -11,9 +11,9 @@ from batchwright.errors import Missing
 from batchwright.finding import Stage
 from batchwright.job import Job
 from batchwright.places import job_key, planned_key
-from batchwright.planning import Total
 from batchwright.ports import Account, Objects
 from batchwright.quotas import Quota
+from batchwright.totals import Total
 
 
 class Limits(Struct, kw_only=True):

@@ -7,13 +7,16 @@ from batchwright.record import Record
 TOOLS = "tools"
 ATTACHMENTS = "attachments"
 NATIVE = "native"
+WORDS = "words"
 
 
-class Need(Struct, kw_only=True):
+class Need(Struct, kw_only=True, omit_defaults=True):
     """How many records need something, and the line of the first."""
 
     records: int = 0
     line: int = 0
+    told: str = ""
+    """What it is in the first, where that is not always the same."""
 
 
 class Needs(Struct, kw_only=True):
@@ -30,12 +33,16 @@ class Needs(Struct, kw_only=True):
         if record.native or record.embeds:
             self._count(NATIVE, line)
 
+    def note_words(self, told: str, line: int) -> None:
+        """Note that only Converse has words for all of a record, and for what no other has."""
+        self._count(WORDS, line, told)
+
     def of(self, name: str) -> Need:
         """Return how many records need it."""
         return self.found.get(name) or Need()
 
-    def _count(self, name: str, line: int) -> None:
+    def _count(self, name: str, line: int, told: str = "") -> None:
         need = self.found.get(name)
         if need is None:
-            need = self.found[name] = Need(line=line)
+            need = self.found[name] = Need(line=line, told=told)
         need.records += 1

@@ -9,11 +9,13 @@ from typing import Any
 from batchwright.batches import BATCH_LIKELY, BATCH_RECORDS, BATCHES_AT_ONCE, FEWEST_RECORDS
 from batchwright.contract import Contract
 from batchwright.errors import LONGEST_NAME_SHOWN
+from batchwright.families import family_of
 from batchwright.lane import BEDROCK_BATCH, ENGINE, FLEX, TIERS, Lane
 from batchwright.lanecosts import batch_saves, cache_saves, has_engine, lane_knows
-from batchwright.needs import ATTACHMENTS, NATIVE, TOOLS, Needs
-from batchwright.planning import Total
+from batchwright.needs import ATTACHMENTS, NATIVE, TOOLS, WORDS, Needs
 from batchwright.prices import lane_table
+from batchwright.rewording import FAMILIES
+from batchwright.totals import Total
 
 # What must be left of the deadline for asking on demand what a batch did not answer: so many times as long as the
 # quotas allow at best, and time to stop the batch; an assumption where no quota is known.
@@ -89,6 +91,14 @@ def doubts(lane: Lane, contract: Contract, load: Load) -> Iterator[Why]:
         yield from _of_the_price(contract, load)
 
 
+def words_of_batch(model: str, needs: Needs) -> str | None:
+    """Return the family whose own words a batch of a model is put into, since some of its records bring tools.
+
+    ``None`` where there are none, and Converse's will do.
+    """
+    return family_of(model) if needs.of(TOOLS).records else None
+
+
 def reserve(minutes: float | None) -> timedelta:
     """Return how much of a job's time is kept for asking on demand what a batch leaves, if it takes so long by quota.
 
@@ -137,13 +147,8 @@ def _of_the_records(load: Asked) -> Iterator[Why]:
             code="several_models",
             message=f"the records ask {len(load.totals)} models, and a batch asks one",
         )
-    tools, attached = load.needs.of(TOOLS), load.needs.of(ATTACHMENTS)
-    if tools.records:
-        yield Why(
-            code="tools",
-            message=f"{tools.records:,} of the records bring tools, which Converse does not take in a batch",
-            line=tools.line,
-        )
+    yield from _of_tools(load)
+    attached = load.needs.of(ATTACHMENTS)
     if attached.records:
         yield Why(
             code="attachments",
@@ -157,6 +162,21 @@ def _of_the_records(load: Asked) -> Iterator[Why]:
             message="a batch calls Converse or InvokeModel, and some records need the one, some the other",
             line=native.line,
         )
+
+
+def _of_tools(load: Asked) -> Iterator[Why]:
+    tools, words = load.needs.of(TOOLS), load.needs.of(WORDS)
+    brought = (
+        f"{tools.records:,} of the records bring tools, which Converse does not take in a batch"
+    )
+    other = [model for model in load.totals if family_of(model) not in FAMILIES]
+    if tools.records and other:
+        model = other[0][:LONGEST_NAME_SHOWN]
+        message = f"{brought}, and {model!r} is neither Claude nor Nova by its name"
+        yield Why(code="tools", message=message, line=tools.line)
+    elif tools.records and words.records:
+        message = f"{brought}, and the model's own words do not hold {words.records:,} records: {words.told}"
+        yield Why(code="tools", message=message, line=words.line)
 
 
 def _of_patience(contract: Contract, load: Load) -> Iterator[Why]:

@@ -14,7 +14,8 @@ _GAPS = re.compile(r"[\s().+/_-]+")
 class Placeholders:
     """The placeholders of one record, over what is asked and what is answered."""
 
-    _numbers: dict[str, dict[str, int]] = field(default_factory=dict)
+    numbers: dict[str, dict[str, int]] = field(default_factory=dict)
+    """By kind, and by what two spellings of a value have in common."""
 
     def redacted(self, text: str, findings: Iterable[Finding], *, quoted: bool = False) -> str:
         """Return a text with placeholders for what was found in it; findings that overlap become one.
@@ -31,7 +32,7 @@ class Placeholders:
         return "".join((*pieces, text[last:]))
 
     def _placeholder(self, kind: str, value: str) -> str:
-        numbers = self._numbers.setdefault(kind, {})
+        numbers = self.numbers.setdefault(kind, {})
         number = numbers.setdefault(_known_as(value), len(numbers) + 1)
         return f"[{kind.upper()}_{number}]"
 

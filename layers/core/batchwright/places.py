@@ -62,6 +62,11 @@ def batch_prefix(job_id: str, number: int, redrive: int = 0) -> str:
     return f"{_work(job_id, redrive)}batches/{number:06d}/"
 
 
+def looked_key(job_id: str, number: int, chunk: int, redrive: int = 0) -> str:
+    """Where it lies what services found in the requests of one chunk of a submission."""
+    return f"{batch_prefix(job_id, number, redrive)}looked/{chunk:06d}.jsonl"
+
+
 def lane_key(job_id: str, redrive: int = 0) -> str:
     """Where it lies which way the job's models are asked, and why."""
     return f"{_work(job_id, redrive)}lane.json"

@@ -6,69 +6,37 @@ The same code plans a job and estimates a file on somebody's laptop.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from copy import copy
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from msgspec import Struct, field
 
 from batchwright.addresses import keys_of
-from batchwright.charges import ON_DEMAND, lane_cost_usd_of
 from batchwright.chunk import ByteRange, Chunk
 from batchwright.cutting import Cut, Cutter, Mark
 from batchwright.dialects import Dialect, detect
 from batchwright.digest import digest
 from batchwright.errors import RecordInvalid, Refused, Unforeseen
-from batchwright.filters import Filters
-from batchwright.finding import Stage
+from batchwright.families import family_of
 from batchwright.ids import MOST_HELD, Ids, fingerprint
 from batchwright.job import Job, Pin
+from batchwright.lane import AUTO, BEDROCK_BATCH
 from batchwright.lines import Line, lines
-from batchwright.needs import Needs
+from batchwright.needs import TOOLS, Needs
 from batchwright.places import ids_key
 from batchwright.ports import Objects, Upload
 from batchwright.reader import problem_of
 from batchwright.record import Problem, Record
+from batchwright.rewording import FAMILIES, reworded
 from batchwright.route import Route
 from batchwright.routing import route_for
-from batchwright.usage import Usage
+from batchwright.totals import Total
 
 # A broken first line must not hide the dialect of the good ones after it.
 LINES_TRIED = 100
 UNTOLD = {"invalid_json_line", "unknown_dialect"}
-
-
-class Total(Struct, kw_only=True):
-    """What the records for one model may use: the input guessed, the output at its limit."""
-
-    records: int = 0
-    input_tokens: int = 0
-    max_output_tokens: int = 0
-
-    def max_cost_usd(self, route: Route) -> float | None:
-        """Return what that costs at most, ``None`` where the price is not known."""
-        usage = Usage(input_tokens=self.input_tokens, output_tokens=self.max_output_tokens)
-        return lane_cost_usd_of(ON_DEMAND, route, usage)
-
-
-def with_judges(totals: dict[str, Total], filters: Filters) -> dict[str, Total]:
-    """Return the totals with what filters ask of second models: of every record once, and all that it may say."""
-    found = {model: copy(total) for model, total in totals.items()}
-    for stage in Stage:
-        for judge in (entry.judge for entry in filters.at(stage) if entry.judge):
-            own = found.setdefault(judge.model, Total())
-            for total in totals.values():
-                reads = total.records * judge.prompt_tokens
-                if stage is Stage.OUTPUT:
-                    reads += total.max_output_tokens
-                if stage is Stage.INPUT or judge.request:
-                    reads += total.input_tokens
-                own.records += total.records
-                own.input_tokens += reads
-                own.max_output_tokens += total.records * judge.max_tokens
-    return found
 
 
 class Progress(Struct, kw_only=True):
@@ -86,6 +54,8 @@ class Progress(Struct, kw_only=True):
     """What of the ids' fingerprints is stored."""
     suspects: list[int] | None = None
     """The fingerprints that occur more than once, once they are known: the input is read again to name the lines."""
+    worded: bool = False
+    """Whether each record is tried in its model's own words, from the first one on."""
     first_lines: dict[str, int] = field(default_factory=dict)
     """Where an id of the suspects stood first, by its digest."""
 
@@ -103,6 +73,8 @@ class Source:
     unfolded: bool
     dialect: str | None = None
     """What it is, where its first line should not tell."""
+    first: bytes = b""
+    """Its first block, where that was read already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +83,17 @@ class Sinks:
 
     chunks: Upload
     problems: Upload
+
+
+class Way(NamedTuple):
+    """Whom to ask for records of one sort, and how much."""
+
+    route: Route
+    total: Total
+    limit: int
+    """The most tokens of an answer where a record does not say."""
+    family: str | None
+    """Whose own words they may be put into."""
 
 
 class Planner:
@@ -136,7 +119,8 @@ class Planner:
         self._chunk_records = chunk_records
         self.ids = Ids(int(job.job_id[:8], 16), progress.ids)
         self._suspects = frozenset(progress.suspects or ())
-        self._routes: dict[object, tuple[Total, int]] = {}
+        self._ways: dict[object, Way] = {}
+        self._may_batch = self._contract.lane in {AUTO, BEDROCK_BATCH}
         self._late = False
         self._head = b""
         self._rest: Iterator[bytes] = iter(())
@@ -193,6 +177,13 @@ class Planner:
                 " take the budget out, or ask a model whose price is in prices.json",
             )
 
+    @property
+    def unworded(self) -> bool:
+        """Whether it must be known of all records whether other words than Converse's hold them, and is not."""
+        progress = self.progress
+        wanted = self._may_batch and progress.needs.of(TOOLS).records and not progress.worded
+        return bool(wanted) and any(family_of(model) in FAMILIES for model in progress.totals)
+
     def repeated(self, most: int) -> list[int]:
         """Return the fingerprints of ids that occur more than once, so many at most."""
         return [*islice(self.ids.repeated(self._stored), most)]
@@ -203,8 +194,8 @@ class Planner:
 
     def _opened(self) -> tuple[Dialect, Line | None]:
         refusal: Refused | None = None
-        self._rest = self._objects.blocks(self._source.pin)
-        self._head = next(self._rest, b"")
+        self._head = self._source.first or next(self._further(0), b"")
+        self._rest = self._further(len(self._head))
         blocks = chain([self._head], self._further(len(self._head)))
         found = (line for line in lines(blocks) if not line.blank)
         for line in islice(found, LINES_TRIED):
@@ -263,8 +254,11 @@ class Planner:
                 self.ids.add(record.record_id)
             if record.attachments:
                 keys_of(record, self._objects.bucket)
-            tokens = self._estimate(record)
+            way = self._way(record)
+            tokens = self._estimate(record, way)
             self.progress.needs.note(record, line.number)
+            if record.tools or self.progress.worded:
+                self._reword(record, way, line.number)
         except RecordInvalid as fault:
             self._found(problem_of(fault, line.number))
         except Exception as fault:  # noqa: BLE001 - whatever is odd about one line, the others go on
@@ -287,18 +281,42 @@ class Planner:
                 record_id=record.record_id,
             )
 
-    def _estimate(self, record: Record) -> int:
-        """Find the record's route, and count what it may use."""
+    def _way(self, record: Record) -> Way:
+        """Return whom to ask for a record; raises :class:`RecordInvalid` where that is nobody."""
         sort: object = record.model
         if record.family is not None or record.embeds:
             sort = (sort, record.family, record.native, record.texts, record.dimensions)
-        known = self._routes.get(sort)
+        known = self._ways.get(sort)
         if known is None:
             route = route_for(self._contract, record, self._job.models)
             total = self.progress.totals.setdefault(route.model, Total())
-            known = self._routes[sort] = (total, self._contract.default_limit(record, route))
-        total, limit = known
-        output_tokens = record.max_tokens or limit
+            limit, family = self._contract.default_limit(record, route), family_of(route.model)
+            asked_elsewhere = record.native or record.embeds or family not in FAMILIES
+            known = Way(route, total, limit, None if asked_elsewhere else family)
+            self._ways[sort] = known
+        return known
+
+    def _reword(self, record: Record, way: Way, number: int) -> None:
+        """Note what of a record only Converse has words for: where some bring tools, a batch is not asked in those.
+
+        That is dear, and most files bring none: it is begun where the first record does, or the input is read again.
+        """
+        progress = self.progress
+        if not progress.worded:
+            first = sum(total.records for total in progress.totals.values()) == 1
+            progress.worded = first and self._may_batch
+        if not progress.worded or way.family is None:
+            return
+        request = self._contract.prepared(way.route, record, self._dialect.request(record))
+        try:
+            reworded(request, way.family)
+        except RecordInvalid as fault:
+            self.progress.needs.note_words(str(fault), number)
+
+    def _estimate(self, record: Record, way: Way) -> int:
+        """Count what a record may use."""
+        total = way.total
+        output_tokens = record.max_tokens or way.limit
         total.records += 1
         total.input_tokens += record.input_tokens
         total.max_output_tokens += output_tokens

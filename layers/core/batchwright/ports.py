@@ -189,6 +189,17 @@ class Budgets(Protocol):
         """Give back what was ``reserved``, and book what was ``spent`` of it. ``token`` as in :meth:`reserve`."""
         ...
 
+    def hold(self, job_id: str, amount: int, *, limit: int, name: str) -> int | None:
+        """Set money aside under a name, for as long as it takes; return how much is held under it.
+
+        Where the name holds some, that stays so. ``None``, and nothing is set aside, where there is not so much.
+        """
+        ...
+
+    def release(self, job_id: str, *, held: int, spent: int, name: str) -> None:
+        """Give back what is ``held`` under a name, and book what was ``spent`` of it, once."""
+        ...
+
     def money(self, job_id: str) -> Money:
         """Return what a job has spent and reserved, over all its redrives."""
         ...
@@ -356,10 +367,6 @@ class Submissions(Protocol):
         """Note that the service says it is over; return the row as it is then, ``None`` where there is none."""
         ...
 
-    def book(self, name: str, at: datetime) -> datetime:
-        """Note when its money is booked, and return the time that was noted first; raises :class:`Missing`."""
-        ...
-
 
 class Slots(Protocol):
     """Places of which there are only so many; each is held for a time, and free again when that is over."""
@@ -373,6 +380,10 @@ class Slots(Protocol):
 
     def give(self, resource: str, holder: str) -> None:
         """Give the place back; who holds none changes nothing. Raises :class:`Unavailable`."""
+        ...
+
+    def held(self, resource: str) -> frozenset[str]:
+        """Return who holds a place now."""
         ...
 
 

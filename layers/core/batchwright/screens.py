@@ -12,6 +12,7 @@ from batchwright.filters.schema import SchemaSettings
 from batchwright.finding import FAILED, Stage, Verdict
 from batchwright.folding import Text
 from batchwright.judging import Judges
+from batchwright.looked import Looked, Looks
 from batchwright.passages import (
     body_of,
     completion_with,
@@ -19,6 +20,7 @@ from batchwright.passages import (
     texts_answered,
     texts_asked,
 )
+from batchwright.placeholders import Placeholders
 from batchwright.request import Request
 from batchwright.screening import Screen, Screened
 from batchwright.settling import Asked
@@ -27,9 +29,15 @@ from batchwright.settling import Asked
 class Screens:
     """The filters of one contract, for what is asked and for what is answered."""
 
-    def __init__(self, contract: Contract, means: Means, judges: Judges) -> None:
-        """Load them once; a stage without any lets everything pass. ``judges`` ask other models for them."""
+    def __init__(
+        self, contract: Contract, means: Means, judges: Judges, looks: Looks | None = None
+    ) -> None:
+        """Load them once; a stage without any lets everything pass. ``judges`` ask other models for them.
+
+        Requests of which ``looks`` are kept are not looked at again; those that are now are added.
+        """
         self._judges = judges
+        self._looks = looks
         filters = contract.filters
         form = next((each.json_schema for each in filters.output if each.json_schema), None)
         self._conformity = Conformity(form) if form else None
@@ -47,13 +55,16 @@ class Screens:
             self._conformity.check(request)
         if self._input is None:
             return request
-        texts = [Text(text) for text in texts_asked(request)]
-        subject = Subject(
-            stage=Stage.INPUT, texts=texts, key=asked.key, models=self._judges.of(asked)
-        )
-        screened = await self._input.look(subject, asked.placeholders)
+        kept = self._looks.found(asked.index) if self._looks else None
+        if kept is not None:
+            asked.placeholders = Placeholders(kept.numbers)
+            screened = Screened(verdict=kept.verdict, noted=kept.noted, texts=kept.texts)
+        else:
+            screened = await self._looked_at(self._input, asked, request)
         asked.notes.add(screened.verdict, screened.noted)
         _let_pass(screened, Stage.INPUT, asked)
+        if self._looks and kept is None:
+            self._looks.add(_looked(asked, screened))
         if not screened.texts:
             return request
         return replace(request, body=request_with(request.body, screened.texts))
@@ -89,6 +100,12 @@ class Screens:
             asked.released = completion_with(answer, screened.texts)
         return screened.verdict is Verdict.PASS and answer is asked.completion
 
+    async def _looked_at(self, screen: Screen, asked: Asked, request: Request) -> Screened:
+        texts = [Text(text) for text in texts_asked(request)]
+        models = self._judges.of(asked)
+        subject = Subject(stage=Stage.INPUT, texts=texts, key=asked.key, models=models)
+        return await screen.look(subject, asked.placeholders)
+
     def _held_to_schema(
         self, answer: Completion, request: Request, screened: Screened
     ) -> Completion:
@@ -113,6 +130,16 @@ def _screen(stage: Stage, entries: Iterable[Entry], means: Means) -> Screen | No
     placed = [(entry.name, entry.settings) for entry in entries]
     others = [each for each in placed if not isinstance(each[1], SchemaSettings)]
     return Screen(stage, others, means) if placed else None
+
+
+def _looked(asked: Asked, screened: Screened) -> Looked:
+    return Looked(
+        index=asked.index,
+        verdict=screened.verdict,
+        noted=screened.noted,
+        texts=screened.texts,
+        numbers=asked.placeholders.numbers,
+    )
 
 
 def _let_pass(screened: Screened, stage: Stage, asked: Asked) -> None:

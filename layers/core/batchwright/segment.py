@@ -40,6 +40,8 @@ class Effort:
     saved_usd: float = 0.0
     collected: bool = False
     """Whether what a lane answered is among it."""
+    handed: int = 0
+    """How many of the calls were the lane's."""
 
 
 type Claim = tuple[tuple[int, int], ...]
@@ -84,6 +86,8 @@ class Header:
     """SHA-256 of everything after the header line."""
     claim: Claim | None = None
     left: bool = False
+    began: bool = False
+    """Whether the log's first segment is this writer's claim, and nothing else."""
 
 
 ENCODER = Encoder()
@@ -97,8 +101,9 @@ def write_segment(
     place: tuple[str, int, int],
     writer: str,
     note: Note,
+    began: bool = False,
 ) -> bytes:
-    """Return the segment's bytes; ``place`` is job, chunk and segment number."""
+    """Return the segment's bytes; ``place`` is job, chunk and segment number, for ``began`` see :class:`Header`."""
     body = b"".join(outcome.facts() + b"\n" + result + b"\n" for outcome, result in settled)
     job_id, chunk, segment = place
     header = Header(
@@ -113,8 +118,18 @@ def write_segment(
         digest=digest(body),
         claim=note.claim,
         left=note.left,
+        began=began,
     )
     return ENCODER.encode(header) + b"\n" + body
+
+
+def who_began(content: bytes) -> str | None:
+    """Return who wrote a segment, if its log's first one is that writer's claim, and nothing else."""
+    try:
+        header = HEADER.decode(content.partition(b"\n")[0])
+    except DecodeError:
+        return None  # whoever reads all of it will tell
+    return header.writer if header.began else None
 
 
 def read_segment(content: bytes, *, place: tuple[str, int, int]) -> tuple[Header, list[Entry]]:

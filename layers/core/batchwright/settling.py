@@ -66,6 +66,8 @@ class Asked:
     """Whether the completion was found in the exact cache."""
     collected: bool = False
     """Whether what a lane answered was counted."""
+    handed: int = 0
+    """The calls that a lane made for it, as far as they were counted."""
     notes: Notes = field(default_factory=Notes)
     placeholders: Placeholders = field(default_factory=Placeholders)
 
@@ -97,6 +99,7 @@ class Asked:
             cost_usd=self.cost_usd,
             saved_usd=self.saved_usd,
             collected=self.collected,
+            handed=self.handed,
         )
 
     def facts(self) -> dict[str, Any]:
@@ -131,6 +134,7 @@ class Asked:
         self.cost_usd = effort.cost_usd
         self.saved_usd = effort.saved_usd
         self.collected = effort.collected
+        self.handed = effort.handed
 
 
 class Settler:

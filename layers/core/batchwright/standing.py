@@ -52,12 +52,15 @@ class Standing:
         self.size = 0
         """Bytes of the logs that were read."""
 
-    def add(self, log: ChunkLog, until: frozenset[int] | None = None) -> None:
+    def add(
+        self, log: ChunkLog, until: frozenset[int] | None = None, *, begun: bool = False
+    ) -> None:
         """Read the next run's log, of :func:`log_of`; its outcomes take the place of earlier ones.
 
-        ``until`` is what it was to settle, where that is known: see :meth:`ChunkLog.read`.
+        ``until`` is what it was to settle, where that is known: see :meth:`ChunkLog.read`, also for ``begun``.
         """
-        self.entries |= {entry.counted.index: entry for entry in log.read(until)}
+        entries = log.read(until, begun=begun)
+        self.entries |= {entry.counted.index: entry for entry in entries}
         self.never_asked = (self.never_asked - log.settled) | log.own_indexes
         self._spent.add_all(log.tally)
         self.size += log.size

@@ -1,13 +1,13 @@
 """A submission: a run of chunks that an asynchronous lane takes at once, one line of ``submissions.jsonl``."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 import orjson
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
 
 from batchwright.chunk import ByteRange
 from batchwright.job import Redrive
+from batchwright.prices import base_id
 
 
 class Submission(BaseModel):
@@ -21,6 +21,8 @@ class Submission(BaseModel):
     lane: str
     model: str
     """What most of its records ask."""
+    family: str | None = None
+    """Whose own words Converse's requests are put into: a batch that is Converse's takes no tools."""
     chunks: PositiveInt
     plan: ByteRange
     """The lines of the run's ``plan.jsonl`` that are its chunks."""
@@ -40,7 +42,12 @@ class Submission(BaseModel):
         >>> Submission(job_id="ab", submission=3, lane="x", model="m", chunks=1, plan=span, records=9).name
         'bw-ab-00-000003'
         """
-        return f"{NAME}{self.job_id}-{self.redrives:02d}-{self.submission:06d}"
+        return f"{self.run}{self.submission:06d}"
+
+    @property
+    def run(self) -> str:
+        """What the names of all submissions of its run begin with."""
+        return f"{NAME}{self.job_id}-{self.redrives:02d}-"
 
     def to_line(self) -> bytes:
         """Return it as its line of ``submissions.jsonl``."""
@@ -49,6 +56,17 @@ class Submission(BaseModel):
 
 # What every name begins with: notifications of what others run in the account are not looked up.
 NAME = "bw-"
+
+
+def resource_of(lane: str, asked: str) -> str:
+    """Return what submissions of a lane that ask a model or an endpoint take places of.
+
+    Bedrock counts the batches of each model, however it is named.
+
+    >>> resource_of("bedrock_batch", "us.amazon.nova-lite-v1:0")
+    'bedrock_batch#amazon.nova-lite-v1:0'
+    """
+    return f"{lane}#{base_id(asked)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,5 +86,3 @@ class Standing:
     """Whether the service has said that it is over."""
     arrived: frozenset[int] = frozenset()
     """The records whose answers were announced, in lanes that announce each."""
-    booked_at: datetime | None = None
-    """When what was spent began to be booked."""

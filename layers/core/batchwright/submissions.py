@@ -15,11 +15,18 @@ from batchwright.uploads import whole
 
 
 def list_submissions(
-    job: Job, objects: Objects, *, lane: str, model: str, redrive: Redrive | None
+    job: Job,
+    objects: Objects,
+    *,
+    lane: str,
+    model: str,
+    family: str | None,
+    redrive: Redrive | None,
 ) -> bool:
     """Write the submissions of a run that is planned; ``False``, and nothing is written, where no division will do.
 
-    ``model`` is what most of the records ask. Written again, it comes out the same.
+    ``model`` is what most of the records ask, ``family`` whose words they are put into. Written again, it comes out
+    the same.
     """
     number = redrive.number if redrive else 0
     spans: list[ByteRange] = []
@@ -38,6 +45,7 @@ def list_submissions(
                 submission=place,
                 lane=lane,
                 model=model,
+                family=family,
                 chunks=counts[place],
                 plan=ByteRange(start=first.start, end=last.end),
                 records=records,

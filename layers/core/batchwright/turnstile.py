@@ -163,12 +163,12 @@ class Turnstile:
 
     def rest(self, now: int) -> float | None:
         """Return for how many seconds the worker should leave, where its calls have waited for too long."""
-        since = self._stuck_since(now)
+        since = self._stuck_since()
         if since is None or now - since < self.patience:
             return None
         return REST * (0.5 + self.chance())
 
-    def _stuck_since(self, now: int) -> int | None:
+    def _stuck_since(self) -> int | None:
         """Return since when calls have waited without a turn, ``None`` where one is in sight."""
         if not self.waiting or self.deaf:
             return None
@@ -177,11 +177,10 @@ class Turnstile:
             return max(self._busy_since, self.item.get(SINCE, 0))
         if self._stretches or self.asking:
             return None
-        if impatient:
-            return self._waits_since
         # Where the limit was lowered, everybody waits: that is no sign of too many workers. But it may be lowered again
         # and again, and waiting is paid for here.
-        return max(self._waits_since, min(self.item.get(LOWERED, 0), self._waits_since + GRACE))
+        grace = 0 if impatient else GRACE
+        return max(self._waits_since, min(self.item.get(LOWERED, 0), self._waits_since + grace))
 
     def _at(self, now: int) -> None:
         self._now = now
@@ -248,7 +247,7 @@ class Turnstile:
     # ---- what is told ----------------------------------------------------------------------------------------------
 
     def change(self, now: int) -> Change | None:
-        """Return what should be written now, if worth_a_write; :meth:`heard` or :meth:`failed` must follow."""
+        """Return what should be written now, if anything; :meth:`heard` or :meth:`failed` must follow."""
         self._at(now)
         if self.asking or (self.deaf and now < self._pause_until):
             return None
@@ -269,7 +268,7 @@ class Turnstile:
         return self._news.ask(wanted, self.waiting[0] if self.waiting else None, self._now)
 
     def closing(self, now: int) -> Change | None:
-        """Return what gives back what is not needed any more, if worth_a_write; :meth:`heard` must follow, and another look.
+        """Return what gives back what is not needed any more, if anything; :meth:`heard` must follow, and another look.
 
         Of the schedule only its very end can be given back. A part before that would be a hole, and who got it would
         call at the same time as another: more than a bucket holds.

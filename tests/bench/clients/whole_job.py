@@ -7,33 +7,34 @@ and are not counted.
 import asyncio
 import os
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import boto3
+import orjson
 
-from batchwright.aws.wiring import jobs, objects
+from batchwright.aws.wiring import objects
+from batchwright.aws.worlds import admit as admitting
 from batchwright.aws.worlds import close as closing
 from batchwright.aws.worlds import invoke as invoking
 from batchwright.aws.worlds import plan as planning
 from batchwright.chunk import Chunk
-from batchwright.contractfile import read_contract
-from batchwright.places import plan_key
+from batchwright.places import contract_key
 from batchwright.settings import CHUNK_RECORDS
+from batchwright.steps.admit import admit
 from batchwright.steps.close import close
 from batchwright.steps.invoke import invoke
 from batchwright.steps.plan import plan
-from tests.bench.admission import add_row, write_job
 from tests.bench.clients.errand import STATE_TABLE, Errand, Report, carry_out
 from tests.bench.clients.ours import LAMBDA_SECONDS, contract_of, lines, warm
 from tests.bench.clients.wire import Wire
 from tests.house.cloudformation import table_of
 from tests.laptop import jsonl
 
-JOB = "0" * 32
 BUCKET, JOBS_TABLE, LEDGER_TABLE = "box", "jobs", "ledger"
-INPUT = "inbox/file.jsonl"
+INPUT = "inbox/bench/file.jsonl"
+# The steps are called here: an execution that is started has nothing to do.
+IDLE = {"StartAt": "Idle", "States": {"Idle": {"Type": "Succeed"}}}
 # One process has not the CPU of ten Lambdas.
 AT_ONCE = 2
 
@@ -42,15 +43,16 @@ def prepare(errand: Errand) -> Callable[[], Report]:
     wire = Wire()
     lay_out()
     warm(errand)
+    objects().write(contract_key("bench"), contract_of(errand).encode())
     objects().write(INPUT, jsonl(lines(errand, errand.texts())))
+    dropped = event()
 
     def ask_all() -> Report:
-        wire.step = "admit"
-        admitted(errand)
-        wire.step = "plan"
-        began = time.monotonic()
+        wire.step, began = "admit", time.monotonic()
+        (job,) = admit(dropped, "message", admitting.world())
+        wire.step, admitted = "plan", time.monotonic()
         answer = plan(
-            JOB,
+            job.job_id,
             planning.world(),
             chunk_records=CHUNK_RECORDS,
             max_concurrency=AT_ONCE,
@@ -58,22 +60,31 @@ def prepare(errand: Errand) -> Callable[[], Report]:
             time_left=lambda: LAMBDA_SECONDS,
         )
         assert answer["state"] == "done", answer
-        wire.step, planned = "invoke", time.monotonic()
-        laps = asyncio.run(settled(errand.in_flight, answer["max_concurrency"]))
+        wire.step, planned = "map", time.monotonic()
+        chunks = listed(answer["plan"]["key"])
+        wire.step = "invoke"
+        laps = asyncio.run(settled(chunks, errand.in_flight, answer["max_concurrency"]))
         wire.step, invoked = "close", time.monotonic()
-        closed, _ = close(JOB, None, closing.world(), time_left=lambda: LAMBDA_SECONDS)
+        closed, _ = close(job.job_id, None, closing.world(), time_left=lambda: LAMBDA_SECONDS)
         assert closed["status"] == "completed", closed
-        steps = planned - began + time.monotonic() - invoked
-        told = {"invoke_seconds": sum(laps), "step_seconds": steps, "chunks": float(len(laps))}
+        told = {
+            "admit_seconds": admitted - began,
+            "invoke_seconds": sum(laps),
+            "step_seconds": planned - admitted + time.monotonic() - invoked,
+            "chunks": float(len(laps)),
+        }
         return {**told, **{name: float(count) for name, count in wire.requests.items()}}
 
     return ask_all
 
 
-async def settled(in_flight: int, at_once: int) -> list[float]:
+def listed(key: str) -> list[Chunk]:
+    """Read the plan as the workflow's map does."""
+    return [Chunk.model_validate_json(line) for line in objects().read(key).splitlines()]
+
+
+async def settled(chunks: Sequence[Chunk], in_flight: int, at_once: int) -> list[float]:
     """Run every chunk, so many at once; return how long each took."""
-    plan_lines = await asyncio.to_thread(objects().read, plan_key(JOB))
-    chunks = [Chunk.model_validate_json(line) for line in plan_lines.splitlines()]
     places = asyncio.Semaphore(at_once)
 
     async def in_turn(chunk: Chunk) -> float:
@@ -111,20 +122,24 @@ def lay_out() -> None:
     dynamodb.create_table(TableName=STATE_TABLE, **table_of("StateTable"))
     dynamodb.create_table(TableName=LEDGER_TABLE, **table_of("LedgerTable"))
     key = boto3.client("kms").create_key(KeySpec="ECC_NIST_EDWARDS25519", KeyUsage="SIGN_VERIFY")
+    role = boto3.client("iam").create_role(RoleName="idle", AssumeRolePolicyDocument="{}")
+    machine = boto3.client("stepfunctions").create_state_machine(
+        name="job", definition=orjson.dumps(IDLE).decode(), roleArn=role["Role"]["Arn"]
+    )
     os.environ |= {
         "LEDGER_TABLE": LEDGER_TABLE,
         "LEDGER_KEY": key["KeyMetadata"]["KeyId"],
         "LEDGER_NAME": "batchwright/bench",
+        "STATE_MACHINE_ARN": machine["stateMachineArn"],
     }
 
 
-def admitted(errand: Errand) -> None:
-    """Do what admission does to the bucket and the table."""
-    now = datetime.now(UTC)
-    contract = read_contract(contract_of(errand).encode(), name="bench")
+def event() -> str:
+    """Return what EventBridge says of the file that was dropped."""
     pin = objects().pin(INPUT)
-    write_job(objects(), JOB, pin, contract, model=errand.model, at=now)
-    add_row(jobs(), JOB, at=now)
+    found = {"key": pin.key, "size": pin.size, "etag": pin.etag, "version-id": pin.version_id}
+    detail = {"bucket": {"name": pin.bucket}, "object": found}
+    return orjson.dumps({"detail-type": "Object Created", "detail": detail}).decode()
 
 
 if __name__ == "__main__":

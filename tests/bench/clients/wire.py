@@ -5,6 +5,8 @@ from typing import Any
 
 import boto3
 
+# Where the logs of chunks lie.
+CHUNKS = "chunks"
 READS = ("BatchGet", "Describe", "Get", "List", "Query", "Scan")
 
 
@@ -17,7 +19,7 @@ class Wire:
         self.step = ""
         """What is being done; empty: what is sent now does not count."""
         self.requests: Counter[str] = Counter()
-        """By step, service and operation."""
+        """By step, service and operation; what goes to the logs of chunks is told apart."""
         boto3.DEFAULT_SESSION.events.register("before-send", self._count)
 
     def writes(self, service: str) -> int:
@@ -29,7 +31,8 @@ class Wire:
             and not sent.partition(".")[2].startswith(READS)
         )
 
-    def _count(self, event_name: str, **_: Any) -> None:
+    def _count(self, event_name: str, request: Any, **_: Any) -> None:
         if self.step:
             service, operation = event_name.split(".")[1:]
-            self.requests[f"{self.step}:{service}.{operation}"] += 1
+            step = f"{self.step}.{CHUNKS}" if f"/{CHUNKS}/" in request.url else self.step
+            self.requests[f"{step}:{service}.{operation}"] += 1

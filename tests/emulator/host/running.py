@@ -65,7 +65,7 @@ class RunningHost:
 
     def post(self, operation: str, *, model: str, body: object) -> tuple[int, dict[str, Any]]:
         """Ask with a body that boto3 would not write; return the status and the answer."""
-        with closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
             path, signed = f"/model/{quote(model, safe='')}/{operation}", {"Authorization": "any"}
             connection.request("POST", path, json.dumps(body), signed)
             answer = connection.getresponse()
@@ -119,10 +119,10 @@ def hosting(account: "Account") -> Iterator[RunningHost]:
     with ThreadPoolExecutor(1) as threads, asyncio.Runner() as runner:
         served = threads.submit(runner.run, serve())
         try:
-            yield RunningHost(port=ready.result(timeout=20), pid=os.getpid())
+            yield RunningHost(port=ready.result(timeout=60), pid=os.getpid())
         finally:
             runner.get_loop().call_soon_threadsafe(ended.set)
-            served.result(timeout=20)
+            served.result(timeout=60)
 
 
 @contextmanager
@@ -136,6 +136,6 @@ def running(engine: str = "echo") -> Iterator[RunningHost]:
             yield RunningHost(port=json.loads(said)["port"], pid=started.pid)
         finally:
             started.terminate()
-            ended = started.wait(timeout=20)
+            ended = started.wait(timeout=60)
         if ended != 0:
             raise RuntimeError(f"the model host ended with exit code {ended}")

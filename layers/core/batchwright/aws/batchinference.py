@@ -5,7 +5,7 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from batchwright.aws.faults import exceptions_of, told
+from batchwright.aws.faults import exceptions_of, member, told
 from batchwright.aws.refusals import NOT_ON_DEMAND, QUOTA_WAIT
 from batchwright.batchjob import BatchCounts, BatchJob, BatchState, BatchStatus
 from batchwright.errors import (
@@ -50,7 +50,7 @@ class BedrockBatchInference:
                 if (refusal := _refusal(fault, what)) is not None:
                     raise refusal from None
                 raise
-            return str(_member(answer, "jobArn"))
+            return str(member(answer, "jobArn", "start of a batch job"))
 
     def state(self, arn: str) -> BatchState:
         """Return how a job stands, with the counts that Bedrock keeps while it runs."""
@@ -61,7 +61,7 @@ class BedrockBatchInference:
                 raise Missing(f"there is no batch job {arn}") from None
         return BatchState(
             arn=arn,
-            status=BatchStatus(_member(job, "status")),
+            status=BatchStatus(member(job, "status", "look at a batch job")),
             counts=BatchCounts(
                 total=job.get("totalRecordCount", 0),
                 processed=job.get("processedRecordCount", 0),
@@ -79,7 +79,7 @@ class BedrockBatchInference:
         )
         with told(f"search for batch job {name}"):
             for page in pages:
-                for job in _member(page, "invocationJobSummaries"):
+                for job in member(page, "invocationJobSummaries", "search for a batch job"):
                     if job["jobName"] == name:
                         return str(job["jobArn"])
         return None
@@ -122,13 +122,6 @@ class BedrockBatchInference:
         if (arn := self.find(name)) is not None:
             return arn
         raise Unavailable(f"batch job {name} collides with another that is not found")
-
-
-def _member(answer: Any, name: str) -> Any:
-    """Return a member that every answer has; of one that was cut on its way, boto3 makes an empty answer."""
-    if name not in answer:
-        raise Unavailable(f"the answer of batch inference has no {name}: it was cut")
-    return answer[name]
 
 
 def _refusal(fault: ClientError, what: str) -> BatchwrightError | None:

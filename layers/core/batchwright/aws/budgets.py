@@ -25,6 +25,9 @@ MONEY = "money"
 # A condition cannot add, so what is spent and reserved is kept as one number, too.
 FITS = "attribute_not_exists(committed) OR committed <= :most"
 LONGEST_TOKEN = 36
+# What a name holds is an attribute of its own: few names hold any at once.
+HOLD = "hold#"
+FREE = "attribute_not_exists(#hold)"
 # Transactions on one item that meet are cancelled, all but one; with full jitter a crowd is through in a second or two.
 ATTEMPTS = 10
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
@@ -62,6 +65,25 @@ class DynamoDBBudgets:
         added = {"committed": spent - reserved, "reserved": -reserved, "spent": spent}
         self._write(job_id, added, _token("settle", job_id, token))
 
+    def hold(self, job_id: str, amount: int, *, limit: int, name: str) -> int | None:
+        """Set money aside under a name, if the name holds none and the money is there."""
+        if amount > limit:
+            return None
+        update = self._update(
+            job_id, {"committed": amount, "reserved": amount}, self._today(), limit - amount
+        )
+        standing = self._changed(update, name, "SET #hold = :held,", amount, f"{FREE} AND ({FITS})")
+        if standing is None:
+            return amount
+        found = standing.get(HOLD + name)
+        return None if found is None else int(found["N"])
+
+    def release(self, job_id: str, *, held: int, spent: int, name: str) -> None:
+        """Give back what a name holds; where it holds none any more, that was done."""
+        added = {"committed": spent - held, "reserved": -held, "spent": spent}
+        update = self._update(job_id, added, self._today())
+        self._changed(update, name, "REMOVE #hold SET", held, "#hold = :held")
+
     def money(self, job_id: str) -> Money:
         """Return what a job has spent and reserved."""
         with told("read of the money of a job"):
@@ -75,7 +97,7 @@ class DynamoDBBudgets:
     def _write(
         self, job_id: str, added: dict[str, int], token: str, most: int | None = None
     ) -> bool:
-        today = self._clock.now().astimezone(UTC).date()
+        today = self._today()
         try:
             return self._written(self._update(job_id, added, today, most), token)
         except self._exceptions.IdempotentParameterMismatchException:
@@ -83,8 +105,40 @@ class DynamoDBBudgets:
             yesterday = today - timedelta(days=1)
             return self._written(self._update(job_id, added, yesterday, most), token)
 
+    def _changed(
+        self, update: dict[str, Any], name: str, verb: str, held: int, condition: str
+    ) -> dict[str, Any] | None:
+        """Change what a name holds, ``None``; or return the item whose condition does not hold."""
+        wish: Any = {
+            **update,
+            "UpdateExpression": update["UpdateExpression"].replace("SET", verb, 1),
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {"#hold": HOLD + name},
+            "ExpressionAttributeValues": {
+                **update["ExpressionAttributeValues"],
+                ":held": {"N": str(held)},
+            },
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        for attempt in range(ATTEMPTS):
+            time.sleep(_pause(attempt))
+            with told(WHAT):
+                try:
+                    self._dynamodb.update_item(**wish)
+                except self._exceptions.TransactionConflictException:
+                    continue
+                except self._exceptions.ConditionalCheckFailedException as fault:
+                    # The stubs do not know that the item is there.
+                    found: dict[str, dict[str, Any]] = {**fault.response}
+                    return found.get("Item", {})
+                return None
+        raise Unavailable(f"{WHAT}: {ATTEMPTS} writes met transactions")
+
+    def _today(self) -> date:
+        return self._clock.now().astimezone(UTC).date()
+
     def _update(
-        self, job_id: str, added: dict[str, int], day: date, most: int | None
+        self, job_id: str, added: dict[str, int], day: date, most: int | None = None
     ) -> dict[str, Any]:
         values = {f":{name}": number for name, number in added.items()}
         start = datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -2,34 +2,36 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from batchwright.aws.faults import exceptions_of, told
-from batchwright.job import WAY, JobRow, Reason, Redrive, Status, may_become, timestamp
+from batchwright.aws.rows import (
+    CHUNK,
+    DUES,
+    JOB,
+    STOP,
+    due_key,
+    due_of,
+    item_of,
+    item_of_due,
+    read,
+    row_of,
+    seconds,
+    sort_key,
+    written,
+)
+from batchwright.job import WAY, JobRow, Reason, Status, may_become, timestamp
 from batchwright.outcome import Tally, tally_of
 from batchwright.retention import Due
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-JOB = "job"
-STOP = "stop"
-CHUNK = "chunk#"
-REDRIVE = "redrive#"
-# No job has this id. What is due stands together, in the order of time.
-DUES = "dues"
-# So long somebody has to find out why nothing was deleted, before the notes go, too.
-DUE_LIFE = timedelta(days=365)
 STATUS_INDEX = "status-index"
 # As long as the results are kept: a job whose results are gone must not stand in the way of a new one.
 ROW_LIFE = timedelta(days=90)
-
-_write = TypeSerializer().serialize
-_read = TypeDeserializer().deserialize
 
 
 class DynamoDBJobs:
@@ -49,7 +51,7 @@ class DynamoDBJobs:
     def get(self, job_id: str) -> JobRow | None:
         """Return a job's row."""
         item = self._get(job_id, JOB)
-        return _row(item) if item else None
+        return row_of(item) if item else None
 
     def change(self, row: JobRow) -> bool:
         """Replace a job's row, unless the job is further than that."""
@@ -64,7 +66,7 @@ class DynamoDBJobs:
         """Note why the job must stop."""
         item = {
             "job_id": job_id,
-            "sk": _sk(redrive, STOP),
+            "sk": sort_key(STOP, redrive),
             **reason.model_dump(),
             **self._expiry(datetime.now(UTC)),
         }
@@ -72,7 +74,7 @@ class DynamoDBJobs:
 
     def stop_reason(self, job_id: str, *, redrive: int = 0) -> Reason | None:
         """Return why the job must stop."""
-        item = self._get(job_id, _sk(redrive, STOP))
+        item = self._get(job_id, sort_key(STOP, redrive))
         return Reason.model_validate(item) if item else None
 
     def report_chunk(
@@ -82,7 +84,7 @@ class DynamoDBJobs:
         now = datetime.now(UTC)
         item = {
             "job_id": job_id,
-            "sk": _sk(redrive, f"{CHUNK}{chunk:06d}"),
+            "sk": sort_key(f"{CHUNK}{chunk:06d}", redrive),
             "segments": segments,
             "tally": orjson.dumps(tally.to_json()).decode(),
             "reported_at": timestamp(now),
@@ -111,7 +113,7 @@ class DynamoDBJobs:
                 )
                 for page in pages:
                     for item in page["Items"]:
-                        yield _row(_plain(item))
+                        yield row_of(read(item))
 
     def recent(self, limit: int) -> list[JobRow]:
         """Return the newest jobs."""
@@ -120,19 +122,8 @@ class DynamoDBJobs:
 
     def add_due(self, due: Due) -> None:
         """Note what is to be deleted of a job."""
-        item = {
-            **_due_key(due),
-            "of": due.job_id,
-            "what": due.what,
-            "redrives": due.redrives,
-            "ended_at": due.ended_at,
-            "at": timestamp(due.at),
-            "expires_at": _seconds(due.at + DUE_LIFE),
-        }
         with told("write to the jobs table"):
-            self._dynamodb.put_item(
-                TableName=self._table, Item={name: _write(value) for name, value in item.items()}
-            )
+            self._dynamodb.put_item(TableName=self._table, Item=written(item_of_due(due)))
 
     def due(self, now: datetime) -> Iterator[Due]:
         """Yield what is to be deleted by now."""
@@ -146,15 +137,12 @@ class DynamoDBJobs:
                 },
             )
             for page in pages:
-                for item in map(_plain, page["Items"]):
-                    at = datetime.fromisoformat(item["at"])
-                    yield Due(item["of"], item["what"], item["redrives"], item["ended_at"], at)
+                yield from (due_of(read(item)) for item in page["Items"])
 
     def settle_due(self, due: Due) -> None:
         """Take a note away."""
-        key = {name: _write(value) for name, value in _due_key(due).items()}
         with told("delete in the jobs table"):
-            self._dynamodb.delete_item(TableName=self._table, Key=key)
+            self._dynamodb.delete_item(TableName=self._table, Key=written(due_key(due)))
 
     def _of_status(self, status: Status, limit: int) -> Iterator[JobRow]:
         with told("query of the jobs table"):
@@ -162,7 +150,7 @@ class DynamoDBJobs:
                 TableName=self._table, ScanIndexForward=False, Limit=limit, **_of_status(status)
             )
         for item in found["Items"]:
-            yield _row(_plain(item))
+            yield row_of(read(item))
 
     def _replace(self, row: JobRow, standing: frozenset[Status], redrives: int) -> bool:
         statuses = {f":{status.value}": {"S": status.value} for status in standing}
@@ -178,17 +166,17 @@ class DynamoDBJobs:
                 KeyConditionExpression="job_id = :job_id AND begins_with(sk, :chunk)",
                 ExpressionAttributeValues={
                     ":job_id": {"S": job_id},
-                    ":chunk": {"S": _sk(redrive, CHUNK)},
+                    ":chunk": {"S": sort_key(CHUNK, redrive)},
                 },
             )
             for page in pages:
-                yield from filter(_stands, map(_plain, page["Items"]))
+                yield from filter(_stands, map(read, page["Items"]))
 
     def _item(self, row: JobRow) -> dict[str, Any]:
-        return {**_item(row), **self._expiry(datetime.fromisoformat(row.updated_at))}
+        return {**item_of(row), **self._expiry(datetime.fromisoformat(row.updated_at))}
 
     def _expiry(self, start: datetime) -> dict[str, int]:
-        return {"expires_at": _seconds(start + self._life)}
+        return {"expires_at": seconds(start + self._life)}
 
     def _get(self, job_id: str, sk: str) -> dict[str, Any] | None:
         with told("read of the jobs table"):
@@ -197,13 +185,13 @@ class DynamoDBJobs:
                 Key={"job_id": {"S": job_id}, "sk": {"S": sk}},
                 ConsistentRead=True,
             )
-        item = _plain(found.get("Item", {}))
+        item = read(found.get("Item", {}))
         return item if _stands(item) else None
 
     def _put_free(self, item: dict[str, Any], newer: tuple[str, int] | None = None) -> bool:
         """Write an item where none stands, or one whose number of that name is no larger."""
         condition = "attribute_not_exists(job_id) OR expires_at <= :now"
-        names, values = {}, {":now": {"N": str(_seconds(datetime.now(UTC)))}}
+        names, values = {}, {":now": {"N": str(seconds(datetime.now(UTC)))}}
         if newer is not None:
             condition += " OR #number <= :number"
             names = {"#number": newer[0]}
@@ -222,7 +210,7 @@ class DynamoDBJobs:
             with told("write to the jobs table"):
                 self._dynamodb.put_item(
                     TableName=self._table,
-                    Item={name: _write(value) for name, value in item.items()},
+                    Item=written(item),
                     ConditionExpression=condition,
                     **extra,
                 )
@@ -231,24 +219,12 @@ class DynamoDBJobs:
         return True
 
 
-def _due_key(due: Due) -> dict[str, str]:
-    return {"job_id": DUES, "sk": f"{timestamp(due.at)}#{due.job_id}#{due.what}"}
-
-
-def _seconds(time: datetime) -> int:
-    return int(time.timestamp())
-
-
 def _stands(item: dict[str, Any]) -> bool:
     """Whether there is an item; DynamoDB deletes those whose time is over within days, and shows them until then.
 
     (docs.aws.amazon.com/amazondynamodb/latest/developerguide/ttl-expired-items.html)
     """
-    return bool(item) and item["expires_at"] > _seconds(datetime.now(UTC))
-
-
-def _sk(redrive: int, name: str) -> str:
-    return f"{REDRIVE}{redrive:02d}#{name}" if redrive else name
+    return bool(item) and item["expires_at"] > seconds(datetime.now(UTC))
 
 
 def _of_status(status: Status) -> Any:
@@ -258,63 +234,3 @@ def _of_status(status: Status) -> Any:
         "ExpressionAttributeNames": {"#status": "status"},
         "ExpressionAttributeValues": {":status": {"S": status.value}},
     }
-
-
-def _item(row: JobRow) -> dict[str, Any]:
-    # What is only ever shown travels as JSON: DynamoDB's decimals would not come back as they went.
-    shown = {
-        "tally": row.tally.to_json(),
-        "reason": row.reason.model_dump() if row.reason else None,
-        "estimate": row.estimate,
-        "results": row.results,
-        "lane": row.lane,
-        "lane_reason": row.lane_reason,
-        "redrive": row.redrive.model_dump(mode="json") if row.redrive else None,
-    }
-    item = {
-        "job_id": row.job_id,
-        "sk": JOB,
-        "status": row.status.value,
-        "created_at": row.created_at,
-        "updated_at": row.updated_at,
-        "contract": row.contract,
-        "contract_digest": row.contract_digest,
-        "input": row.input,
-        "total": row.total,
-        "chunks": row.chunks,
-        "problems": row.problems,
-        "redrives": row.redrives or None,
-        "shown": orjson.dumps(shown).decode(),
-    }
-    return {name: value for name, value in item.items() if value is not None}
-
-
-def _row(item: dict[str, Any]) -> JobRow:
-    shown = orjson.loads(item["shown"])
-    return JobRow(
-        job_id=item["job_id"],
-        status=Status(item["status"]),
-        created_at=item["created_at"],
-        updated_at=item["updated_at"],
-        contract=item["contract"],
-        contract_digest=item.get("contract_digest"),
-        input=item.get("input"),
-        total=int(item["total"]),
-        chunks=int(item["chunks"]),
-        problems=int(item["problems"]),
-        tally=Tally.from_json(shown["tally"]),
-        reason=Reason.model_validate(shown["reason"]) if shown["reason"] else None,
-        estimate=shown["estimate"],
-        results=shown["results"],
-        lane=shown.get("lane"),
-        lane_reason=shown.get("lane_reason"),
-        redrive=Redrive.model_validate(shown["redrive"]) if shown.get("redrive") else None,
-    )
-
-
-def _plain(item: dict[str, Any]) -> dict[str, Any]:
-    return {name: _number(_read(value)) for name, value in item.items()}
-
-
-def _number(value: Any) -> Any:
-    return int(value) if isinstance(value, Decimal) else value

@@ -66,6 +66,8 @@ class SageMakerEndpoints:
             ) from None
         except BotoCoreError as fault:
             raise TimedOut(f"{what}: {type(fault).__name__}, and it may wait there now") from None
+        if "OutputLocation" not in answer:  # every answer has it, and none may be believed without
+            raise TimedOut(f"{what}: its reply was cut, and it may wait there now")
         return Placed(
             output_key=self._key(answer.get("OutputLocation"), call),
             failure_key=self._key(answer.get("FailureLocation"), call),

@@ -68,6 +68,13 @@ def told(what: str) -> Iterator[None]:
         raise Unavailable(f"{what}: {type(fault).__name__}") from None
 
 
+def member(answer: Any, name: str, what: str) -> Any:
+    """Return a member that every answer has; of one that was cut on its way, boto3 makes an empty answer."""
+    if name not in answer:
+        raise Unavailable(f"the answer to a {what} has no {name}: it was cut")
+    return answer[name]
+
+
 def _ours(fault: ClientError, what: str) -> Exception:
     code = fault.response.get("Error", {}).get("Code", "Unknown")
     status = fault.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

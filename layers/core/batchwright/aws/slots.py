@@ -54,6 +54,11 @@ class DynamoDBSlots:
 
         self._swap(resource, given)
 
+    def held(self, resource: str) -> frozenset[str]:
+        """Return who holds a place."""
+        now = self._clock()
+        return frozenset(name for name, until in self._read(resource)[1].items() if until > now)
+
     def _swap(self, resource: str, change: Callable[[Held], Held | None]) -> bool:
         """Put what ``change`` makes of the places that are held; ``False`` where it makes nothing."""
         for attempt in range(ATTEMPTS):

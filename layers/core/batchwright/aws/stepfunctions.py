@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from batchwright.aws.faults import exceptions_of, told
+from batchwright.aws.faults import exceptions_of, member, told
 from batchwright.run import Run, RunState
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ class StepFunctionsWorkflows:
         arn = f"{self._arn.replace(':stateMachine:', ':execution:')}:{run.name}"
         try:
             with told(f"look at run {run.name}"):
-                status = self._sfn.describe_execution(executionArn=arn)["status"]
+                status = member(
+                    self._sfn.describe_execution(executionArn=arn), "status", "look at a run"
+                )
         except self._exceptions.ExecutionDoesNotExist:
             return None
         return STATES.get(status, RunState.RUNNING)

@@ -1,12 +1,11 @@
 """How submissions stand, in the state table: one item each, changed by conditional updates."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from batchwright.aws.faults import exceptions_of, told
+from batchwright.aws.faults import exceptions_of, member, told
 from batchwright.errors import Missing
-from batchwright.job import timestamp
 from batchwright.ports import Clock
 from batchwright.submission import Standing
 
@@ -82,14 +81,6 @@ class DynamoDBSubmissions:
         """Note that it is over."""
         return self._change(name, "SET ended = :yes", {":yes": {"BOOL": True}})
 
-    def book(self, name: str, at: datetime) -> datetime:
-        """Note when its money is booked, the first time."""
-        change = "SET booked_at = if_not_exists(booked_at, :at)"
-        row = self._change(name, change, {":at": {"S": timestamp(at)}})
-        if row is None or row.booked_at is None:
-            raise Missing(f"submission {name} has no row")
-        return row.booked_at
-
     def _change(
         self, name: str, change: str, values: dict[str, Any], names: dict[str, str] | None = None
     ) -> Standing | None:
@@ -111,7 +102,7 @@ class DynamoDBSubmissions:
                 )
         except self._exceptions.ConditionalCheckFailedException:
             return None
-        return _standing(name, changed["Attributes"])
+        return _standing(name, member(changed, "Attributes", f"change of a {WHAT}"))
 
     def _expiration(self) -> Any:
         return {"N": str(int((self._clock.now() + self._life).timestamp()))}
@@ -122,7 +113,6 @@ def _key(name: str) -> Any:
 
 
 def _standing(name: str, item: Any) -> Standing:
-    booked = item.get("booked_at", {}).get("S")
     return Standing(
         name=name,
         records=int(item["records"]["N"]),
@@ -131,5 +121,4 @@ def _standing(name: str, item: Any) -> Standing:
         token=item.get("token", {}).get("S"),
         ended=item.get("ended", {}).get("BOOL", False),
         arrived=frozenset(map(int, item.get("arrived", {}).get("NS", ()))),
-        booked_at=datetime.fromisoformat(booked) if booked else None,
     )

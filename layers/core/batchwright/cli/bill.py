@@ -9,10 +9,10 @@ from batchwright.cli.estimate import Estimate
 from batchwright.lane import ON_DEMAND
 from batchwright.lanes import choose
 from batchwright.obstacles import Load
-from batchwright.planning import Total
 from batchwright.prices import lane_table
 from batchwright.quotas import Quota, output_burndown, quota_of, quota_table, reserved_tokens
 from batchwright.route import Route
+from batchwright.totals import Total
 from batchwright.usage import Usage
 
 

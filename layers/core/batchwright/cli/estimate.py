@@ -16,15 +16,16 @@ from batchwright.cli.contracts import local_contract
 from batchwright.cli.faults import Code, Halt
 from batchwright.cli.local import INPUT, LocalObjects, Seen
 from batchwright.contract import Contract, default_contract
+from batchwright.firstplan import FirstPlan
 from batchwright.job import Job, Pin, Reason, job_id_of
 from batchwright.lines import lines
 from batchwright.listing import first_chunk
 from batchwright.obstacles import Asked
 from batchwright.places import problems_key
-from batchwright.planning import Progress, Total, with_judges
+from batchwright.planning import Progress
 from batchwright.route import Route
 from batchwright.settings import CHUNK_RECORDS, MODEL_ARNS, models_of
-from batchwright.steps.plan import Run
+from batchwright.totals import Total, with_judges
 
 REGION = "us-east-1"
 """The prices and the quotas that are kept are those of this Region."""
@@ -105,7 +106,7 @@ def estimate(file: Path, terms: Terms, dialect: str | None, seen: Seen) -> Estim
     with TemporaryDirectory(prefix="batchwright-") as folder:
         objects = LocalObjects(file, Path(folder), seen)
         job = _job(objects.pin(INPUT), terms, dialect)
-        run = Run(job, objects, CHUNK_RECORDS, late=lambda: False)
+        run = FirstPlan(job, objects, CHUNK_RECORDS, late=lambda: False)
         run.go_on()
         return _found(job, objects, run.progress, run.refusal)
 

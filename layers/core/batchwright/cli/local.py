@@ -63,8 +63,9 @@ class LocalObjects:
             opened.seek(start)
             for place in range(start, pin.size, BLOCK):
                 end = min(place + BLOCK, pin.size)
-                yield opened.read(end - place)
+                block = opened.read(end - place)
                 self._seen(end, pin.size)
+                yield block
 
     def write(self, key: str, content: bytes) -> None:
         """Write a working file whole."""

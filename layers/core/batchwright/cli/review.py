@@ -138,14 +138,13 @@ def serve_command(
 
     stack = find_stack()
     desk = Desk(_review(job, stack), _reviewer(by, stack), blocked=blocked)
-    with serving(desk, port) as url:
+    with serving(desk, port) as url, suppress(KeyboardInterrupt):
         if as_json:
             show.write_json({"job_id": job, "url": url})
         else:
             typer.echo(f"{url}\nThe address is a key: show it to nobody. Ctrl-C ends it.")
         sys.stdout.flush()
-        with suppress(KeyboardInterrupt):
-            Event().wait()
+        Event().wait()
     return Code.DONE
 
 

@@ -95,6 +95,7 @@ def check_text(param: str, text: str, record_id: str | None) -> None:
         raise invalid(param, "Bedrock takes no blank text", record_id)
 
 
+UNKNOWN = " is not supported"
 _PLACE = re.compile(r"(?P<told>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<name>[^`]*)`")
@@ -114,7 +115,7 @@ def _told(fault: Exception, line: Line, id_field: str, at: str) -> RecordInvalid
     known = fields.get(id_field)
     if isinstance(fault, RecursionError | UnicodeDecodeError):
         return RecordInvalid("invalid_json_line", f"line {number} is nested too deep")
-    param, told = _at_fault(str(fault), at)
+    param, told = at_fault(str(fault), at)
     return RecordInvalid(
         "invalid_request",
         f"{param}{told}",
@@ -123,12 +124,13 @@ def _told(fault: Exception, line: Line, id_field: str, at: str) -> RecordInvalid
     )
 
 
-def _at_fault(words: str, at: str) -> tuple[str, str]:
+def at_fault(words: str, at: str) -> tuple[str, str]:
+    """Return which parameter msgspec finds fault with, and what is wrong there, without a word of the record's."""
     found = _PLACE.fullmatch(words)
     path, told = (found["path"] or "", found["told"]) if found else ("", words)
     path = f".{at}{path}" if at else path
     if unknown := _UNKNOWN.fullmatch(told):
-        return _below(path, unknown["name"][:LONGEST_NAME_SHOWN]), " is not supported"
+        return _below(path, unknown["name"][:LONGEST_NAME_SHOWN]), UNKNOWN
     if missing := _MISSING.fullmatch(told):
         return _below(path, missing["name"]), " is required"
     if _QUOTING.match(told):

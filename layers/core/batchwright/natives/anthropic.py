@@ -101,6 +101,9 @@ def _block(block: dict[str, Any]) -> dict[str, Any]:
             return {"text": text}
         case {"type": "tool_use", "id": str(call_id), "name": str(name), "input": given}:
             return tool_use(call_id, name, given)
+        case {"type": "thinking", "thinking": str(thought), **signed}:
+            told = {"text": thought, "signature": signed.get("signature")}
+            return {"reasoningContent": {"reasoningText": told}}
     return {str(block.get("type")): block}
 
 

@@ -157,9 +157,10 @@ class Door:
     def _pin(self, source: Source) -> Pin:
         objects = self._world.objects
         try:
-            objects.pin(
-                source.key
-            )  # deleted since: its sender wants it no more, though the version is still there
+            # Deleted since, its sender wants it no more, though the version is still there.
+            newest = objects.pin(source.key)
+            if source.version_id in {None, newest.version_id}:
+                return newest
             return objects.pin(source.key, source.version_id)
         except Missing:
             raise Refused(

@@ -10,7 +10,7 @@ from batchwright import __version__
 from batchwright.assembly import assemble
 from batchwright.digest import digest
 from batchwright.errors import AlreadyExists, Missing
-from batchwright.job import Job, JobRow, Reason, Status, timestamp
+from batchwright.job import Job, JobRow, Reason, Status, reason_of, timestamp
 from batchwright.ledger import Entry, closed
 from batchwright.outcome import Ending, Tally
 from batchwright.places import job_key, problems_key, result_key
@@ -99,7 +99,7 @@ def close(
 
 def _closing(job: Job, row: JobRow, failure: dict[str, Any] | None, world: World) -> JobRow:
     stopped = world.jobs.stop_reason(job.job_id, redrive=row.redrives)
-    reason = row.reason or stopped or _reason_of(failure)
+    reason = row.reason or stopped or (None if failure is None else reason_of(failure))
     row = replace(
         row, status=Status.CLOSING, reason=reason, updated_at=timestamp(world.clock.now())
     )
@@ -192,16 +192,6 @@ def _status(reason: Reason | None, tally: Tally) -> Status:
     if reason is None:
         return Status.COMPLETED
     return Status.INCOMPLETE if tally.counts[Ending.SUCCEEDED] else Status.FAILED
-
-
-def _reason_of(failure: dict[str, Any] | None) -> Reason | None:
-    if failure is None:
-        return None
-    # The cause may be a stack trace with anybody's words in it; the name of the error is ours or AWS's.
-    return Reason(
-        code="workflow_failed",
-        message=f"a step failed with {failure.get('Error', 'an unknown error')}; see the execution's log",
-    )
 
 
 def _places(row: JobRow, files: dict[str, ResultFile], tree: TreeFiles | None) -> dict[str, str]:

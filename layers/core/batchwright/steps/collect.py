@@ -14,6 +14,7 @@ from batchwright.collected import Collected, Shelf
 from batchwright.errors import NotAnswered
 from batchwright.handover import LAST_PART, MORE, book, chunks_of, give_a_sign, hurried, staged_of
 from batchwright.job import Job
+from batchwright.looked import looks_of
 from batchwright.money import spent_billionths
 from batchwright.places import job_key
 from batchwright.ports import Slots, Submissions
@@ -107,14 +108,13 @@ class Collecting:
             state = self._lane.look(state.place)
         if state is not None and not state.ended:
             give_a_sign(submission, self._objects, self._world.worker.jobs)
-            return WAITING
+            return _until(state)
         staged = staged_of(submission, self._objects) or Staged()
         shelf = self._shelf(state, staged)
         if shelf is None:
             return MORE
         try:
-            if standing is not None:
-                self._book(standing, shelf, staged)
+            self._book(standing, shelf, staged)
             self._world.slots.give(self._lane.resource, submission.name)
             return await self._settle(state, shelf, staged.indexes)
         finally:
@@ -153,11 +153,9 @@ class Collecting:
         self.seen.missing = len(staged.indexes - shelf.indexes)
         return shelf
 
-    def _book(self, standing: Standing, shelf: Shelf, staged: Staged) -> None:
-        worker = self._world.worker
-        spent = self._spent(standing, shelf, staged) if standing.reserved else 0
-        submissions, job_id = self._world.submissions, self._submission.job_id
-        book(standing, spent, submissions, worker.budgets, job_id, worker.clock)
+    def _book(self, standing: Standing | None, shelf: Shelf, staged: Staged) -> None:
+        spent = self._spent(standing, shelf, staged) if standing and standing.reserved else 0
+        book(self._submission, standing, spent, self._objects, self._world.worker.budgets)
 
     def _spent(self, standing: Standing, shelf: Shelf, staged: Staged) -> int:
         """Add up what the answers cost; one that does not tell costs its share of what was set aside.
@@ -211,7 +209,15 @@ class Collecting:
             time_left=self._time_left,
             in_flight=self._in_flight,
             collected=collected,
+            looks=looks_of(self._submission, chunk.chunk, self._job.terms, self._objects),
         )
         answer = await worker.run()
         self.reports.append(worker.report)
         return answer
+
+
+def _until(state: Look) -> dict[str, Any]:
+    """Let the task wait until it is woken, or call again after a while where nobody would wake it."""
+    return (
+        WAITING if state.again_after is None else {"state": "paused", "seconds": state.again_after}
+    )

@@ -15,6 +15,7 @@ from batchwright.ports import (
     Jobs,
     Ledger,
     Objects,
+    Slots,
     Submissions,
     Tasks,
     Workflows,
@@ -35,6 +36,7 @@ class World:
     events: Events
     ledger: Ledger
     submissions: Submissions
+    slots: Slots
     tasks: Tasks
     clock: Clock
 
@@ -90,13 +92,14 @@ def reopened(row: JobRow, wish: Redriving, now: datetime) -> JobRow:
 def cancel(wish: Cancelling, world: World) -> None:
     """Stop a job: its workers give up within seconds, and it is closed; raises :class:`Refused`.
 
-    One that waits for batches is woken instead: it stops them, settles what they have answered, and closes then.
+    One that waits for what it has handed over is woken instead: it stops that, settles what was answered, and closes
+    then.
     """
     row = standing_row(world.jobs, wish.job)
     check_cancel(row, wish.redrive)
     world.jobs.stop(wish.job, CANCELLED, redrive=wish.redrive)
     if sleeps(row):
-        wake_all(row, world.objects, world.submissions, world.tasks)
+        wake_all(row, world.objects, world.submissions, world.slots, world.tasks)
         return
     world.workflows.start(Run(job_id=wish.job, redrive=wish.redrive, closing=True))
 

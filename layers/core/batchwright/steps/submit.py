@@ -5,7 +5,7 @@ cache holds. Called again, whatever became of the call before, it finds what sta
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,9 +25,11 @@ from batchwright.handover import (
     staged_key,
     staged_of,
 )
-from batchwright.job import Job, Reason
+from batchwright.job import Job, Reason, reason_of
+from batchwright.looked import looks_of
 from batchwright.places import job_key
 from batchwright.ports import Slots, Submissions, Tasks, Upload
+from batchwright.sleepers import wake_all
 from batchwright.staging import Stage, Staged
 from batchwright.steps.invoke import Worker
 from batchwright.submission import Standing, Submission
@@ -57,22 +59,37 @@ class World:
 
 async def submit(
     submission: Submission,
-    token: str,
+    token: str | None,
     world: World,
     *,
     time_left: Callable[[], float],
     in_flight: int,
+    failure: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, Any] | None, list[Report]]:
     """Hand a submission over, or see that it was; give the task its answer if there is one already.
 
     Returns that answer, ``None`` where the task is to wait, and what the workers did. Its ``state`` is ``ended`` (go
-    and collect), ``paused`` (call again after ``seconds``), ``more`` (call again), or ``stopped``.
+    and collect), ``paused`` (call again after ``seconds``), ``more`` (call again), or ``stopped``. With a ``failure``,
+    ``Error`` and ``Cause`` of a step that the workflow gave up, it is given up itself; nobody waits then.
     """
+    if failure is not None:
+        return _given_up(submission, failure, world), []
+    assert token is not None, "the workflow waits for what it hands over"  # noqa: S101 - its definition says so
     handing = Handing(submission, world, time_left=time_left, in_flight=in_flight)
     answer = await handing.run(token)
     if answer is not None:
         await asyncio.to_thread(world.tasks.succeed, token, answer)
     return answer, handing.reports
+
+
+def _given_up(submission: Submission, failure: Mapping[str, Any], world: World) -> dict[str, Any]:
+    """Stop the job, and have its other submissions settle what they have; return the answer."""
+    worker, reason = world.worker, reason_of(failure)
+    worker.jobs.stop(submission.job_id, reason, redrive=submission.redrives)
+    row = worker.jobs.get(submission.job_id)
+    if row is not None and row.redrives == submission.redrives:
+        wake_all(row, worker.objects, world.submissions, world.slots, world.tasks)
+    return {"state": "stopped", "reason": reason.code}
 
 
 class Handing:
@@ -103,11 +120,9 @@ class Handing:
         standing = submissions.get(submission.name)
         if standing is not None and self._is_started(standing):
             return self._wait(token)
-        if (reason := self._stop_reason()) is not None:
-            self._give_back(standing)
-            return {"state": "stopped", "reason": reason.code}
-        if hurried(submission, self._job, self._objects, self._world.worker.clock):
-            return ENDED  # collecting asks all of it on demand
+        reason = self._stop_reason()
+        if reason or hurried(submission, self._job, self._objects, self._world.worker.clock):
+            return self._leave(standing, reason)
         if standing is None:
             answer = await self._stage()
             if answer is not None:
@@ -124,6 +139,15 @@ class Handing:
             return True
         return standing.place is not None
 
+    def _leave(self, standing: Standing | None, reason: Reason | None) -> dict[str, Any]:
+        """Hand nothing over any more: what a part of it has answered is collected, and the rest asked on demand."""
+        if standing is not None and (place := self._lane.begun()) is not None:
+            self._world.submissions.started(standing.name, place)
+        elif reason is not None:
+            self._give_back(standing)
+            return {"state": "stopped", "reason": reason.code}
+        return ENDED
+
     def _wait(self, token: str) -> dict[str, Any] | None:
         """Let the task wait, unless it is over already, or somebody is to stop it."""
         standing = self._world.submissions.register(self._submission.name, token)
@@ -132,7 +156,8 @@ class Handing:
         if standing.place is None or not (standing.ended or stopped):
             return None
         look = self._lane.look(standing.place)
-        return ENDED if look.ended or (stopped and not look.stopping) else None
+        woken = look.stopping and look.again_after is None
+        return ENDED if look.ended or (stopped and not woken) else None
 
     async def _stage(self) -> dict[str, Any] | None:
         """Stage what is open; return the answer where that does not come to its end."""
@@ -164,15 +189,19 @@ class Handing:
         return self._reserve(staged)
 
     async def _take(self, chunk: Chunk, stage: Stage) -> dict[str, Any]:
+        looks = looks_of(self._submission, chunk.chunk, self._job.terms, self._objects)
         worker = Worker(
             chunk,
             self._world.worker,
             time_left=self._time_left,
             in_flight=self._in_flight,
             hand=stage,
+            looks=looks,
         )
         answer = await worker.run()
         self.reports.append(worker.report)
+        if looks is not None:
+            looks.keep()
         return answer
 
     def _upload(self, staged: Staged) -> Upload:
@@ -212,7 +241,11 @@ class Handing:
         if budget is None or not staged.runs:
             return None
         job_id, limit = self._submission.job_id, budget.billionths
-        if worker.budgets.reserve(job_id, staged.most, limit=limit, token=self._submission.name):
+        held = worker.budgets.hold(job_id, staged.most, limit=limit, name=self._submission.name)
+        if held is not None:
+            if held != staged.most:  # a run that died had staged it otherwise
+                staged.most = held
+                self._keep(staged)
             return None
         now, money = worker.time(), worker.budgets.money(job_id)
         staged.refused_at = staged.refused_at or now
@@ -271,9 +304,7 @@ class Handing:
     def _give_back(self, standing: Standing | None) -> None:
         """Give back place and money of what was never started."""
         self._leave_place()
-        if standing is not None:
-            worker, submissions = self._world.worker, self._world.submissions
-            book(standing, 0, submissions, worker.budgets, self._job.job_id, worker.clock)
+        book(self._submission, standing, 0, self._objects, self._world.worker.budgets)
 
     def _take_place(self) -> bool:
         until = self._world.worker.time() + HELD.total_seconds()

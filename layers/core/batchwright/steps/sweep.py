@@ -10,6 +10,7 @@ from batchwright.job import Job, JobRow, Reason, Status
 from batchwright.places import job_key
 from batchwright.ports import Clock, Events, Jobs, Objects, Workflows
 from batchwright.run import Run, RunState
+from batchwright.sleepers import sleeps
 
 # A workflow that was taken up so often and died each time will not live for another try: somebody must look.
 MOST_RESTARTS = 3
@@ -104,7 +105,10 @@ def sweep(world: World, *, minutes: int) -> Swept:
 
 
 def _look(row: JobRow, world: World, patience: timedelta) -> Stall | None:
-    silence = world.clock.now() - _last_sign(row, world.jobs)
+    now = world.clock.now()
+    if now - datetime.fromisoformat(row.updated_at) < patience:
+        return None  # without a look at its chunks, of which there may be ten thousand
+    silence = now - _last_sign(row, world.jobs)
     if silence < patience:
         return None
     did = _Takeover(row, world).decide()
@@ -174,10 +178,12 @@ class _Takeover:
     def _close(self, run: Run, state: RunState, reason: Reason) -> Did:
         """Stop the job for the reason, and let what is settled be published.
 
-        Where it is not planned yet, its own workflow must plan it first: then it sees the reason, and closes.
+        Where it is not planned yet, its own workflow must plan it first: then it sees the reason, and closes. One that
+        slept reads what was answered first, as long as it can be restarted.
         """
         self._world.jobs.stop(self._row.job_id, reason, redrive=self._row.redrives)
-        if self._row.status in PLANNED:
+        slept = sleeps(self._row) and state is not RunState.RUNNING and run.restart < MOST_RESTARTS
+        if self._row.status in PLANNED and not slept:
             return self._start(self._run(0, closing=True), Did.CLOSING)
         return self._follow(run, state, Did.CLOSING)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from batchwright.document import Document
 from batchwright.errors import Refused
@@ -29,21 +29,20 @@ class Unfolding:
     """What the lines then are, where they do not tell."""
 
 
-def unfolding_of(job: Job, pin: Pin, objects: Objects) -> Unfolding | None:
+def unfolding_of(job: Job, pin: Pin, first: bytes, objects: Objects) -> Unfolding | None:
     """Return how a job's input is unfolded, ``None`` where it is a run of lines as it is.
 
-    Raises :class:`Refused` where it is of a kind that is not read.
+    ``first`` is the input's first block. Raises :class:`Refused` where it is of a kind that is not read.
     """
     if pin.key.startswith(JOBS):
         return None  # records that came in a message are lines already
-    head = objects.read_pinned(pin, span=(0, min(HEAD, pin.size)))
-    packed = is_compressed(head)
+    packed = is_compressed(first)
 
     def blocks() -> Iterator[bytes]:
-        return unpacked(objects.blocks(pin)) if packed else objects.blocks(pin)
+        whole = chain([first], further(objects, pin, len(first)))
+        return unpacked(whole) if packed else whole
 
-    if packed:
-        head = _head(blocks())
+    head = _head(blocks()) if packed else first[:HEAD]
     if is_parquet(head) and job.dialect in {None, "parquet"}:
         return _of_parquet(pin, objects, packed=packed)
     if is_requests_body(head) and job.dialect in {None, "anthropic"}:
@@ -55,6 +54,11 @@ def unfolding_of(job: Job, pin: Pin, objects: Objects) -> Unfolding | None:
             pieces=lambda skip: _skipped(pieces(blocks(), name, terms), skip), dialect="document"
         )
     return Unfolding(pieces=lambda skip: _skipped(blocks(), skip)) if packed else None
+
+
+def further(objects: Objects, pin: Pin, start: int) -> Iterator[bytes]:
+    """Yield an input's blocks from ``start`` on; nothing is read before the first is asked for."""
+    yield from objects.blocks(pin, start=start)
 
 
 def _is_document(head: bytes, job: Job, pin: Pin) -> bool:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from tests.emulator.host.wire import parts
 from tests.emulator.host.wire.blocks import ToolId, ToolName
-from tests.emulator.host.wire.parts import Attached, Called, Returned, Said
+from tests.emulator.host.wire.parts import Attached, Called, Returned, Said, Silent
 from tests.emulator.host.wire.shapes import Base64, SnakeShape, size_of
 
 
@@ -130,8 +130,20 @@ class ToolResultBlock(Cacheable):
         return Returned(self.tool_use_id, tuple(block.part() for block in self.content))
 
 
+class ThinkingBlock(SnakeShape):
+    """A thought of a turn before."""
+
+    type: Literal["thinking"]
+    thinking: str
+    signature: str
+
+    def part(self) -> Silent:
+        """Return it as what every wire calls it."""
+        return Silent("reasoningContent")
+
+
 type ClaudeBlock = Annotated[
-    TextBlock | ImageBlock | DocumentBlock | ToolUseBlock | ToolResultBlock,
+    TextBlock | ImageBlock | DocumentBlock | ToolUseBlock | ToolResultBlock | ThinkingBlock,
     Field(discriminator="type"),
 ]
 

@@ -13,6 +13,7 @@ from batchwright.aws.wiring import (
     ledger,
     objects,
     settings,
+    slots,
     submissions,
     tasks,
 )
@@ -28,6 +29,7 @@ def world() -> World:
         events=EventBridgeEvents(client("events"), settings().bucket),
         ledger=ledger(),
         submissions=submissions(),
+        slots=slots(),
         tasks=tasks(),
         clock=SystemClock(),
         models=settings().models,
