@@ -9,7 +9,7 @@ from batchwright.aws.lambdas import logger, quiet
 from batchwright.aws.metrics import measure, metrics
 from batchwright.aws.wiring import settings
 from batchwright.aws.worlds.submit import world
-from batchwright.steps.submit import give_up, submit
+from batchwright.steps.submit import submit
 from batchwright.submission import Submission
 from batchwright.workplace import Report
 
@@ -35,12 +35,11 @@ async def _submit(
     submission: Submission, event: dict[str, Any], context: LambdaContext
 ) -> tuple[dict[str, Any] | None, list[Report]]:
     async with world() as around:
-        if "failure" in event:
-            return give_up(submission, event["failure"], around), []
         return await submit(
             submission,
-            event["token"],
+            event.get("token"),
             around,
             time_left=lambda: context.get_remaining_time_in_millis() / 1000,
             in_flight=settings().in_flight,
+            failure=event.get("failure"),
         )

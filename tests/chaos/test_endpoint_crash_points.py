@@ -9,7 +9,7 @@ from batchwright.crashpoints import Point, Watch, When
 from batchwright.endpointtaken import NOTED_EVERY
 from batchwright.job import Status
 from batchwright.money import Money
-from tests.chaos.crashing import TickingClock, kill, nothing, run
+from tests.chaos.crashing import TickingClock, came_true, every_occurrence, nothing, run
 from tests.chaos.invariants import segments_of
 from tests.chaos.test_lane_crash_points import EFFECTS, Child
 from tests.endpointlaptop import ENDPOINT, EndpointLaptop
@@ -79,14 +79,9 @@ def test_nothing_dies_and_every_kind_of_effect_is_had() -> None:
 @pytest.mark.parametrize("when", When)
 @pytest.mark.parametrize("point", EFFECTS)
 def test_a_kill_at_any_effect_breaks_no_law(point: Point, when: When) -> None:
-    occurrence = 1
-    while True:
-        plot = Watch(point, occurrence, when, kill)
+    for plot in every_occurrence(point, when):
         laptop, job_id = played(plot)
-        check(laptop, job_id, killed=plot.seen[point] >= occurrence)
-        if plot.seen[point] < occurrence:
-            return
-        occurrence += 1
+        check(laptop, job_id, killed=came_true(plot))
 
 
 ANSWERED = 30
@@ -112,9 +107,7 @@ def cancelled(plot: Watch) -> tuple[EndpointLaptop, str]:
 def test_a_kill_while_a_cancelled_job_waits_for_the_last_answers_breaks_no_law(
     point: Point, when: When
 ) -> None:
-    occurrence = 1
-    while True:
-        plot = Watch(point, occurrence, when, kill)
+    for plot in every_occurrence(point, when):
         laptop, job_id = cancelled(plot)
         row = laptop.row(job_id)
         counts = row.counts()
@@ -123,7 +116,4 @@ def test_a_kill_while_a_cancelled_job_waits_for_the_last_answers_breaks_no_law(
         assert row.tally.calls == RECORDS, "every call that was made is counted, once"
         assert laptop.engine.calls == []  # type: ignore[attr-defined]
         assert not any(laptop.slots.places.values())
-        if plot.seen[point] < occurrence:
-            assert occurrence > 1
-            return
-        occurrence += 1
+    assert plot.seen[point], "the effect is never had"

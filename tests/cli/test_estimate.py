@@ -186,14 +186,19 @@ def test_a_file_that_cannot_take_its_contracts_lane_is_refused(
 ) -> None:
     asks = [chat_line(f"r{n}", "hello") for n in range(120)]
     asks[5]["body"]["tools"] = [{"type": "function", "function": {"name": "t"}}]
-    (laid / "file.jsonl").write_bytes(jsonl(asks))
+    asks[8]["body"]["tools"] = [{"type": "function", "function": {"name": "t", "strict": True}}]
+    (laid / "strict.jsonl").write_bytes(jsonl(asks))
+    (laid / "file.jsonl").write_bytes(jsonl(asks[:8] + asks[9:]))
     (laid / "patient.yaml").write_text(PATIENT.replace("auto", "bedrock_batch"))
 
-    said = batchwright("estimate", "file.jsonl", "--contract", "patient", "--json")
+    said = batchwright("estimate", "strict.jsonl", "--contract", "patient", "--json")
+    without = batchwright("estimate", "file.jsonl", "--contract", "patient", "--json")
 
     assert said.code == 4
-    assert (said.json["refused"]["code"], said.json["refused"]["line"]) == ("lane_unsuitable", 6)
+    assert (said.json["refused"]["code"], said.json["refused"]["line"]) == ("lane_unsuitable", 9)
+    assert "toolConfig.tools[0].toolSpec.strict" in said.json["refused"]["message"]
     assert said.json["lane"] is None
+    assert (without.code, without.json["lane"]["lane"]) == (0, "bedrock_batch")
 
 
 def test_all_that_is_told_of_a_model(batchwright: Command, mails: Path) -> None:

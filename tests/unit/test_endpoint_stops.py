@@ -1,6 +1,5 @@
 """A job that stops while its calls wait at an endpoint: what can still answer is waited for a few minutes, and read."""
 
-import asyncio
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -11,6 +10,7 @@ from batchwright.endpointlane import LONGEST_GOODBYE
 from batchwright.errors import Throttled
 from batchwright.job import Status
 from batchwright.submission import Submission
+from tests import timelapse
 from tests.endpointlaptop import ENDPOINT, EndpointLaptop
 from tests.fakes import NOON, ScriptedEngine
 from tests.laptop import chat_file
@@ -22,7 +22,7 @@ def waiting(records: int = 10, **given: Any) -> tuple[EndpointLaptop, str, Submi
         engine=ScriptedEngine(), chunk_records=100, works=False, **{"contract": ENDPOINT, **given}
     )
     job_id, (submission,) = laptop.batch(chat_file(records))
-    token, answer = asyncio.run(laptop.submit(submission))
+    token, answer = timelapse.run(laptop.submit(submission))
     assert answer is None
     return laptop, job_id, submission, token
 
@@ -44,10 +44,10 @@ def test_what_is_answered_after_a_cancellation_is_read_and_the_job_closes_then()
 
     assert laptop.tasks.told[token] == {"state": "ended"}, "it is looked at now"
     assert laptop.workflows.started == [job_id], "it closes by itself, when nothing more can come"
-    answer = asyncio.run(laptop.collect(submission))
+    answer = timelapse.run(laptop.collect(submission))
     assert answer["state"] == "paused"
     laptop.works = True
-    assert asyncio.run(laptop.child(submission)) == "done"
+    assert timelapse.run(laptop.child(submission)) == "done"
     laptop.close(job_id)
     assert endings(laptop, job_id) == {"succeeded": 10}
     assert laptop.row(job_id).status is Status.INCOMPLETE
@@ -59,7 +59,7 @@ def test_calls_that_do_not_answer_are_waited_for_some_minutes_and_counted() -> N
     laptop.endpoints.work(4)
     laptop.cancel(job_id)
 
-    assert asyncio.run(laptop.child(submission)) == "stopped"
+    assert timelapse.run(laptop.child(submission)) == "stopped"
     laptop.close(job_id)
 
     assert endings(laptop, job_id) == {"succeeded": 4, "cancelled": 6}
@@ -75,7 +75,7 @@ def test_a_route_whose_calls_may_take_less_is_waited_for_no_longer_than_that() -
     laptop, job_id, submission, _ = waiting(contract=contract)
     laptop.cancel(job_id)
 
-    assert asyncio.run(laptop.child(submission)) == "stopped"
+    assert timelapse.run(laptop.child(submission)) == "stopped"
 
     assert laptop.clock.time - NOON <= timedelta(minutes=2)
 
@@ -83,14 +83,14 @@ def test_a_route_whose_calls_may_take_less_is_waited_for_no_longer_than_that() -
 def test_only_who_waits_is_woken_and_nobody_of_another_job() -> None:
     laptop = EndpointLaptop(engine=ScriptedEngine(), chunk_records=100, works=False)
     job_id, submissions = laptop.batch(chat_file(250))
-    tokens = [asyncio.run(laptop.submit(each))[0] for each in submissions]
+    tokens = [timelapse.run(laptop.submit(each))[0] for each in submissions]
     laptop.slots.take("sagemaker_async#own", "bw-another-00-000000", limit=9, until=2e12)
 
     laptop.cancel(job_id)
 
     told = [laptop.tasks.told.get(token, {}).get("state") for token in tokens]
     assert told == ["ended", "ended", "paused"]
-    assert asyncio.run(laptop.submit(submissions[2]))[1] == {
+    assert timelapse.run(laptop.submit(submissions[2]))[1] == {
         "state": "stopped",
         "reason": "cancelled",
     }
@@ -110,7 +110,7 @@ def test_what_was_handed_over_in_part_when_the_job_stops_is_collected_and_counte
         return send(call)
 
     laptop.endpoints.send = refusing  # type: ignore[method-assign]
-    assert (asyncio.run(laptop.submit(submission))[1] or {})["state"] == "paused"
+    assert (timelapse.run(laptop.submit(submission))[1] or {})["state"] == "paused"
     laptop.endpoints.send = send  # type: ignore[method-assign]
     laptop.endpoints.work(4)
     if stops == "cancelled":
@@ -118,7 +118,7 @@ def test_what_was_handed_over_in_part_when_the_job_stops_is_collected_and_counte
     else:
         laptop.pass_time(23.9 * 3_600)
 
-    state = asyncio.run(laptop.child(submission))
+    state = timelapse.run(laptop.child(submission))
     laptop.close(job_id)
 
     assert len(laptop.endpoints.calls) == 6
@@ -137,7 +137,7 @@ def test_what_was_never_handed_over_is_not_waited_for() -> None:
     job_id, (submission,) = laptop.batch(chat_file(10))
     laptop.cancel(job_id)
 
-    assert asyncio.run(laptop.child(submission)) == "stopped"
+    assert timelapse.run(laptop.child(submission)) == "stopped"
     laptop.close(job_id)
 
     assert laptop.endpoints.calls == []
@@ -148,8 +148,8 @@ def test_what_was_never_handed_over_is_not_waited_for() -> None:
 def test_an_execution_that_takes_over_while_the_last_answers_are_waited_for_looks_at_once() -> None:
     laptop, job_id, submission, _ = waiting()
     laptop.cancel(job_id)
-    assert asyncio.run(laptop.collect(submission))["state"] == "paused"
+    assert timelapse.run(laptop.collect(submission))["state"] == "paused"
 
-    _, answer = asyncio.run(laptop.submit(submission))
+    _, answer = timelapse.run(laptop.submit(submission))
 
     assert answer == {"state": "ended"}

@@ -1,8 +1,7 @@
 """A step of one submission fails after all its tries: the others stop their batches, and lose no answer."""
 
-import asyncio
-
 from batchwright.job import Status
+from tests import timelapse
 from tests.fakes import ScriptedEngine
 from tests.lanelaptop import LaneLaptop
 from tests.laptop import chat_file
@@ -16,14 +15,14 @@ def test_a_submission_that_fails_stops_the_job_and_wakes_the_others_who_settle_w
     laptop = LaneLaptop(engine=ScriptedEngine(), chunk_records=1000)
     laptop.batches.behave(in_progress=1_000, stopping=60)
     job_id, (failing, other) = laptop.batch(chat_file(50_200))
-    tokens = [asyncio.run(laptop.submit(each))[0] for each in (failing, other)]
+    tokens = [timelapse.run(laptop.submit(each))[0] for each in (failing, other)]
     laptop.pass_time(700)
 
-    answer = asyncio.run(laptop.give_up(failing, FAILURE))
+    answer = timelapse.run(laptop.give_up(failing, FAILURE))
 
     assert answer == {"state": "stopped", "reason": "workflow_failed"}
     assert laptop.tasks.told == {token: {"state": "ended"} for token in tokens}
-    assert asyncio.run(laptop.child(other)) == "stopped"
+    assert timelapse.run(laptop.child(other)) == "stopped"
     laptop.close(job_id)
     row = laptop.row(job_id)
     assert row.status is Status.INCOMPLETE
@@ -41,7 +40,7 @@ def test_a_job_that_was_stopped_before_keeps_its_reason() -> None:
     job_id, (submission,) = laptop.batch(chat_file(100))
     laptop.cancel(job_id)
 
-    assert asyncio.run(laptop.give_up(submission, FAILURE))["state"] == "stopped"
+    assert timelapse.run(laptop.give_up(submission, FAILURE))["state"] == "stopped"
 
     reason = laptop.jobs.stop_reason(job_id)
     assert reason is not None

@@ -1,6 +1,5 @@
 """What services found in requests that a lane was handed is kept: nobody asks them twice, or pays them twice."""
 
-import asyncio
 import json
 from contextlib import suppress
 from typing import Any
@@ -9,6 +8,7 @@ from batchwright.filters import Means
 from batchwright.job import Status
 from batchwright.places import batch_prefix
 from batchwright.submission import Standing
+from tests import timelapse
 from tests.chaos.crashing import Crash
 from tests.emulator.host.looks import EMAIL, Look
 from tests.fakes import ScriptedEngine
@@ -96,7 +96,7 @@ def test_a_handing_over_that_takes_several_runs_asks_services_once() -> None:
             assert answer == {"state": "more"}
         raise AssertionError(submission)
 
-    assert asyncio.run(hand_over()) > 2
+    assert timelapse.run(hand_over()) > 2
     assert len(comprehend.texts) == 120
 
 
@@ -117,7 +117,7 @@ def test_a_handing_over_that_died_asks_services_no_more_for_the_chunks_that_it_w
 
     laptop.submissions.add = dying  # type: ignore[method-assign]
     with suppress(Crash):
-        asyncio.run(laptop.submit(submission))
+        timelapse.run(laptop.submit(submission))
 
     laptop.to_the_end(job_id)
 

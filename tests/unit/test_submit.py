@@ -1,6 +1,5 @@
 """Handing a submission over: once, whatever happens on the way."""
 
-import asyncio
 import json
 from datetime import timedelta
 from typing import Any
@@ -13,6 +12,7 @@ from batchwright.job import Status
 from batchwright.money import Money
 from batchwright.outcome import Ending
 from batchwright.submission import Standing, Submission
+from tests import timelapse
 from tests.chaos.crashing import Crash
 from tests.fakes import NOON, ScriptedEngine
 from tests.lanefakes import MemorySubmissions
@@ -321,7 +321,7 @@ def dying(laptop: LaneLaptop, submission: Submission) -> None:
 
     laptop.submissions.add = crash  # type: ignore[method-assign]
     with pytest.raises(Crash):
-        asyncio.run(laptop.submit(submission))
+        timelapse.run(laptop.submit(submission))
 
 
 def test_who_dies_after_it_set_money_aside_sets_none_aside_again_however_late() -> None:
@@ -331,7 +331,7 @@ def test_who_dies_after_it_set_money_aside_sets_none_aside_again_however_late() 
     held = laptop.budgets.money(job_id)
     laptop.pass_time(3_600)
 
-    asyncio.run(laptop.submit(submission))
+    timelapse.run(laptop.submit(submission))
 
     assert held.reserved > 0
     assert laptop.budgets.money(job_id) == held
@@ -349,7 +349,7 @@ def test_what_a_run_that_died_set_aside_comes_back_where_nothing_is_handed_over(
     else:
         laptop.pass_time(23.9 * 3_600)
 
-    asyncio.run(laptop.child(submission))
+    timelapse.run(laptop.child(submission))
 
     assert laptop.batches.runs == {}
     assert laptop.budgets.money(job_id).reserved == 0

@@ -12,8 +12,6 @@ from batchwright.merkle import EMPTY_ROOT, Tree, leaf_hash
 from batchwright.places import file_name
 from batchwright.verifying import SEAL
 
-ENTRIES = "ledger"
-
 
 class Audit:
     """Audits one ledger; :meth:`differences` can be read once."""

@@ -20,7 +20,8 @@ from batchwright.errors import (
     Withheld,
 )
 from batchwright.handing import Hand
-from batchwright.job import Job
+from batchwright.job import Job, Reason
+from batchwright.outcome import Ending
 from batchwright.pace import LeftOpen, Pace
 from batchwright.places import held_key
 from batchwright.ports import Clock, Objects
@@ -96,6 +97,10 @@ class EachRecord:
         """Settle a record that met an exception nobody foresaw."""
         self._asking.pop(item.index, None)  # a line at fault was never asked
         return self._settler.unforeseen(item, fault, self._clock.now())
+
+    def given_up(self, item: Item, reason: Reason) -> Settled:
+        """Settle a record that is not asked any more."""
+        return self._settler.never_asked(item, Ending.FAILED, reason, self._clock.now())
 
     async def _asked(self, item: Item, record: Record) -> Settled:
         # The plan went through the same contract: what cannot be prepared is a problem already.

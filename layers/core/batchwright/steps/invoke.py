@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from batchwright.answers import Answers
@@ -28,12 +27,10 @@ from batchwright.limits import read_planned
 from batchwright.logwriter import LogWriter
 from batchwright.looked import Looks
 from batchwright.lookout import Lookout
-from batchwright.outcome import Ending
 from batchwright.pace import SHORTEST_REST, LeftForLater, LeftOpen, Pace
 from batchwright.purse import Payer, Purse, Unlimited
 from batchwright.reader import ChunkReader, Item
 from batchwright.screens import Screens
-from batchwright.settling import Settler
 from batchwright.standing import open_in
 from batchwright.suspicion import CONDEMNED, Group, claim_of, groups_of
 from batchwright.workplace import Report, World
@@ -161,7 +158,6 @@ class Worker:
         self._job, self._limits = read_planned(chunk.job_id, world.objects)
         self._reader = ChunkReader(world.objects, self._job, chunk)
         self._contract = self._reader.contract
-        self._settler = Settler(self._job, self._reader.dialect)
         self._wanted = self._whole = open_in(world.objects, chunk)
         self._lookout = Lookout(
             world.jobs, self._job, chunk, self._log, clock=world.clock, seconds=world.seconds
@@ -252,7 +248,7 @@ class Worker:
         message = f"{group.deaths} workers died while they worked on this record and no other"
         reason = Reason(code=WorkerKilled.code, message=message)
         for item in read(group.indexes):
-            self._writer.add(self._settler.never_asked(item, Ending.FAILED, reason, self._now()))
+            self._writer.add(self._records.given_up(item, reason))
 
     async def _leave(self) -> None:
         """Write what is left to write, and tell that the worker left of its own will."""
@@ -323,9 +319,6 @@ class Worker:
 
     def _time_for_a_call(self) -> float:
         return max(self._time_left() - self._surrender, 0.001)
-
-    def _now(self) -> datetime:
-        return self._world.clock.now()
 
 
 def _stopped(reason: Reason) -> dict[str, Any]:

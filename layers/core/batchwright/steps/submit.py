@@ -59,17 +59,22 @@ class World:
 
 async def submit(
     submission: Submission,
-    token: str,
+    token: str | None,
     world: World,
     *,
     time_left: Callable[[], float],
     in_flight: int,
+    failure: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, Any] | None, list[Report]]:
     """Hand a submission over, or see that it was; give the task its answer if there is one already.
 
     Returns that answer, ``None`` where the task is to wait, and what the workers did. Its ``state`` is ``ended`` (go
-    and collect), ``paused`` (call again after ``seconds``), ``more`` (call again), or ``stopped``.
+    and collect), ``paused`` (call again after ``seconds``), ``more`` (call again), or ``stopped``. With a ``failure``,
+    ``Error`` and ``Cause`` of a step that the workflow gave up, it is given up itself; nobody waits then.
     """
+    if failure is not None:
+        return _given_up(submission, failure, world), []
+    assert token is not None, "the workflow waits for what it hands over"  # noqa: S101 - its definition says so
     handing = Handing(submission, world, time_left=time_left, in_flight=in_flight)
     answer = await handing.run(token)
     if answer is not None:
@@ -77,11 +82,8 @@ async def submit(
     return answer, handing.reports
 
 
-def give_up(submission: Submission, failure: Mapping[str, Any], world: World) -> dict[str, Any]:
-    """Stop the job because a step of a submission failed, and have the others settle what they have; return the answer.
-
-    ``failure`` is what the workflow caught, ``Error`` and ``Cause``.
-    """
+def _given_up(submission: Submission, failure: Mapping[str, Any], world: World) -> dict[str, Any]:
+    """Stop the job, and have its other submissions settle what they have; return the answer."""
     worker, reason = world.worker, reason_of(failure)
     worker.jobs.stop(submission.job_id, reason, redrive=submission.redrives)
     row = worker.jobs.get(submission.job_id)
