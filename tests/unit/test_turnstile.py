@@ -428,15 +428,3 @@ def test_workers_that_ask_all_at_once_are_refused_once_at_most() -> None:
 
     assert table.writes == 8 + 7
     assert all(worker.run(3) for worker in workers)
-
-
-def test_a_small_rest_of_what_was_asked_for_is_not_asked_for_again() -> None:
-    worker = Worker(caps=Quota(rpm=600), to_come=0)
-    worker.queue(3)
-    worker.run(0.3)
-    writes = worker.table.writes
-    for call in [*worker.gate.running]:
-        worker.gate.settle(call, 100, worker.now)
-    worker.run(2)
-
-    assert worker.table.writes == writes

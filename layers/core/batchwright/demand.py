@@ -83,7 +83,7 @@ class Demand:
         more = coming * self.reckoning.tokens_a_call
         whole = cost(calls + coming, tokens + more) - left
         # A call that waits is never left without: what is left may be less than it turns out to need.
-        if not calls and (whole <= 0 or (not waiting and whole < self.reckoning.turn / 2)):
+        if not calls and whole <= 0:
             return 0.0
         return max(SHORTEST, cost(calls, tokens), min(length, whole))
 
