@@ -39,7 +39,7 @@ GRACE = 20 * SECOND
 CAUTION = 0.1
 SLOWEST = 10 * SECOND
 NEXT_LOOK = 5 * SECOND
-# A worker that never heard worth_a_write is the slowest, and looks again sooner.
+# A worker that never heard anything is the slowest, and looks again sooner.
 FIRST_LOOK = SECOND
 
 
