@@ -25,7 +25,7 @@ demo: up ## run a sample job on the laptop cloud and show its results
 	@. .local/env && $(PYTHON) -m tests.emulator.demo
 
 test: setup ## run all tests, on three processes
-	@$(PYTHON) -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
+	@$(PYTHON) -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 
 soak: setup ## search for hours, by killing workers among others, what the tests search for seconds
 	@SOAK=1 $(PYTHON) -m pytest -s --timeout=7200 tests/chaos
