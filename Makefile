@@ -24,8 +24,8 @@ down: ## end the laptop cloud
 demo: up ## run a sample job on the laptop cloud and show its results
 	@. .local/env && $(PYTHON) -m tests.emulator.demo
 
-test: setup ## run all tests, on three processes
-	@$(PYTHON) -m pytest -n 3 --dist loadscope --no-loadscope-reorder
+test: setup ## run all tests, on four processes
+	@$(PYTHON) -m pytest -n 4 --dist loadscope --no-loadscope-reorder
 
 soak: setup ## search for hours, by killing workers among others, what the tests search for seconds
 	@SOAK=1 $(PYTHON) -m pytest -s --timeout=7200 tests/chaos

@@ -377,7 +377,7 @@ async def test_a_function_is_invoked_and_its_answer_returned() -> None:
         assert await functions.invoke("arn", b"{}", timeout=60) == b'{"findings": []}'
     await functions.invoke("arn", b"{}", timeout=9)
     functions.close()
-    assert waits == [6, 10]
+    assert waits == [61, 10]
     assert client.asked[0] == {
         "FunctionName": "arn",
         "InvocationType": "RequestResponse",

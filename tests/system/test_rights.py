@@ -1,14 +1,16 @@
 """Actions are taken away from the deployed roles one by one: each time the job fails closed, and nothing is lost."""
 
+import json
+
 import pytest
 
 from batchwright.job import JobRow, Status
+from tests.fakes import MODEL
 from tests.laptop import chat_file
 from tests.system.stack_under_test import StackUnderTest, until
 
 ADMIT = [
     "s3:GetObject",
-    "s3:GetObjectVersion",
     "s3:PutObject",
     "dynamodb:PutItem",
     "states:StartExecution",
@@ -35,6 +37,10 @@ STEPS = [
 WORKFLOW = ["lambda:InvokeFunction", "s3:GetObject", "kms:Decrypt"]
 
 
+# Of what is put below uploads/; the file names another model.
+CONTRACT = {"name": "uploads", "routes": [{"model": MODEL}], "models": {"*": MODEL}}
+
+
 def place(*parts: str) -> str:
     return f"inbox/rights-{'-'.join(parts).replace(':', '-')}.jsonl"
 
@@ -53,6 +59,28 @@ def test_admit_without_a_right_admits_nothing_and_keeps_the_message(
     stack.purge()
 
     stack.drop(key, chat_file(1))  # what the redelivery would do, without its two minutes
+    assert stack.ended(key).counts()["succeeded"] == 1
+
+
+def test_admit_without_the_right_to_older_versions_keeps_the_message_of_one(
+    stack: StackUnderTest,
+) -> None:
+    # Nothing tells of what is put here.
+    key = "uploads/rights-of-an-older-version.jsonl"
+    stack.put_contract("uploads", json.dumps(CONTRACT))
+    stack.drop(key, chat_file(1))
+    older = stack.s3.head_object(Bucket=stack.bucket, Key=key)["VersionId"]
+    stack.drop(key, chat_file(2))
+    put = {"bucket": {"name": stack.bucket}, "object": {"key": key, "version-id": older}}
+    failures = count_failures(stack, "admit")
+    with stack.cloud.without("AdmitRole", "s3:GetObjectVersion"):
+        stack.say({"source": "aws.s3", "detail-type": "Object Created", "detail": put})
+        until(lambda: count_failures(stack, "admit") > failures)
+        assert stack.queue_depth("JobsQueueUrl") == (0, 1), "it comes back when its time is up"
+        assert stack.calls() == []
+    stack.purge()
+
+    stack.say({"source": "aws.s3", "detail-type": "Object Created", "detail": put})
     assert stack.ended(key).counts()["succeeded"] == 1
 
 

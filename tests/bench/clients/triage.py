@@ -29,7 +29,7 @@ def triage_of(number: int) -> str:
     """Return an answer that fits, of a little less than 64 tokens as the host counts them, and holds nothing personal.
 
     >>> len(triage_of(7))
-    234
+    223
     """
     fields = {
         "ticket": f"{number:06d}",
