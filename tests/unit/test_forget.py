@@ -13,7 +13,8 @@ from batchwright.errors import Unavailable
 from batchwright.job import Status
 from batchwright.retention import Retention
 from batchwright.steps.forget import Forgot, World, forget_due
-from tests.fakes import MODEL, MemoryObjects
+from tests.fakes import MODEL, MemoryObjects, ScriptedEngine
+from tests.lanelaptop import BATCH, LaneLaptop
 from tests.laptop import Laptop, chat_file, chat_line, jsonl
 
 CONTRACT = """
@@ -94,6 +95,29 @@ def test_what_an_endpoint_was_asked_and_answered_is_forgotten_with_the_job() -> 
     assert left(laptop, "endpoints/") == sorted(
         f"{folder}/another/00/000000/00000000000.out" for folder in folders
     )
+
+
+def test_what_a_lane_wrote_before_any_filter_saw_it_goes_when_the_job_has_ended() -> None:
+    held = "filters: {output: [{terms: {words: [sing], then: block}}]}"
+    laptop = LaneLaptop(engine=ScriptedEngine(), contract=f"{BATCH}{held}\n")
+    job_id, _ = laptop.batch(chat_file(100))
+    row = laptop.to_the_end(job_id)
+    assert row.counts()["blocked"] == 100
+    before = left(laptop)
+    assert [key for key in before if "/batches/" in key]
+    laptop.jobs.rows[job_id] = replace(row, status=Status.RUNNING)  # as a redrive has it
+    assert after(laptop, days=1).done == []
+    assert left(laptop) == before
+    laptop.jobs.rows[job_id] = row
+
+    (done,) = after(laptop).done
+
+    assert (done.job_id, done.what) == (job_id, "submissions")
+    assert left(laptop) == [key for key in before if "/batches/" not in key]
+    assert len(left(laptop, "quarantine/")) == 100
+    (entry,) = told(laptop)
+    assert (entry["job"], entry["only"]) == (job_id, "submissions")
+    assert after(laptop, days=300).done == []
 
 
 def test_a_job_without_a_word_about_it_is_left_to_the_stack() -> None:

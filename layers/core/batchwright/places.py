@@ -57,9 +57,14 @@ def submissions_key(job_id: str, redrive: int = 0) -> str:
     return f"{_work(job_id, redrive)}submissions.jsonl"
 
 
+def batches_prefix(job_id: str, redrive: int = 0) -> str:
+    """Where the submissions of a run have their folders."""
+    return f"{_work(job_id, redrive)}batches/"
+
+
 def batch_prefix(job_id: str, number: int, redrive: int = 0) -> str:
     """Where a submission's file lies, and what comes of it."""
-    return f"{_work(job_id, redrive)}batches/{number:06d}/"
+    return f"{batches_prefix(job_id, redrive)}{number:06d}/"
 
 
 def looked_key(job_id: str, number: int, chunk: int, redrive: int = 0) -> str:

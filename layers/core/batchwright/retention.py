@@ -9,8 +9,9 @@ from pydantic import Field, model_validator
 
 from batchwright.written import Written, span
 
-type What = Literal["job", "quarantine"]
-"""What goes: everything that a job holds of anybody, or only what its filters held."""
+type What = Literal["job", "quarantine", "submissions"]
+"""What goes: everything that a job holds of anybody, or only what its filters held, or only what was handed over to
+a lane that answers later, and what that wrote before any filter saw it."""
 
 SPAN = r"^[1-9][0-9]{0,3}[hd]$"
 

@@ -1,7 +1,8 @@
 """Close: settle what nobody settled, put the results in order, prove law 1, and write the receipt."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ from batchwright.assembly import assemble
 from batchwright.digest import digest
 from batchwright.errors import AlreadyExists, Missing
 from batchwright.job import Job, JobRow, Reason, Status, reason_of, timestamp
+from batchwright.lane import ASYNCHRONOUS
 from batchwright.ledger import Entry, closed
 from batchwright.outcome import Ending, Tally
 from batchwright.places import job_key, problems_key, result_key
@@ -25,6 +27,7 @@ from batchwright.ports import (
     Submissions,
 )
 from batchwright.receipt import Piece, ResultFile, TreeFiles, manifest_of, receipt_of, row_told_by
+from batchwright.retention import Due
 from batchwright.sealing import SEAL, sealed
 from batchwright.sleepers import sleeps, stop_all
 
@@ -137,13 +140,21 @@ def _closed(
     _seal(closed(job, row, tree, receipt), row, world)
     if job.salt:
         world.objects.write(result_key(row.job_id, SALT, row.redrives), job.salt.encode() + b"\n")
-    if job.contract and job.terms.retention:
-        # Before the job has ended: no end is without them, and those of an end that was none count for nothing.
-        for due in job.terms.retention.dues(row.job_id, row.redrives, row.updated_at):
-            world.jobs.add_due(due)
+    # Before the job has ended: no end is without them, and those of an end that was none count for nothing.
+    for due in _dues(job, row):
+        world.jobs.add_due(due)
     if not world.jobs.change(row):
         return _ended(row, world) or row, None
     return row, late
+
+
+def _dues(job: Job, row: JobRow) -> Iterator[Due]:
+    """Yield what is to be deleted of the job, and when."""
+    if row.lane in ASYNCHRONOUS:  # what its lane has written no filter has seen
+        at = datetime.fromisoformat(row.updated_at)
+        yield Due(row.job_id, "submissions", row.redrives, row.updated_at, at)
+    if job.contract and job.terms.retention:
+        yield from job.terms.retention.dues(row.job_id, row.redrives, row.updated_at)
 
 
 def _manifest(row: JobRow, world: World) -> ResultFile:

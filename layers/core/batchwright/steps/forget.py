@@ -19,6 +19,7 @@ from batchwright.places import (
     QUARANTINE,
     RESULTS,
     answer_key,
+    batches_prefix,
     job_key,
     result_key,
 )
@@ -113,8 +114,11 @@ def forget_due(world: World, enough_time: Callable[[], bool]) -> Forgot:
 
 def _forget_due(due: Due, world: World, enough_time: Callable[[], bool], forgot: Forgot) -> None:
     row = world.jobs.get(due.job_id)
+    of_a_run = due.what == "submissions"
+    if of_a_run and row is not None and not row.status.final:
+        return  # a redrive may be at it: what the run before it left goes when that has ended
     # A row lives as long as results may, and may be gone by now.
-    if row is None or (row.status.final and row.updated_at == due.ended_at):
+    if row is None or (row.status.final and (of_a_run or row.updated_at == due.ended_at)):
         done = forget(due.job_id, due.redrives, world, what=due.what, enough_time=enough_time)
         if done is None:
             return
@@ -127,10 +131,20 @@ def _doomed(job_id: str, redrives: int, objects: Erasable, what: What) -> Iterat
     if what == "quarantine":
         yield from objects.every_version(f"{QUARANTINE}{job_id}/")
         return
+    if what == "submissions":
+        yield from _submitted(job_id, redrives, objects)
+        return
     yield from _cached(job_id, redrives, objects)
     yield from _input(job_id, objects)
     for prefix in (JOBS, *ENDPOINT_FILES, QUARANTINE, RESULTS):
         yield from _going(objects.every_version(f"{prefix}{job_id}/"))
+
+
+def _submitted(job_id: str, redrives: int, objects: Erasable) -> Iterator[Version]:
+    for redrive in range(redrives + 1):
+        yield from objects.every_version(batches_prefix(job_id, redrive))
+    for prefix in ENDPOINT_FILES:
+        yield from objects.every_version(f"{prefix}{job_id}/")
 
 
 def _going(versions: Iterable[Version]) -> Iterator[Version]:
