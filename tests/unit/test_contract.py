@@ -124,6 +124,10 @@ def test_a_changed_prompt_changes_the_digest() -> None:
         (TRIAGE + "deadline: 0h", "deadline: a whole number and m, h or d is wanted"),
         (TRIAGE + "deadline: 1.5h", "deadline: a whole number and m, h or d is wanted"),
         (TRIAGE + "deadline: 24", "deadline: text is wanted, and YAML reads this as a number"),
+        (
+            TRIAGE + "retention: {results: 30m}",
+            "retention.results: a whole number and h or d is wanted, as 36h or 30d (line 6)",
+        ),
         (TRIAGE + "budget: {usd: 0}", "budget.usd: more than 0 is wanted"),
         (TRIAGE + "budget: {usd: .inf}", "budget.usd: 1,000,000 or less is wanted"),
         (TRIAGE + "budget: {usd: .nan}", "budget.usd: "),

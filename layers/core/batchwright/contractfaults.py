@@ -12,6 +12,7 @@ from batchwright.container import ENDPOINT, POINTER
 from batchwright.contract import NAME, Contract
 from batchwright.contractyaml import Composed
 from batchwright.errors import LONGEST_NAME_SHOWN
+from batchwright.retention import HOURS_OR_DAYS
 from batchwright.route import GUARDRAIL, KEPT_KEY, VERSION
 from batchwright.written import SPAN
 
@@ -23,6 +24,7 @@ _PATTERNS = {
     ENDPOINT: "an endpoint's name is wanted: letters, digits and -, 63 at most",
     POINTER: "a JSON Pointer is wanted, as /choices/0/text",
     SPAN: "a whole number and m, h or d is wanted, as 90m, 24h or 7d",
+    HOURS_OR_DAYS: "a whole number and h or d is wanted, as 36h or 30d",
 }
 _SAID = {
     "missing": "this is needed, and is not there: add it",

@@ -13,15 +13,15 @@ type What = Literal["job", "quarantine", "submissions"]
 """What goes: everything that a job holds of anybody, or only what its filters held, or only what was handed over to
 a lane that answers later, and what that wrote before any filter saw it."""
 
-SPAN = r"^[1-9][0-9]{0,3}[hd]$"
+HOURS_OR_DAYS = r"^[1-9][0-9]{0,3}[hd]$"
 
 
 class Retention(Written):
     """When jobs are forgotten, counted from their end; without a word, when the stack's own time is over."""
 
-    results: Annotated[str, Field(pattern=SPAN)] | None = None
+    results: Annotated[str, Field(pattern=HOURS_OR_DAYS)] | None = None
     """How long a job's input, working files, results and cached answers are kept: hours or days."""
-    quarantine: Annotated[str, Field(pattern=SPAN)] | None = None
+    quarantine: Annotated[str, Field(pattern=HOURS_OR_DAYS)] | None = None
     """How long what filters held is kept: hours or days."""
 
     @model_validator(mode="after")
