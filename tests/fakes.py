@@ -110,11 +110,11 @@ class MemoryObjects:
             del content[paused["size"] :]
         return MemoryUpload(self, key, paused["upload_id"])
 
-    def keys(self, prefix: str) -> Iterator[str]:
+    def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
         yield from sorted(
             key
             for key, versions in self.versions.items()
-            if key.startswith(prefix) and versions[-1] is not None
+            if key.startswith(prefix) and key > after and versions[-1] is not None
         )
 
     def lines(self, key: str) -> list[bytes]:

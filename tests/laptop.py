@@ -60,6 +60,7 @@ class Laptop:
     signer: KeptSigner = field(default_factory=KeptSigner)
     copies: list[MemoryObjects] = field(default_factory=list)
     uncopied: list[int] = field(default_factory=list)
+    unsigned: list[str | None] = field(default_factory=list)
     account: GrantedAccount = field(default_factory=GrantedAccount)
     clock: StoppedClock = field(default_factory=StoppedClock)
     models: tuple[str, ...] = (MODEL, "amazon.nova-lite-v1:0")
@@ -219,6 +220,7 @@ class Laptop:
             signer=self.signer,
             copies=self.copies,
             uncopied=self.uncopied.append,
+            unsigned=self.unsigned.append,
         )
 
     def run(self, content: bytes, key: str = "inbox/file.jsonl") -> JobRow:

@@ -64,9 +64,9 @@ class DiskObjects:
             os.truncate(part, paused["size"])
         return DiskUpload(self, key, part)
 
-    def keys(self, prefix: str) -> Iterator[str]:
+    def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
         keys = (unquote(link.name) for link in self._keys.iterdir())
-        yield from sorted(key for key in keys if key.startswith(prefix))
+        yield from sorted(key for key in keys if key.startswith(prefix) and key > after)
 
     def take(self, key: str, part: Path) -> None:
         """Make a finished upload the newest version."""

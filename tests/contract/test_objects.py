@@ -259,6 +259,7 @@ def test_keys_are_listed_in_order_by_their_beginning(objects: Objects) -> None:
         objects.write(key, b"")
 
     assert list(objects.keys("b/")) == ["b/1", "b/2"]
+    assert list(objects.keys("b/", after="b/1")) == ["b/2"]
 
 
 @pytest.fixture(params=["in memory", "in S3"])

@@ -46,6 +46,7 @@ WATCHED = {
     ("AWS/Lambda", "Errors", "${SweepFunction}"),
     ("Batchwright", "JobsStuck", STACK),
     ("Batchwright", "CheckpointsUncopied", STACK),
+    ("Batchwright", "CheckpointsUnsigned", STACK),
     ("Batchwright", "JobsStalled", STACK),
 }
 # What calls nobody: it starts something by itself.

@@ -127,13 +127,14 @@ GRANTS = {
     """,
     "CloseRole": """
         s3:GetObject s3:GetObjectVersion  ${Bucket.Arn}/inbox/* ${Bucket.Arn}/uploads/* ${Bucket.Arn}/jobs/*
-        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/*
+        s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* jobs/* ledger/checkpoints/*
         s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/results/*
-        s3:GetObject  ${Bucket.Arn}/results/*/receipt.json
+        s3:GetObject  ${Bucket.Arn}/results/*/receipt.json ${Bucket.Arn}/ledger/checkpoints/*
         dynamodb:GetItem  ${StateTable.Arn}
         bedrock:GetModelInvocationJob bedrock:StopModelInvocationJob  ${OurBatches}
         s3:PutObject  ${Bucket.Arn}/jobs/*/chunks/* ${Bucket.Arn}/jobs/*/work/close.json
-        dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn} ${LedgerTable.Arn}
+        dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn}
+        dynamodb:GetItem dynamodb:PutItem dynamodb:Query  ${LedgerTable.Arn}
         kms:Sign kms:GetPublicKey  ${LedgerKey.Arn}
         s3:PutObject  ${Bucket.Arn}/ledger/public-key.txt
         s3:PutObject  ${Bucket.Arn}/ledger/checkpoints/* ${CheckpointBucket.Arn}/ledger/checkpoints/*

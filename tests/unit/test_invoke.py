@@ -286,9 +286,9 @@ class CountingBucket(MemoryObjects):
         self.asked += 1
         super().create(key, content)
 
-    def keys(self, prefix: str) -> Iterator[str]:
+    def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
         self.asked += 1
-        return super().keys(prefix)
+        return super().keys(prefix, after=after)
 
 
 async def test_a_thousand_records_cost_a_dozen_requests_to_the_bucket() -> None:

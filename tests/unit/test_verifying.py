@@ -226,6 +226,13 @@ def test_the_levels_above_the_leaves_are_held_to_the_receipt_too() -> None:
     ]
 
 
+def test_an_end_that_was_not_signed_is_told_with_the_reason() -> None:
+    seal = orjson.loads(FILES["seal.json"]) | {"checkpoint": None, "unsigned": "entry 7 is missing"}
+    assert differences(FILES | {"seal.json": orjson.dumps(seal)}) == [
+        "seal.json: no checkpoint was signed: entry 7 is missing"
+    ]
+
+
 def test_a_tree_that_is_missing_is_made_again() -> None:
     files = {each: content for each, content in FILES.items() if each != "tree/0"}
     assert differences(files) == []

@@ -92,10 +92,20 @@ class Checkpoint:
 
 def read_checkpoint(note: str, key: PublicKey, verifies: Verifies) -> Checkpoint:
     """Read a signed note; raises :class:`CheckpointInvalid` where it is not signed with ``key``."""
+    told = unverified(note)
     text, _, signatures = note.rpartition("\n\n")
-    text += "\n"
-    lines = text.split("\n")
-    if len(lines) != 4 or not _SIZE.fullmatch(lines[1]):  # noqa: PLR2004 - three lines, and what is behind the last
+    message = f"{text}\n".encode()
+    if not any(_is_signed(line, message, key, verifies) for line in signatures.splitlines()):
+        raise CheckpointInvalid(f"it is not signed with the key {key.id.hex()} of {key.name}")
+    if told.origin != key.name:
+        raise CheckpointInvalid("it is of another ledger than its key")
+    return told
+
+
+def unverified(note: str) -> Checkpoint:
+    """Read a signed note, whoever signed it; raises :class:`CheckpointInvalid`."""
+    lines = note.rpartition("\n\n")[0].split("\n")
+    if len(lines) != 3 or not _SIZE.fullmatch(lines[1]):  # noqa: PLR2004 - origin, size and root
         raise CheckpointInvalid("it is no checkpoint: origin, size and root are wanted")
     try:
         root = b64decode(lines[2], validate=True)
@@ -103,10 +113,6 @@ def read_checkpoint(note: str, key: PublicKey, verifies: Verifies) -> Checkpoint
         root = b""
     if len(root) != HASH:
         raise CheckpointInvalid("its root is no SHA-256 in base64")
-    if not any(_is_signed(line, text.encode(), key, verifies) for line in signatures.splitlines()):
-        raise CheckpointInvalid(f"it is not signed with the key {key.id.hex()} of {key.name}")
-    if lines[0] != key.name:
-        raise CheckpointInvalid("it is of another ledger than its key")
     return Checkpoint(origin=lines[0], size=int(lines[1]), root=root)
 
 

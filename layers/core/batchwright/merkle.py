@@ -73,7 +73,26 @@ class Tree:
 
     def root(self) -> bytes:
         """Return the hash of the whole tree."""
-        return _joined(self.peaks())
+        return joined(self.peaks())
+
+
+def with_leaf(peaks: list[bytes], size: int, leaf: bytes) -> list[bytes]:
+    """Return the peaks of a tree of ``size`` leaves with one leaf more, given by its hash."""
+    *rest, root = *peaks, leaf
+    while size & 1:
+        size >>= 1
+        root = node_hash(rest.pop(), root)
+    return [*rest, root]
+
+
+def joined(peaks: list[bytes]) -> bytes:
+    """Return the root over full subtrees, the largest first."""
+    if not peaks:
+        return EMPTY_ROOT
+    *rest, root = peaks
+    for peak in reversed(rest):
+        root = node_hash(peak, root)
+    return root
 
 
 def inclusion_proof(tiles: Tiles, place: int, size: int) -> list[bytes]:
@@ -133,34 +152,6 @@ def includes(leaf: bytes, place: int, size: int, proof: list[bytes], root: bytes
     return last == 0 and found == root
 
 
-def extends(earlier: int, earlier_root: bytes, size: int, root: bytes, proof: list[bytes]) -> bool:
-    """Whether a proof shows that a tree has the earlier one as its beginning (section 2.1.4.2)."""
-    if not 0 <= earlier <= size:
-        return False
-    if earlier == 0:
-        return not proof and earlier_root == EMPTY_ROOT
-    if earlier == size:
-        return not proof and earlier_root == root
-    hashes = [earlier_root, *proof] if earlier & (earlier - 1) == 0 else [*proof]
-    if not hashes:
-        return False
-    node, last = earlier - 1, size - 1
-    while node & 1:
-        node, last = node >> 1, last >> 1
-    old = new = hashes[0]
-    for sibling in hashes[1:]:
-        if last == 0:
-            return False
-        if node & 1 or node == last:
-            old, new = node_hash(sibling, old), node_hash(sibling, new)
-            while not node & 1 and node:
-                node, last = node >> 1, last >> 1
-        else:
-            new = node_hash(new, sibling)
-        node, last = node >> 1, last >> 1
-    return last == 0 and old == earlier_root and new == root
-
-
 def _half(count: int) -> int:
     """Return the largest power of two below ``count``."""
     return 1 << (count - 1).bit_length() - 1
@@ -173,7 +164,7 @@ def _range_root(tiles: Tiles, first: int, behind: int) -> bytes:
         height = (behind - first).bit_length() - 1
         peaks.append(_subtree(tiles, height, first >> height))
         first += 1 << height
-    return _joined(peaks)
+    return joined(peaks)
 
 
 def _subtree(tiles: Tiles, height: int, place: int) -> bytes:
@@ -196,13 +187,3 @@ def _root_of_full(entries: bytes) -> bytes:
         pairs = range(0, len(entries), 2 * HASH)
         entries = b"".join([sha256(b"\x01" + entries[at : at + 2 * HASH]).digest() for at in pairs])
     return entries
-
-
-def _joined(peaks: list[bytes]) -> bytes:
-    """Return the root over full subtrees, the largest first."""
-    if not peaks:
-        return EMPTY_ROOT
-    *rest, root = peaks
-    for peak in reversed(rest):
-        root = node_hash(peak, root)
-    return root

@@ -8,6 +8,7 @@ RESULTS = "results/"
 CACHE = "cache/"
 QUARANTINE = "quarantine/"
 LEDGER = "ledger/"
+CHECKPOINTS = f"{LEDGER}checkpoints/"
 ENDPOINTS = "endpoints/"
 ENDPOINT_FILES = (f"{ENDPOINTS}input/", f"{ENDPOINTS}output/", f"{ENDPOINTS}failure/")
 PUBLIC_KEY = "ledger/public-key.txt"
@@ -129,7 +130,7 @@ def answer_key(request_digest: str) -> str:
 
 def signed_checkpoint_key(size: int) -> str:
     """Where the signed checkpoint lies that tells the ledger's root when it had so many entries."""
-    return f"{LEDGER}checkpoints/{size:012d}"
+    return f"{CHECKPOINTS}{size:012d}"
 
 
 def held_key(job_id: str, index: int, held: str) -> str:

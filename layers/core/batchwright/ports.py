@@ -87,8 +87,8 @@ class Objects(Protocol):
         """
         ...
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Yield the keys that begin with ``prefix``, in order."""
+    def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        """Yield the keys that begin with ``prefix``, in order, from behind ``after`` on."""
         ...
 
 

@@ -194,6 +194,9 @@ class Verifier:
         ):
             if entry.get(name) != wanted:
                 yield Difference(file=SEAL, reason=what)
+        if note is None:
+            yield Difference(file=SEAL, reason=f"no checkpoint was signed: {seal['unsigned']}")
+            return
         try:
             checkpoint = read_checkpoint(note, key, self._verifies)
         except CheckpointInvalid as fault:

@@ -68,6 +68,11 @@ def measure_uncopied(count: int) -> None:
     metrics.add_metric("CheckpointsUncopied", MetricUnit.Count, count)
 
 
+def measure_unsigned(count: int) -> None:
+    """Add how many checkpoints were not signed, since the ledger was not as it was signed before; zeros too."""
+    metrics.add_metric("CheckpointsUnsigned", MetricUnit.Count, count)
+
+
 def measure_sweep(swept: "Swept") -> None:
     """Add what a sweep saw, zeros too: an alarm without values would know nothing."""
     for name, count in swept.counts().items():

@@ -141,13 +141,13 @@ class S3Objects:
             )
         return len(every)
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Yield the keys that begin with ``prefix``."""
+    def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        """Yield the keys that begin with ``prefix``, from behind ``after`` on."""
+        query: dict[str, Any] = {"Bucket": self.bucket, "Prefix": prefix}
+        if after:
+            query["StartAfter"] = after
         with told(f"listing of {prefix}"):
-            pages = self._s3.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, Prefix=prefix
-            )
-            for page in pages:
+            for page in self._s3.get_paginator("list_objects_v2").paginate(**query):
                 for found in page.get("Contents", ()):
                     yield found["Key"]
 

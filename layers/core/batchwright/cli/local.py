@@ -92,10 +92,10 @@ class LocalObjects:
             os.truncate(part, paused["size"])
         return LocalUpload(part, self._place(key))
 
-    def keys(self, prefix: str) -> Iterator[str]:
+    def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
         """Yield the keys of the working files."""
         keys = sorted(unquote(place.name) for place in self._keys.iterdir())
-        yield from (key for key in keys if key.startswith(prefix))
+        yield from (key for key in keys if key.startswith(prefix) and key > after)
 
     def _place(self, key: str) -> Path:
         return self._file if key == INPUT else self._keys / quote(key, safe="")

@@ -22,7 +22,7 @@ from batchwright.cli.signatures import verifies
 from batchwright.errors import Missing
 from batchwright.holding import Difference
 from batchwright.leaf import Salt
-from batchwright.places import LEDGER, PUBLIC_KEY
+from batchwright.places import CHECKPOINTS, PUBLIC_KEY
 from batchwright.reviewed import Reviewed, held_to_ledger
 from batchwright.verifying import RECEIPT, SALT, SEAL, Verifier
 
@@ -55,10 +55,7 @@ def audit(files: Evidence, key: PublicKey | None) -> dict[str, Any]:
         entries, notes = brought(directory)
         return audited(entries, notes, key or _key_in(files, brought_key(directory)), files)
     stack = files.stack
-    notes = {
-        each: stack.objects.read(each).decode()
-        for each in stack.objects.keys(f"{LEDGER}checkpoints/")
-    }
+    notes = {each: stack.objects.read(each).decode() for each in stack.objects.keys(CHECKPOINTS)}
     entries = [each.content for each in stack.ledger.entries()]
     return audited(
         entries, notes, key or _key_in(files, stack.objects.read(PUBLIC_KEY).decode()), files
@@ -95,7 +92,7 @@ def _sealed(files: Evidence) -> tuple[dict[str, Any] | None, dict[str, str]]:
         return None, {}
     if not isinstance(entry, dict) or not {"job", "kind"} <= entry.keys():
         return None, {}
-    return entry, {SEAL: str(note)}
+    return entry, {} if note is None else {SEAL: str(note)}
 
 
 def _decisions(files: Evidence, entries: list[bytes]) -> Iterator[Difference]:

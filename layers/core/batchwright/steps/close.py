@@ -58,6 +58,8 @@ class World:
     """Buckets where signed checkpoints are kept besides, out of the reach of whoever owns the first."""
     uncopied: Callable[[int], None] = lambda _: None
     """Hears how many of these did not take a checkpoint."""
+    unsigned: Callable[[str | None], None] = lambda _: None
+    """Hears why no checkpoint was signed, or ``None`` where one was."""
     submissions: Submissions | None = None
     batch_inference: Callable[[], BatchInference] | None = None
     """Where what a job that ends early leaves running is stopped; few jobs need it."""
@@ -188,6 +190,7 @@ def _seal(entry: Entry, row: JobRow, world: World) -> None:
     """Put a job's end into the ledger, and beside its results the proof that it stands there."""
     seal = sealed(entry, world.ledger, world.signer, (world.objects, *world.copies))
     world.uncopied(seal.uncopied)
+    world.unsigned(seal.unsigned)
     world.objects.write(result_key(row.job_id, SEAL, row.redrives), _pretty(seal.to_json()))
 
 

@@ -2,7 +2,8 @@
 
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.eventbridge import EventBridgeEvents
-from batchwright.aws.metrics import measure_uncopied
+from batchwright.aws.lambdas import logger
+from batchwright.aws.metrics import measure_uncopied, measure_unsigned
 from batchwright.aws.s3 import S3Objects
 from batchwright.aws.wiring import (
     armed,
@@ -29,6 +30,13 @@ def world() -> World:
         signer=signer(),
         copies=[S3Objects(client("s3"), bucket) for bucket in settings().checkpoint_buckets],
         uncopied=measure_uncopied,
+        unsigned=_unsigned,
         submissions=submissions(),
         batch_inference=batch_inference,
     )
+
+
+def _unsigned(reason: str | None) -> None:
+    measure_unsigned(0 if reason is None else 1)
+    if reason is not None:
+        logger.error("checkpoint not signed", reason=reason)
