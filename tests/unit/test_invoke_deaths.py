@@ -8,6 +8,7 @@ from batchwright.completion import Completion
 from batchwright.errors import Throttled
 from batchwright.job import Status
 from batchwright.request import Request
+from batchwright.segment import Effort
 from tests.fakes import MemoryObjects, ScriptedEngine, echo, texts_of
 from tests.laptop import Laptop, chat_file, chat_line, jsonl
 
@@ -86,7 +87,7 @@ async def test_a_record_that_kills_while_it_is_read_is_told_by_its_line() -> Non
     job_id, (chunk,) = laptop.planned(chat_file(4))
     for number in range(3):
         log = ChunkLog(laptop.objects, job_id, 0, writer=f"dead-{number}")
-        log.append([], claim=((2, 2),))
+        log.append([], claim=((2, 2),), efforts={2: Effort(calls=4)} if number == 0 else None)
 
     assert await laptop.invoke(chunk) == {"state": "done"}
 
@@ -96,7 +97,7 @@ async def test_a_record_that_kills_while_it_is_read_is_told_by_its_line() -> Non
     (outcome,) = [
         each for each in laptop.results(job_id, "outcomes.jsonl") if each["status"] == "failed"
     ]
-    assert outcome["line"] == 3
+    assert (outcome["line"], outcome["attempts"]) == (3, 4)
 
 
 async def test_a_worker_that_leaves_of_its_own_will_puts_nobody_under_suspicion() -> None:

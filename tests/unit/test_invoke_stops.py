@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
+from copy import replace
 from datetime import timedelta
 
 import pytest
 
+from batchwright.completion import Completion
 from batchwright.job import Reason, Status
+from batchwright.request import Request
 from batchwright.steps.invoke import GRACE
-from tests.fakes import MODEL, NOON, ScriptedEngine
+from tests.fakes import MODEL, NOON, ScriptedEngine, echo
 from tests.laptop import Laptop, chat_file
 
 CANCELLED = Reason(code="cancelled", message="somebody wished it")
@@ -78,6 +81,40 @@ async def test_calls_that_would_take_long_are_given_up_soon_after_the_stop_and_c
     assert GRACE <= loop.time() - began < GRACE + 8
     tally = laptop.jobs.progress(job_id)
     assert (tally.calls, tally.ambiguous_calls) == (3, 3)
+
+
+class CutsThenHangs(ScriptedEngine):
+    """Cuts the first answer to every request off, and gives no second."""
+
+    async def ask(self, request: Request, **_: object) -> Completion:
+        self.calls.append(request)
+        if len(self.calls) % 2 == 0:
+            await asyncio.Event().wait()
+        return replace(echo(request), stop_reason="max_tokens")
+
+
+async def test_what_was_spent_on_a_record_that_was_left_open_stands_in_its_outcome() -> None:
+    laptop = Laptop(engine=CutsThenHangs())
+    laptop.put_contract("short", SHORT)
+    job_id = laptop.drop(chat_file(1), "inbox/short/file.jsonl")
+    laptop.plan(job_id)
+    (chunk,) = laptop.chunks(job_id)
+    worker = asyncio.create_task(laptop.invoke(chunk))
+    await asyncio.sleep(0.2)
+    cancel(laptop, job_id)
+    await worker
+
+    laptop.close(job_id)
+
+    (outcome,) = laptop.results(job_id, "outcomes.jsonl")
+    assert (outcome["status"], outcome["model"]) == ("cancelled", None)
+    assert (outcome["attempts"], outcome["ambiguous_attempts"]) == (2, 1)
+    assert outcome["usage"]["output_tokens"] == 6
+    tally = laptop.row(job_id).tally
+    assert tally.usage.output_tokens == 6, "the job tells what it paid for"
+    assert tally.cost_usd == outcome["cost_usd"]
+    assert tally.cost_usd is not None
+    assert tally.cost_usd > 0
 
 
 async def test_a_contract_that_changes_in_mid_job_changes_nothing_of_it() -> None:

@@ -100,7 +100,8 @@ class EachRecord:
 
     def given_up(self, item: Item, reason: Reason) -> Settled:
         """Settle a record that is not asked any more."""
-        return self._settler.never_asked(item, Ending.FAILED, reason, self._clock.now())
+        spent = self._efforts.get(item.index, Effort())
+        return self._settler.left_open(item, Ending.FAILED, reason, self._clock.now(), spent)
 
     async def _asked(self, item: Item, record: Record) -> Settled:
         # The plan went through the same contract: what cannot be prepared is a problem already.

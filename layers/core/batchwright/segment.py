@@ -6,7 +6,7 @@ The first line is the header; then every outcome has two lines: its facts, and t
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import DecodeError
 from msgspec.json import Decoder, Encoder
@@ -42,6 +42,16 @@ class Effort:
     """Whether what a lane answered is among it."""
     handed: int = 0
     """How many of the calls were the lane's."""
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the outcome of a record that stays without an answer tells of it."""
+        return {
+            "attempts": self.calls,
+            "ambiguous_attempts": self.ambiguous_calls,
+            "usage": self.usage,
+            "cost_usd": self.cost_usd,
+            "saved_usd": self.saved_usd,
+        }
 
 
 type Claim = tuple[tuple[int, int], ...]

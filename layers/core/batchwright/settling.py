@@ -215,11 +215,15 @@ class Settler:
         )
         return self.at_fault(bare, at)
 
-    def never_asked(self, item: Item, ending: Ending, reason: Reason, at: datetime) -> Settled:
-        """Settle a record that was not asked because the job was stopped before."""
+    def left_open(
+        self, item: Item, ending: Ending, reason: Reason, at: datetime, spent: Effort
+    ) -> Settled:
+        """Settle a record that nobody asks, or asks any more; ``spent`` is what earlier workers did on it."""
         if item.problem is not None:
             return self.at_fault(item, at)
-        return self._unanswered(item, None, ending, (reason.code, reason.message, None), at, None)
+        told = (reason.code, reason.message, None)
+        outcome, line = self._unanswered(item, None, ending, told, at, None)
+        return self._sealed(replace(outcome, **spent.facts())), line
 
     def _answer(
         self, record: Record, asked: Asked, completion: Completion, at: datetime

@@ -9,7 +9,7 @@ from batchwright.job import Job, Reason
 from batchwright.outcome import Ending
 from batchwright.ports import Clock, Objects
 from batchwright.reader import ChunkReader, GoneReader, Item
-from batchwright.segment import Settled
+from batchwright.segment import Effort, Settled
 from batchwright.settling import Settler
 
 # How such a record ends, by the reason why the job stopped; any other reason is a failure.
@@ -43,7 +43,13 @@ class Unasked:
         settler = Settler(self._job, reader.dialect)
         now = self._clock.now()
         rest = reader.items(asked - log.settled)
-        log.append([self._settled(settler, item, reason, now) for item in rest])
+        nothing = Effort()
+        log.append(
+            [
+                self._settled(settler, item, reason, now, log.efforts.get(item.index, nothing))
+                for item in rest
+            ]
+        )
 
     def _reader(self, chunk: Chunk) -> tuple[ChunkReader | GoneReader, Reason]:
         try:
@@ -51,9 +57,11 @@ class Unasked:
         except Missing:
             return GoneReader(self._job, chunk), INPUT_GONE
 
-    def _settled(self, settler: Settler, item: Item, reason: Reason, now: datetime) -> Settled:
+    def _settled(
+        self, settler: Settler, item: Item, reason: Reason, now: datetime, spent: Effort
+    ) -> Settled:
         ending = ENDINGS.get(reason.code, Ending.FAILED)
         try:
-            return settler.never_asked(item, ending, reason, now)
+            return settler.left_open(item, ending, reason, now, spent)
         except Exception as fault:  # noqa: BLE001 - whatever is odd about one record, the job must close
             return settler.unforeseen(item, fault, now)
