@@ -189,9 +189,8 @@ class LaneLaptop(Laptop):
         silent("what collect answers, or measures", (answer, reports, self.seen))
         return answer
 
-    async def child(self, submission: Submission) -> str:
+    async def child(self, submission: Submission, state: str = "Submit") -> str:
         """Take a submission's child of the map to its end, as the workflow does."""
-        state = "Submit"
         for _ in range(MOST_TURNS):
             self.turns.append(state)
             if state == "Submit":

@@ -1,4 +1,4 @@
-"""A step of one submission fails after all its tries: the others stop their batches, and lose no answer."""
+"""A step of one submission fails after all its tries: it and the others stop their batches, and lose no answer."""
 
 from batchwright.job import Status
 from tests import timelapse
@@ -22,6 +22,7 @@ def test_a_submission_that_fails_stops_the_job_and_wakes_the_others_who_settle_w
 
     assert answer == {"state": "stopped", "reason": "workflow_failed"}
     assert laptop.tasks.told == {token: {"state": "ended"} for token in tokens}
+    assert timelapse.run(laptop.child(failing, "Collect")) == "stopped"
     assert timelapse.run(laptop.child(other)) == "stopped"
     laptop.close(job_id)
     row = laptop.row(job_id)
@@ -31,8 +32,14 @@ def test_a_submission_that_fails_stops_the_job_and_wakes_the_others_who_settle_w
     assert "LogBroken" in row.reason.message
     assert "somebody's words" not in row.reason.message
     counts = row.counts()
-    assert 5_000 < counts["succeeded"] < other.records
+    assert 5_000 < counts["succeeded"] < 50_200
     assert counts["succeeded"] + counts["failed"] == 50_200
+    succeeded = [
+        each["index"]
+        for each in laptop.results(job_id, "outcomes.jsonl")
+        if each["status"] == "succeeded"
+    ]
+    assert min(succeeded) < failing.records <= max(succeeded), "nor does it lose what it has itself"
 
 
 def test_a_job_that_was_stopped_before_keeps_its_reason() -> None:

@@ -43,6 +43,7 @@ ANSWERS = {
     "Lane?": {"on_demand", "bedrock_batch", "sagemaker_async"},
     "Submitted?": {"ended", "more", "paused", "stopped"},
     "Collected?": {"done", "more", "paused", "stopped", "waiting"},
+    "Given up before?": {None},  # it looks whether it was
     "Planned?": {"done", "more", "refused", "settled", "stopped"},
     "Chunk settled?": {"done", "more", "paused", "stopped"},
     "Another round?": {None},  # it looks at a number: which round comes next, if one does
@@ -68,6 +69,8 @@ POINTERS = {
     "$.answer.state",
     "$.answer.seconds",
     "$.answer.reason",
+    "$.given_up",
+    "$.given_up.state",
     "$.closed",
     "$.closed.state",
     "States.Format('jobs/{}/map', $.job_id)",
@@ -228,9 +231,22 @@ def submissions_that_end_their_siblings(definition: Definition) -> Iterator[str]
             for error in catch["ErrorEquals"]
         }
         last = caught.get("States.ALL", {"Next": name, "ResultPath": None})
-        if (last["Next"], last["ResultPath"]) != ("Give up", "$.failure"):
+        if (last["Next"], last["ResultPath"]) != ("Given up before?", "$.failure"):
             yield f"{name} fails"
-    if children[children["Give up"]["Next"]]["Type"] != "Succeed":
+    (before,) = children["Given up before?"]["Choices"]
+    if (before["Variable"], before["IsPresent"]) != (children["Give up"]["ResultPath"], True):
+        yield "it is given up for ever"
+    if children[before["Next"]]["Type"] != "Succeed":
+        yield "Given up before?"
+
+
+def answers_that_are_given_up(definition: Definition) -> Iterator[str]:
+    """What a lane has answered before its submission was given up is paid for."""
+    children = definition["States"]["Run submissions"]["ItemProcessor"]["States"]
+    if (
+        children["Given up before?"]["Default"] != "Give up"
+        or children["Give up"]["Next"] != "Collect"
+    ):
         yield "Give up"
 
 
@@ -354,9 +370,12 @@ BROKEN: list[tuple[Rule, str, object]] = [
     (submissions_that_end_their_siblings, f"{SUBMISSION}.Collect.Catch", []),
     (
         submissions_that_end_their_siblings,
-        f"{SUBMISSION}.Give up.Next",
+        f"{SUBMISSION}.Given up before?.Choices.0.Next",
         "Unknown answer of collect",
     ),
+    (submissions_that_end_their_siblings, f"{SUBMISSION}.Give up.ResultPath", "$.answer"),
+    (answers_that_are_given_up, f"{SUBMISSION}.Give up.Next", "Submission stopped"),
+    (answers_that_are_given_up, f"{SUBMISSION}.Given up before?.Default", "Submission stopped"),
     (runs_that_are_not_named, "Begin.Parameters.begin.$", ...),
     (runs_that_are_not_named, "Begin.Parameters.text.$", "$.text"),
     (runs_that_are_not_named, "Close.Parameters.redrive.$", ...),
