@@ -6,7 +6,7 @@ from threading import Lock
 from typing import Any
 
 from batchwright.errors import Missing
-from batchwright.submission import Standing
+from batchwright.submission import SubmissionRow
 from tests.canary import silent
 
 
@@ -14,39 +14,39 @@ class MemorySubmissions:
     """How submissions stand."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, Standing] = {}
+        self.rows: dict[str, SubmissionRow] = {}
         self._lock = Lock()
 
-    def add(self, row: Standing) -> Standing:
+    def add(self, row: SubmissionRow) -> SubmissionRow:
         silent("the row of a submission", row)
         with self._lock:
-            bare = Standing(name=row.name, records=row.records, reserved=row.reserved)
+            bare = SubmissionRow(name=row.name, records=row.records, reserved=row.reserved)
             return self.rows.setdefault(row.name, bare)
 
-    def get(self, name: str) -> Standing | None:
+    def get(self, name: str) -> SubmissionRow | None:
         return self.rows.get(name)
 
     def started(self, name: str, place: str) -> None:
         self._change(name, place=place)
 
-    def register(self, name: str, token: str) -> Standing:
+    def register(self, name: str, token: str) -> SubmissionRow:
         return self._standing(self._change(name, token=token), name)
 
-    def arrived(self, name: str, indexes: Iterable[int]) -> Standing | None:
+    def arrived(self, name: str, indexes: Iterable[int]) -> SubmissionRow | None:
         row = self.rows.get(name)
         return row and self._change(name, arrived=row.arrived.union(indexes))
 
-    def ended(self, name: str) -> Standing | None:
+    def ended(self, name: str) -> SubmissionRow | None:
         return self._change(name, ended=True)
 
-    def _change(self, name: str, **new: Any) -> Standing | None:
+    def _change(self, name: str, **new: Any) -> SubmissionRow | None:
         with self._lock:
             row = self.rows.get(name)
             if row is not None:
                 row = self.rows[name] = replace(row, **new)
             return row
 
-    def _standing(self, row: Standing | None, name: str) -> Standing:
+    def _standing(self, row: SubmissionRow | None, name: str) -> SubmissionRow:
         if row is None:
             raise Missing(name)
         return row

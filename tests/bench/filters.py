@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, get_args
 
-from batchwright.filters import Entry, FilterSettings, Means, Subject
+from batchwright.filters import FilterEntry, FilterSettings, Means, Subject
 from batchwright.filters.pii import PiiSettings
 from batchwright.filters.recognisers.kinds import KINDS
 from batchwright.filters.schema import SchemaSettings
@@ -127,7 +127,7 @@ def covers(place: Finding, start: int, end: int) -> bool:
 def local() -> list[str]:
     """Return the filters that ask no service and look at answers."""
     kinds: dict[str, type[FilterSettings]] = {
-        name: get_args(field.annotation)[0] for name, field in Entry.model_fields.items()
+        name: get_args(field.annotation)[0] for name, field in FilterEntry.model_fields.items()
     }
     # The schema looks first, apart from the others, and only at JSON: the bench of forms measures it.
     return [
@@ -138,7 +138,7 @@ def local() -> list[str]:
 
 
 def made(name: str, then: str = "review") -> FilterSettings:
-    return Entry.model_validate({name: {**TOLD.get(name, {}), "then": then}}).settings
+    return FilterEntry.model_validate({name: {**TOLD.get(name, {}), "then": then}}).settings
 
 
 def milliseconds(text: str, names: list[str], then: str = "review") -> float:

@@ -10,7 +10,7 @@ import pytest
 from batchwright.chunklog import ChunkLog
 from batchwright.places import chunk_prefix
 from batchwright.ports import Objects
-from batchwright.segment import Entry, Header, read_segment
+from batchwright.segment import Header, LogEntry, read_segment
 from tests.chaos import SOAK
 from tests.chaos.model import (
     JOB,
@@ -97,7 +97,7 @@ def check(model: Model, world: World) -> None:
             check_log(log_of(writer, world.answers[who], objects), objects)
 
 
-def read_all(objects: dict[str, bytes]) -> list[tuple[Header, list[Entry]]]:
+def read_all(objects: dict[str, bytes]) -> list[tuple[Header, list[LogEntry]]]:
     """Read the segments as they stand: numbered without a gap, each whole and at its place."""
     assert [*objects] == [f"{PREFIX}{number:06d}.jsonl" for number in range(len(objects))]
     return [
@@ -116,13 +116,13 @@ def check_memory(writer: Writer, answers: tuple[Answer, ...], objects: dict[str,
     return said
 
 
-def check_word(said: Said, own: list[tuple[Header, list[Entry]]]) -> None:
+def check_word(said: Said, own: list[tuple[Header, list[LogEntry]]]) -> None:
     """What a writer says that it did is what stands under its name."""
     assert said.appended == indexes(own), "append said something else"
     assert said.calls == sum(header.calls for header, _ in own), "calls are not counted once"
 
 
-def check_word_of_the_dead(said: Said, own: list[tuple[Header, list[Entry]]]) -> None:
+def check_word_of_the_dead(said: Said, own: list[tuple[Header, list[LogEntry]]]) -> None:
     """A writer that was killed said less than it did, by one segment at most."""
     more = indexes(own)[len(said.appended) :]
     assert indexes(own)[: len(said.appended)] == said.appended
@@ -130,7 +130,7 @@ def check_word_of_the_dead(said: Said, own: list[tuple[Header, list[Entry]]]) ->
     assert sum(header.calls for header, _ in own) - said.calls in {0, len(said.unsure)}
 
 
-def indexes(segments: list[tuple[Header, list[Entry]]]) -> list[int]:
+def indexes(segments: list[tuple[Header, list[LogEntry]]]) -> list[int]:
     return [entry.counted.index for _, entries in segments for entry in entries]
 
 

@@ -9,13 +9,13 @@ import pytest
 from batchwright.aws.submissions import DynamoDBSubmissions
 from batchwright.errors import Missing, Unavailable
 from batchwright.ports import Submissions
-from batchwright.submission import Standing
+from batchwright.submission import SubmissionRow
 from tests.contract.cutting import cut
 from tests.fakes import NOON, StoppedClock
 from tests.house.cloudformation import table_of
 from tests.lanefakes import MemorySubmissions
 
-ROW = Standing(name="bw-a-00-000001", records=300, reserved=5_000_000_000)
+ROW = SubmissionRow(name="bw-a-00-000001", records=300, reserved=5_000_000_000)
 WEEK = timedelta(days=7)
 
 
@@ -45,7 +45,7 @@ def test_a_row_that_stands_is_not_begun_again(submissions: Submissions) -> None:
     submissions.add(ROW)
     submissions.started(ROW.name, "arn:job")
 
-    standing = submissions.add(Standing(name=ROW.name, records=7))
+    standing = submissions.add(SubmissionRow(name=ROW.name, records=7))
 
     assert (standing.records, standing.place) == (300, "arn:job")
     assert submissions.get(ROW.name) == standing

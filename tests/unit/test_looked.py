@@ -7,7 +7,7 @@ from typing import Any
 from batchwright.filters import Means
 from batchwright.job import Status
 from batchwright.places import batch_prefix
-from batchwright.submission import Standing
+from batchwright.submission import SubmissionRow
 from tests import timelapse
 from tests.chaos.crashing import Crash
 from tests.emulator.host.looks import EMAIL, Look
@@ -110,7 +110,7 @@ def test_a_handing_over_that_died_asks_services_no_more_for_the_chunks_that_it_w
     job_id, (submission,) = laptop.batch(jsonl(LINES))
     add = laptop.submissions.add
 
-    def dying(row: Standing) -> Standing:  # noqa: ARG001 - as the real one
+    def dying(row: SubmissionRow) -> SubmissionRow:  # noqa: ARG001 - as the real one
         laptop.submissions.add = add  # type: ignore[method-assign]
         laptop.objects.delete(f"jobs/{job_id}/work/submit-000000.json")
         raise Crash

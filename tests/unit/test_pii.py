@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from batchwright.filters import Entry, Means, Subject
+from batchwright.filters import FilterEntry, Means, Subject
 from batchwright.filters.pii import PiiSettings
 from batchwright.finding import Finding, Stage, Verdict
 from batchwright.folding import Text
@@ -44,7 +44,7 @@ def places(text: str, **told: Any) -> list[Finding]:
 
 
 def test_a_contract_says_it_in_short() -> None:
-    settings = Entry.model_validate({"pii": "block"}).settings
+    settings = FilterEntry.model_validate({"pii": "block"}).settings
     assert isinstance(settings, PiiSettings)
     assert settings.verdict is Verdict.BLOCK
     assert EVERY.verdict is Verdict.REDACT

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 import yaml
 
-from batchwright.filters import Entry, Filter, Means, Subject
+from batchwright.filters import Filter, FilterEntry, Means, Subject
 from batchwright.filters.pii import PiiSettings
 from batchwright.filters.recognisers.checksums import varied, verhoeff
 from batchwright.filters.recognisers.ibans import _LENGTH, _LENGTHS
@@ -135,7 +135,7 @@ def test_every_kind_and_setting_is_documented() -> None:
     section = page.partition("\n## pii\n")[2].partition("\n## ")[0]
     assert set(re.findall(r"`([a-z_]+)`", section)) >= KINDS
     (example,) = yaml.safe_load(section.partition("```yaml\n")[2].partition("```")[0])
-    assert isinstance(Entry.model_validate(example).settings, PiiSettings)
+    assert isinstance(FilterEntry.model_validate(example).settings, PiiSettings)
     assert set(example["pii"]) == set(PiiSettings.model_fields)
 
 

@@ -11,7 +11,7 @@ from batchwright.errors import AccessDenied, RecordInvalid, Throttled, Unavailab
 from batchwright.job import Status
 from batchwright.money import Money
 from batchwright.outcome import Ending
-from batchwright.submission import Standing, Submission
+from batchwright.submission import Submission, SubmissionRow
 from tests import timelapse
 from tests.chaos.crashing import Crash
 from tests.fakes import NOON, ScriptedEngine
@@ -315,7 +315,7 @@ def dying(laptop: LaneLaptop, submission: Submission) -> None:
     """Hand a submission over, and die when its money is set aside and its row not there yet."""
     add = laptop.submissions.add
 
-    def crash(row: Standing) -> Standing:  # noqa: ARG001 - as the real one
+    def crash(row: SubmissionRow) -> SubmissionRow:  # noqa: ARG001 - as the real one
         laptop.submissions.add = add  # type: ignore[method-assign]
         raise Crash
 

@@ -7,7 +7,7 @@ import pytest
 
 from batchwright.batchjob import BatchStatus
 from batchwright.steps.wake import Woken, World, wake
-from batchwright.submission import Standing
+from batchwright.submission import SubmissionRow
 from tests.lanefakes import ListedTasks, MemorySubmissions
 from tests.lanelaptop import LaneLaptop
 from tests.laptop import chat_file
@@ -30,7 +30,7 @@ def world() -> World:
 
 
 def begun(world: World, token: str | None = None) -> None:
-    world.submissions.add(Standing(name=NAME, records=300))
+    world.submissions.add(SubmissionRow(name=NAME, records=300))
     if token is not None:
         world.submissions.register(NAME, token)
 
@@ -111,7 +111,7 @@ def answered(index: int | str, status: str = "Completed", **changed: Any) -> str
 def test_the_last_answer_of_an_endpoint_wakes_the_task_whether_it_succeeded_or_failed(
     world: World,
 ) -> None:
-    world.submissions.add(Standing(name=NAME, records=3))
+    world.submissions.add(SubmissionRow(name=NAME, records=3))
     world.submissions.register(NAME, "token")
 
     woke = [
@@ -129,7 +129,7 @@ def test_the_answer_for_all_records_wakes_the_task_alone(world: World) -> None:
 
 
 def test_answers_of_an_endpoint_before_the_task_waits_are_found_when_it_does(world: World) -> None:
-    world.submissions.add(Standing(name=NAME, records=1))
+    world.submissions.add(SubmissionRow(name=NAME, records=1))
 
     assert wake(answered(0), world) == Woken(name=NAME)
 

@@ -23,7 +23,7 @@ from batchwright.ports import Clock, Objects
 from batchwright.readahead import read_ahead
 from batchwright.receipt import ResultFile, TreeFiles
 from batchwright.results import ResultWriter, TreeWriter
-from batchwright.segment import Entry
+from batchwright.segment import LogEntry
 from batchwright.standing import Standing, log_of, standing_before
 from batchwright.unasked import Unasked
 
@@ -208,7 +208,7 @@ class Assembly:
         self._place = end
 
 
-def _leaves(entries: Sequence[Entry], chunk: Chunk) -> list[str]:
+def _leaves(entries: Sequence[LogEntry], chunk: Chunk) -> list[str]:
     leaves = [entry.counted.leaf for entry in entries if entry.counted.leaf is not None]
     if len(leaves) < len(entries):
         raise LogBroken(f"chunk {chunk.chunk} of job {chunk.job_id} holds outcomes without a leaf")

@@ -14,8 +14,8 @@ from batchwright.ports import Objects
 from batchwright.segment import (
     Claim,
     Effort,
-    Entry,
     Header,
+    LogEntry,
     Note,
     Settled,
     read_segment,
@@ -64,7 +64,9 @@ class ChunkLog:
         """What the other writers claimed that never said that they left."""
         return [claim for writer, claim in self.claims.items() if writer != self._writer]
 
-    def read(self, until: Collection[int] | None = None, *, begun: bool = False) -> Iterator[Entry]:
+    def read(
+        self, until: Collection[int] | None = None, *, begun: bool = False
+    ) -> Iterator[LogEntry]:
         """Read every segment that was not seen yet; yield its entries, each once.
 
         Where it is known which records the log is to settle, ``until`` all of them are and every writer that claimed
@@ -161,7 +163,7 @@ class ChunkLog:
     def _fresh(self, settled: list[Settled]) -> list[Settled]:
         return [each for each in settled if each[0].index not in self.settled]
 
-    def _take(self, content: bytes) -> list[Entry]:
+    def _take(self, content: bytes) -> list[LogEntry]:
         place = (self._job_id, self._chunk, self.segments)
         header, entries = read_segment(content, place=place)
         counted = [entry.counted for entry in entries]

@@ -23,7 +23,7 @@ from batchwright.errors import (
 from batchwright.families import EMBEDDING, family_of
 from batchwright.filters import Filters
 from batchwright.filters.schema import check_schema
-from batchwright.lane import BEDROCK_BATCH, ENGINE, FLEX, TIERS, LaneWish, Missing, lane_fault
+from batchwright.lane import BEDROCK_BATCH, ENGINE, FLEX, TIERS, IfMissing, LaneWish, lane_fault
 from batchwright.natives import native
 from batchwright.prices import price_of
 from batchwright.prompt import Prompt
@@ -64,7 +64,7 @@ class Contract(Written):
     response: ResponseFormat | None = None
     lane: LaneWish = "on_demand"
     """The way to ask: `auto` chooses by count, deadline, price, and what the model and the requests allow."""
-    missing: Missing = "on_demand"
+    missing: IfMissing = "on_demand"
     """What becomes of a record that a batch or an endpoint left without an answer: asked on demand, or failed."""
     strict: bool = False
     """Whether one bad line refuses the whole file."""

@@ -12,7 +12,7 @@ def contract_schema() -> dict[str, Any]:
     """Return the schema. It is a little wider than the reader, which also holds fields against each other."""
     schema: dict[str, Any] = _plain(Contract.model_json_schema())
     del schema["$defs"]["Route"]["required"]  # an endpoint stands for its model
-    entry = schema["$defs"]["Entry"]
+    entry = schema["$defs"]["FilterEntry"]
     entry["minProperties"] = entry["maxProperties"] = 1
     return {"$schema": DIALECT, "title": "A contract of Batchwright", **schema}
 

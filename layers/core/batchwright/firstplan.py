@@ -13,7 +13,7 @@ from msgspec import Struct
 from batchwright.errors import AccessDenied, Missing, Refused, UploadGone
 from batchwright.job import Job, Pin, Reason
 from batchwright.lanes import check_wish, chunk_records_of
-from batchwright.obstacles import Asked
+from batchwright.obstacles import Workload
 from batchwright.places import checkpoint_key, plan_key, problems_key, unfolded_key
 from batchwright.planning import Planner, Progress, Sinks, Source, problem_line
 from batchwright.ports import Objects, Upload
@@ -135,7 +135,7 @@ class FirstPlan:
                 self._read_again(Progress(suspects=suspects, worded=True))
                 continue
             progress = self.progress
-            check_wish(self._job.terms, Asked(totals=progress.totals, needs=progress.needs))
+            check_wish(self._job.terms, Workload(totals=progress.totals, needs=progress.needs))
             planner.sinks.chunks.finish()
             if self.progress.found:
                 planner.sinks.problems.finish()

@@ -14,7 +14,7 @@ from batchwright.places import checkpoint_key, plan_key
 from batchwright.ports import Budgets, Clock, Jobs, Objects
 from batchwright.slack import slack
 from batchwright.staging import Staged
-from batchwright.submission import Standing, Submission
+from batchwright.submission import Submission, SubmissionRow
 
 # The name under which chunk logs are read here; nothing is written under it.
 LANE = "lane"
@@ -68,7 +68,7 @@ def give_a_sign(submission: Submission, objects: Objects, jobs: Jobs) -> None:
 
 def book(
     submission: Submission,
-    standing: Standing | None,
+    standing: SubmissionRow | None,
     spent: int,
     objects: Objects,
     budgets: Budgets,

@@ -16,7 +16,7 @@ AUTO: Final = "auto"
 
 Lane = Literal["on_demand", "flex", "bedrock_batch", "sagemaker_async"]
 LaneWish = Literal["on_demand", "flex", "bedrock_batch", "sagemaker_async", "auto"]
-Missing = Literal["on_demand", "fail"]
+IfMissing = Literal["on_demand", "fail"]
 
 # Lanes that hand over, wait, and collect.
 ASYNCHRONOUS = frozenset({BEDROCK_BATCH, SAGEMAKER_ASYNC})

@@ -14,7 +14,7 @@ from batchwright.job import Job
 from batchwright.lanes import LaneChoice, choose, minutes_on_demand
 from batchwright.limits import Limits
 from batchwright.needs import Needs
-from batchwright.obstacles import Asked, Load
+from batchwright.obstacles import Load, Workload
 from batchwright.places import lane_key
 from batchwright.ports import Objects
 from batchwright.totals import Total, with_judges
@@ -29,7 +29,7 @@ class Kept(Struct, kw_only=True):
 
 def plan_lane(
     job: Job,
-    asked: Asked,
+    asked: Workload,
     limits: Limits,
     objects: Objects,
     *,
@@ -52,7 +52,7 @@ def plan_lane(
 
 
 def keep_lane(
-    choice: LaneChoice, asked: Asked, job_id: str, objects: Objects, *, redrive: int = 0
+    choice: LaneChoice, asked: Workload, job_id: str, objects: Objects, *, redrive: int = 0
 ) -> None:
     """Keep a choice, and what it was made of."""
     kept = Kept(totals=asked.totals, needs=asked.needs)
@@ -60,7 +60,7 @@ def keep_lane(
     objects.write(lane_key(job_id, redrive), orjson.dumps(content, option=orjson.OPT_INDENT_2))
 
 
-def asked_again(job_id: str, records: int, objects: Objects) -> Asked:
+def asked_again(job_id: str, records: int, objects: Objects) -> Workload:
     """Return what a redrive asks that asks so many records, as far as the first run's plan tells.
 
     Which of the records they are is not looked at: each model's share is taken to be as it was.
@@ -69,11 +69,11 @@ def asked_again(job_id: str, records: int, objects: Objects) -> Asked:
         kept = msgspec.json.decode(objects.read(lane_key(job_id)), type=Kept)
     except (Missing, msgspec.DecodeError):
         # It was planned by a version that had one lane.
-        return Asked(totals={}, needs=Needs())
+        return Workload(totals={}, needs=Needs())
     whole = sum(total.records for total in kept.totals.values())
     share = min(1.0, records / whole) if whole else 0.0
     totals = {model: _part(total, share) for model, total in kept.totals.items()}
-    return Asked(totals=totals, needs=kept.needs)
+    return Workload(totals=totals, needs=kept.needs)
 
 
 def _part(total: Total, share: float) -> Total:

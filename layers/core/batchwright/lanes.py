@@ -13,9 +13,9 @@ from batchwright.errors import Refused
 from batchwright.lane import AUTO, BEDROCK_BATCH, ON_DEMAND, SAGEMAKER_ASYNC, Lane
 from batchwright.lanecosts import cost_of, has_engine
 from batchwright.obstacles import (
-    Asked,
     Load,
     Why,
+    Workload,
     batch_time,
     doubts,
     hindrances,
@@ -90,7 +90,7 @@ def choose(contract: Contract, load: Load) -> LaneChoice:
     return LaneChoice(lane=lane, reasons=reasons, wish=contract.lane, lanes=facts)
 
 
-def check_wish(contract: Contract, asked: Asked) -> None:
+def check_wish(contract: Contract, asked: Workload) -> None:
     """Refuse a file whose records cannot take the lane that the contract names; raises :class:`Refused`.
 
     Too few records are no reason: they are asked on demand.

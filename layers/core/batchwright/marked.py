@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, get_args
 
-from batchwright.filters import Entry
+from batchwright.filters import FilterEntry
 from batchwright.finding import Stage, Verdict
 
 # Characters of these categories show nothing, or change how others are shown: bidirectional marks, tags, escapes.
@@ -15,7 +15,7 @@ LAYOUT = frozenset("\n\t")
 # Filters that ask a service look at what is left when local ones have redacted: their places are in that text.
 REMOTE = frozenset(
     field.alias or name
-    for name, field in Entry.model_fields.items()
+    for name, field in FilterEntry.model_fields.items()
     if get_args(field.annotation)[0].remote
 )
 

@@ -27,7 +27,7 @@ WORTH_WAITING = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Workload:
     """What a job asks."""
 
     totals: dict[str, Total]
@@ -41,7 +41,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Load(Asked):
+class Load(Workload):
     """What a job asks, and how much time it has for that."""
 
     left: timedelta
@@ -64,7 +64,7 @@ class Why:
         return {"code": self.code, "message": self.message, "line": self.line}
 
 
-def hindrances(lane: Lane, contract: Contract, load: Asked) -> Iterator[Why]:
+def hindrances(lane: Lane, contract: Contract, load: Workload) -> Iterator[Why]:
     """Yield what a lane cannot do for some of the records, whatever anybody wishes."""
     if not has_engine(lane, contract):
         engine = contract.routes[0].engine
@@ -136,7 +136,7 @@ def _of_the_contract(contract: Contract) -> Iterator[Why]:
         yield Why(code="tier", message=f"a route asks the tier {tier}, and a batch has none")
 
 
-def _of_the_records(load: Asked) -> Iterator[Why]:
+def _of_the_records(load: Workload) -> Iterator[Why]:
     if load.records < FEWEST_RECORDS:
         yield Why(
             code="few_records",
@@ -164,7 +164,7 @@ def _of_the_records(load: Asked) -> Iterator[Why]:
         )
 
 
-def _of_tools(load: Asked) -> Iterator[Why]:
+def _of_tools(load: Workload) -> Iterator[Why]:
     tools, words = load.needs.of(TOOLS), load.needs.of(WORDS)
     brought = (
         f"{tools.records:,} of the records bring tools, which Converse does not take in a batch"

@@ -20,7 +20,7 @@ from batchwright.retention import Due
 from batchwright.route import Route
 from batchwright.run import Run, RunState
 from batchwright.schedule import Change, Item
-from batchwright.submission import Standing
+from batchwright.submission import SubmissionRow
 
 
 class Upload(Protocol):
@@ -339,11 +339,11 @@ class Tasks(Protocol):
 class Submissions(Protocol):
     """How submissions stand; rows that expire some time after their last change."""
 
-    def add(self, row: Standing) -> Standing:
+    def add(self, row: SubmissionRow) -> SubmissionRow:
         """Write the row of what is about to be handed over, and return it; one that stands is left and returned."""
         ...
 
-    def get(self, name: str) -> Standing | None:
+    def get(self, name: str) -> SubmissionRow | None:
         """Return a row as it stands."""
         ...
 
@@ -351,7 +351,7 @@ class Submissions(Protocol):
         """Note what the service calls it."""
         ...
 
-    def register(self, name: str, token: str) -> Standing:
+    def register(self, name: str, token: str) -> SubmissionRow:
         """Note which task waits, in place of an earlier one; return the row as it is then.
 
         What :meth:`arrived` and :meth:`ended` note before, the row returned tells; what they note later, they find the
@@ -359,11 +359,11 @@ class Submissions(Protocol):
         """
         ...
 
-    def arrived(self, name: str, indexes: Iterable[int]) -> Standing | None:
+    def arrived(self, name: str, indexes: Iterable[int]) -> SubmissionRow | None:
         """Note records whose answers were announced; return the row as it is then, ``None`` where there is none."""
         ...
 
-    def ended(self, name: str) -> Standing | None:
+    def ended(self, name: str) -> SubmissionRow | None:
         """Note that the service says it is over; return the row as it is then, ``None`` where there is none."""
         ...
 

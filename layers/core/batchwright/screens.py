@@ -7,7 +7,7 @@ from batchwright.completion import Completion
 from batchwright.conformity import EXTRACTED, Conformity, noted
 from batchwright.contract import Contract
 from batchwright.errors import SchemaViolation, Withheld
-from batchwright.filters import Entry, Means, Subject
+from batchwright.filters import FilterEntry, Means, Subject
 from batchwright.filters.schema import SchemaSettings
 from batchwright.finding import FAILED, Stage, Verdict
 from batchwright.folding import Text
@@ -126,7 +126,7 @@ class Screens:
         return looked.completion
 
 
-def _screen(stage: Stage, entries: Iterable[Entry], means: Means) -> Screen | None:
+def _screen(stage: Stage, entries: Iterable[FilterEntry], means: Means) -> Screen | None:
     placed = [(entry.name, entry.settings) for entry in entries]
     others = [each for each in placed if not isinstance(each[1], SchemaSettings)]
     return Screen(stage, others, means) if placed else None

@@ -20,7 +20,7 @@ type Settled = tuple[Outcome, bytes]
 """An outcome and its line of the results, without line end."""
 
 
-class Entry(NamedTuple):
+class LogEntry(NamedTuple):
     """A settled outcome as the log holds it: its two lines, without their ends, and what counts of the first."""
 
     counted: Counted
@@ -142,7 +142,7 @@ def who_began(content: bytes) -> str | None:
     return header.writer if header.began else None
 
 
-def read_segment(content: bytes, *, place: tuple[str, int, int]) -> tuple[Header, list[Entry]]:
+def read_segment(content: bytes, *, place: tuple[str, int, int]) -> tuple[Header, list[LogEntry]]:
     """Return a segment's header and entries.
 
     Raises :class:`LogBroken` where it is torn, changed, or belongs somewhere else.
@@ -165,9 +165,9 @@ def read_segment(content: bytes, *, place: tuple[str, int, int]) -> tuple[Header
     return header, entries
 
 
-def _entries(body: bytes) -> list[Entry]:
+def _entries(body: bytes) -> list[LogEntry]:
     # Nothing but line feeds may split here: results hold every other line end that Unicode knows.
     lines = body.split(b"\n")
     facts, results = lines[:-1:2], lines[1::2]
     counted = map(COUNTED.decode, facts)
-    return [Entry(*each) for each in zip(counted, facts, results, strict=True)]
+    return [LogEntry(*each) for each in zip(counted, facts, results, strict=True)]

@@ -12,7 +12,7 @@ from batchwright.errors import LogBroken
 from batchwright.job import Redrive
 from batchwright.outcome import Ending, Tally
 from batchwright.ports import Objects
-from batchwright.segment import Entry
+from batchwright.segment import LogEntry
 
 # The name under which closing writes into chunk logs: what it settled, nobody was asked for.
 CLOSER = "close"
@@ -45,7 +45,7 @@ class Standing:
         """Nothing stands yet."""
         self._chunk = chunk
         self._spent = Tally()
-        self.entries: dict[int, Entry] = {}
+        self.entries: dict[int, LogEntry] = {}
         """By index."""
         self.never_asked: set[int] = set()
         """The records whose outcome says that nobody was asked: closing settled them."""

@@ -70,7 +70,7 @@ def resource_of(lane: str, asked: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class SubmissionRow:
     """How a submission stands: its row."""
 
     name: str

@@ -43,7 +43,7 @@ type Seen = Callable[[int], None]
 """Hears how many bytes were read."""
 
 
-class Run(NamedTuple):
+class JobRun(NamedTuple):
     """One run of a job."""
 
     job_id: str
@@ -60,7 +60,7 @@ class Verifier:
         key: PublicKey | None,
         verifies: Verifies,
         seen: Seen = lambda _: None,
-        run: Run | None = None,
+        run: JobRun | None = None,
     ) -> None:
         """``key`` is whose signatures are trusted; without one, that which lies with the files.
 
@@ -99,7 +99,7 @@ class Verifier:
 
     def _whose(self, receipt: dict[str, Any]) -> Iterator[Difference]:
         redrive = receipt["redrive"]
-        told = Run(receipt["job_id"], redrive["number"] if redrive else 0)
+        told = JobRun(receipt["job_id"], redrive["number"] if redrive else 0)
         if self._run in (None, told):
             return
         if told.job_id != self._run.job_id:

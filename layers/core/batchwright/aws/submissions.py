@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from batchwright.aws.faults import exceptions_of, member, told
 from batchwright.errors import Missing
 from batchwright.ports import Clock
-from batchwright.submission import Standing
+from batchwright.submission import SubmissionRow
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -31,7 +31,7 @@ class DynamoDBSubmissions:
         self._life = life
         self._clock = clock
 
-    def add(self, row: Standing) -> Standing:
+    def add(self, row: SubmissionRow) -> SubmissionRow:
         """Write a row, unless it stands."""
         item: Any = {
             **_key(row.name),
@@ -53,7 +53,7 @@ class DynamoDBSubmissions:
             return _standing(row.name, found["Item"])
         return row
 
-    def get(self, name: str) -> Standing | None:
+    def get(self, name: str) -> SubmissionRow | None:
         """Return a row as it stands."""
         with told(WHAT):
             found = self._dynamodb.get_item(
@@ -65,25 +65,25 @@ class DynamoDBSubmissions:
         """Note what the service calls it."""
         self._change(name, "SET place = :place", {":place": {"S": place}})
 
-    def register(self, name: str, token: str) -> Standing:
+    def register(self, name: str, token: str) -> SubmissionRow:
         """Note which task waits."""
         row = self._change(name, "SET #token = :token", {":token": {"S": token}}, TOKEN)
         if row is None:
             raise Missing(f"submission {name} has no row")
         return row
 
-    def arrived(self, name: str, indexes: Iterable[int]) -> Standing | None:
+    def arrived(self, name: str, indexes: Iterable[int]) -> SubmissionRow | None:
         """Note records whose answers were announced."""
         numbers = [str(index) for index in indexes]
         return self._change(name, "ADD arrived :new", {":new": {"NS": numbers}})
 
-    def ended(self, name: str) -> Standing | None:
+    def ended(self, name: str) -> SubmissionRow | None:
         """Note that it is over."""
         return self._change(name, "SET ended = :yes", {":yes": {"BOOL": True}})
 
     def _change(
         self, name: str, change: str, values: dict[str, Any], names: dict[str, str] | None = None
-    ) -> Standing | None:
+    ) -> SubmissionRow | None:
         """Change a row that stands; return it as it is then, ``None`` where there is none."""
         verb, _, rest = change.partition(" ")
         expires = "expiration = :expiration"
@@ -112,8 +112,8 @@ def _key(name: str) -> Any:
     return {"id": {"S": KIND + name}}
 
 
-def _standing(name: str, item: Any) -> Standing:
-    return Standing(
+def _standing(name: str, item: Any) -> SubmissionRow:
+    return SubmissionRow(
         name=name,
         records=int(item["records"]["N"]),
         reserved=int(item["reserved"]["N"]),

@@ -20,7 +20,7 @@ from batchwright.firstplan import FirstPlan
 from batchwright.job import Job, Pin, Reason, job_id_of
 from batchwright.lines import lines
 from batchwright.listing import first_chunk
-from batchwright.obstacles import Asked
+from batchwright.obstacles import Workload
 from batchwright.places import problems_key
 from batchwright.planning import Progress
 from batchwright.route import Route
@@ -66,7 +66,7 @@ class Estimate:
     """By the model that would be asked, those of filters included."""
     routes: dict[str, Route]
     """The ways to those models."""
-    asked: Asked
+    asked: Workload
     """What the records themselves ask."""
 
     @property
@@ -140,7 +140,7 @@ def _found(job: Job, objects: LocalObjects, progress: Progress, refusal: Reason 
         problems=_problems(objects, job.job_id, progress.found),
         totals=totals,
         routes={model: job.terms.route_to(model) for model in totals},
-        asked=Asked(totals={} if refusal else progress.totals, needs=progress.needs),
+        asked=Workload(totals={} if refusal else progress.totals, needs=progress.needs),
     )
 
 

@@ -13,7 +13,7 @@ from batchwright.errors import Missing
 from batchwright.job import JobRow
 from batchwright.leaf import Salt
 from batchwright.places import result_key
-from batchwright.verifying import RECEIPT, SALT, SEAL, Files, Run
+from batchwright.verifying import RECEIPT, SALT, SEAL, Files, JobRun
 
 if TYPE_CHECKING:
     from batchwright.cli.stack import Stack
@@ -26,7 +26,7 @@ class Folder:
     """What ``batchwright results`` brought, or anybody handed over."""
 
     path: Path
-    run: Run | None = None
+    run: JobRun | None = None
     """Whose files they are to be: a folder does not tell."""
 
     def blocks(self, name: str) -> Iterator[bytes]:
@@ -56,9 +56,9 @@ class Kept:
     stack: "Stack"
 
     @property
-    def run(self) -> Run:
+    def run(self) -> JobRun:
         """Whose files they are to be."""
-        return Run(self.row.job_id, self.row.redrives)
+        return JobRun(self.row.job_id, self.row.redrives)
 
     def blocks(self, name: str) -> Iterator[bytes]:
         """Yield a file's bytes."""

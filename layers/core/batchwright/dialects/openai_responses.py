@@ -114,7 +114,7 @@ class ResponsesLine(Envelope, frozen=True, kw_only=True):
     body: Body
 
 
-class Asked(NamedTuple):
+class CheckedLine(NamedTuple):
     """A line as it was checked: its body, and its input as chat messages."""
 
     body: Body
@@ -149,12 +149,12 @@ class OpenAIResponses(OpenAIBatch):
             attachments=attached_to(turns_of(messages).messages, "body.input", record_id)
             if found.attached
             else (),
-            shape=Asked(body, messages),
+            shape=CheckedLine(body, messages),
         )
 
     def request(self, record: Record) -> Request:
         """Return the line as a Converse request."""
-        asked: Asked = record.shape
+        asked: CheckedLine = record.shape
         body = asked.body
         told = [System(body.instructions)] if body.instructions is not None else []
         converse = turns_of([*told, *asked.messages]).body(
@@ -198,7 +198,7 @@ def _messages(asked: str | list[Raw], line: Line, record_id: str) -> list[Messag
 
 def _echo(record: Record) -> dict[str, Any]:
     """Return what a response repeats of its request."""
-    asked: Asked = record.shape
+    asked: CheckedLine = record.shape
     body = asked.body
     return {
         "background": False,

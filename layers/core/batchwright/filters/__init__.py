@@ -24,10 +24,10 @@ from batchwright.filters.terms import TermsSettings
 from batchwright.finding import Stage
 from batchwright.written import Written
 
-__all__ = ["Entry", "Filter", "FilterSettings", "Filters", "Means", "Subject"]
+__all__ = ["Filter", "FilterEntry", "FilterSettings", "Filters", "Means", "Subject"]
 
 
-class Entry(Written):
+class FilterEntry(Written):
     """One filter in a contract's list: its name, and what follows from what it finds."""
 
     model_config = ConfigDict(validate_by_alias=True)
@@ -72,8 +72,8 @@ class Entry(Written):
 class Filters(Written):
     """What looks at what is asked, and at what is answered."""
 
-    input: tuple[Entry, ...] = ()
-    output: tuple[Entry, ...] = ()
+    input: tuple[FilterEntry, ...] = ()
+    output: tuple[FilterEntry, ...] = ()
 
     @model_validator(mode="after")
     def _in_place(self) -> Self:
@@ -85,7 +85,7 @@ class Filters(Written):
             raise ValueError("output: schema stands there twice; it looks once, before the others")
         return self
 
-    def at(self, stage: Stage) -> tuple[Entry, ...]:
+    def at(self, stage: Stage) -> tuple[FilterEntry, ...]:
         """Return the filters of a stage, in the contract's order."""
         return self.input if stage is Stage.INPUT else self.output
 

@@ -11,8 +11,8 @@ import orjson
 from msgspec import UNSET
 
 from batchwright.rewording.asked import (
-    Asked,
     Block,
+    ConverseRequest,
     Document,
     Image,
     OutputConfig,
@@ -33,7 +33,7 @@ PLAIN = {None, "txt"}
 
 def written(converse: Object) -> Object:
     """Return a message to create."""
-    asked = read(converse, Asked, whole="modelInput")
+    asked = read(converse, ConverseRequest, whole="modelInput")
     config, tools = asked.inferenceConfig, [_tool(spec) for spec in asked.tools]
     choice = asked.toolConfig.toolChoice if asked.toolConfig else None
     body = {

@@ -216,7 +216,7 @@ class OutputConfig(Part, frozen=True):
     effort: str | None = None
 
 
-class Asked(Part, frozen=True, kw_only=True):
+class ConverseRequest(Part, frozen=True, kw_only=True):
     """A request. Guardrails, prompts of the service's own, and whatever is new are not among it."""
 
     messages: Annotated[list[Message], Meta(min_length=1)]

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from batchwright.rewording.asked import Asked, Message, ToolConfig, ToolSpec
+from batchwright.rewording.asked import ConverseRequest, Message, ToolConfig, ToolSpec
 from batchwright.rewording.refusing import read, refused
 
 type Object = dict[str, Any]
@@ -18,7 +18,7 @@ VERSION = "messages-v1"
 
 def written(converse: Object) -> Object:
     """Return the request."""
-    asked = read(converse, Asked, whole="modelInput")
+    asked = read(converse, ConverseRequest, whole="modelInput")
     if asked.outputConfig is not None:
         raise refused("outputConfig", "Nova's own words have no form for the answer")
     body: Object = {

@@ -20,7 +20,7 @@ from batchwright.places import job_key
 from batchwright.ports import Slots, Submissions
 from batchwright.staging import Staged, part_of
 from batchwright.steps.invoke import Worker
-from batchwright.submission import Standing, Submission
+from batchwright.submission import Submission, SubmissionRow
 from batchwright.workplace import Report
 from batchwright.workplace import World as WorkerWorld
 
@@ -120,7 +120,7 @@ class Collecting:
         finally:
             shelf.close()
 
-    def _state(self, standing: Standing | None) -> Look | None:
+    def _state(self, standing: SubmissionRow | None) -> Look | None:
         """Return how it stands, ``None`` where nothing was started."""
         if standing is None or not standing.records:
             return None
@@ -153,11 +153,11 @@ class Collecting:
         self.seen.missing = len(staged.indexes - shelf.indexes)
         return shelf
 
-    def _book(self, standing: Standing | None, shelf: Shelf, staged: Staged) -> None:
+    def _book(self, standing: SubmissionRow | None, shelf: Shelf, staged: Staged) -> None:
         spent = self._spent(standing, shelf, staged) if standing and standing.reserved else 0
         book(self._submission, standing, spent, self._objects, self._world.worker.budgets)
 
-    def _spent(self, standing: Standing, shelf: Shelf, staged: Staged) -> int:
+    def _spent(self, standing: SubmissionRow, shelf: Shelf, staged: Staged) -> int:
         """Add up what the answers cost; one that does not tell costs its share of what was set aside.
 
         Where the service counts more tokens than its answers tell, some that it was asked for got lost on the way.

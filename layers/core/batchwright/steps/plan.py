@@ -14,7 +14,7 @@ from batchwright.lane import ASYNCHRONOUS, BEDROCK_BATCH, ON_DEMAND
 from batchwright.lanefile import asked_again, keep_lane, plan_lane
 from batchwright.limits import Limits, plan_limits, read_limits
 from batchwright.listing import is_joined, joins
-from batchwright.obstacles import Asked, Why, words_of_batch
+from batchwright.obstacles import Why, Workload, words_of_batch
 from batchwright.outcome import add_costs
 from batchwright.places import job_key, plan_key, submissions_key
 from batchwright.ports import Account, Clock, Events, Jobs, Objects
@@ -133,7 +133,7 @@ def _first(
         return {"state": "refused", "reason": run.refusal.code}, row, None
     totals = with_judges(progress.totals, job.terms.filters)
     limits = plan_limits(job, totals, world.objects, None if late() else world.account)
-    asked = Asked(totals=progress.totals, needs=progress.needs)
+    asked = Workload(totals=progress.totals, needs=progress.needs)
     running = replace(
         _laned(job, row, asked, limits, world),
         status=Status.RUNNING,
@@ -160,7 +160,7 @@ def _redriven(job: Job, row: JobRow, world: World, late: Callable[[], bool]) -> 
     return _begun(running, world), running, limits
 
 
-def _laned(job: Job, row: JobRow, asked: Asked, limits: Limits, world: World) -> JobRow:
+def _laned(job: Job, row: JobRow, asked: Workload, limits: Limits, world: World) -> JobRow:
     """Choose the run's lane; return the row that tells it."""
     choice = plan_lane(
         job,

@@ -32,7 +32,7 @@ from batchwright.ports import Slots, Submissions, Tasks, Upload
 from batchwright.sleepers import wake_all
 from batchwright.staging import Stage, Staged
 from batchwright.steps.invoke import Worker
-from batchwright.submission import Standing, Submission
+from batchwright.submission import Submission, SubmissionRow
 from batchwright.workplace import Report
 from batchwright.workplace import World as WorkerWorld
 
@@ -132,14 +132,14 @@ class Handing:
             return ENDED
         return self._start(standing) or self._wait(token)
 
-    def _is_started(self, standing: Standing) -> bool:
+    def _is_started(self, standing: SubmissionRow) -> bool:
         """Whether it is under way, also where an earlier call died before it could note the reply."""
         if standing.place is None and standing.records and (place := self._lane.find()) is not None:
             self._world.submissions.started(standing.name, place)
             return True
         return standing.place is not None
 
-    def _leave(self, standing: Standing | None, reason: Reason | None) -> dict[str, Any]:
+    def _leave(self, standing: SubmissionRow | None, reason: Reason | None) -> dict[str, Any]:
         """Hand nothing over any more: what a part of it has answered is collected, and the rest asked on demand."""
         if standing is not None and (place := self._lane.begun()) is not None:
             self._world.submissions.started(standing.name, place)
@@ -256,13 +256,13 @@ class Handing:
         self._keep(staged)
         return self._paused() if staged.runs else None
 
-    def _begun(self) -> Standing:
+    def _begun(self) -> SubmissionRow:
         staged = staged_of(self._submission, self._objects)
         assert staged is not None  # noqa: S101 - it was staged just now
         records = len(staged.indexes)
-        return Standing(name=self._submission.name, records=records, reserved=staged.most)
+        return SubmissionRow(name=self._submission.name, records=records, reserved=staged.most)
 
-    def _start(self, standing: Standing) -> dict[str, Any] | None:
+    def _start(self, standing: SubmissionRow) -> dict[str, Any] | None:
         """Start what is staged, if there is a place for it; return the answer where it does not start."""
         if not self._take_place():
             return self._paused()
@@ -280,7 +280,7 @@ class Handing:
         self._world.submissions.started(self._submission.name, place)
         return None
 
-    def _refused(self, standing: Standing, fault: JobStops | RecordInvalid) -> dict[str, Any]:
+    def _refused(self, standing: SubmissionRow, fault: JobStops | RecordInvalid) -> dict[str, Any]:
         """Stop the job: no batch of it would fare better."""
         code = fault.code if isinstance(fault, JobStops) else "batch_refused"
         reason = Reason(code=code, message=str(fault))
@@ -301,7 +301,7 @@ class Handing:
     def _ends_at(self) -> datetime:
         return self._job.ends_at(self._submission.redrive)
 
-    def _give_back(self, standing: Standing | None) -> None:
+    def _give_back(self, standing: SubmissionRow | None) -> None:
         """Give back place and money of what was never started."""
         self._leave_place()
         book(self._submission, standing, 0, self._objects, self._world.worker.budgets)
