@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from batchwright.aws.dynamodb import DynamoDBJobs
+from batchwright.aws.jobs import DynamoDBJobs
 from batchwright.aws.s3 import S3Objects
 from tests.emulator.cloud import Cloud
 from tests.emulator.host.running import RunningHost

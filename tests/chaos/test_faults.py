@@ -17,7 +17,7 @@ import pytest
 
 import functions.admit
 from batchwright.aws.clock import SystemClock
-from batchwright.aws.dynamodb import DynamoDBJobs
+from batchwright.aws.jobs import DynamoDBJobs
 from batchwright.completion import Completion
 from batchwright.errors import Missing, ServiceFault
 from batchwright.job import JobRow, Reason, Status

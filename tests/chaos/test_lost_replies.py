@@ -9,7 +9,7 @@ import pytest
 from botocore.config import Config
 
 from batchwright.aws.clock import SystemClock
-from batchwright.aws.dynamodb import DynamoDBJobs
+from batchwright.aws.jobs import DynamoDBJobs
 from batchwright.aws.s3 import S3Objects
 from batchwright.aws.wiring import PLUMBING
 from batchwright.chunklog import ChunkLog

@@ -7,7 +7,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from batchwright.aws.dynamodb import DynamoDBJobs
+from batchwright.aws.jobs import DynamoDBJobs
 from batchwright.cli.stack import find_stack
 from batchwright.cli.submit import Via, submit
 from batchwright.job import JobRow

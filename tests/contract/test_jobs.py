@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import boto3
 import pytest
 
-from batchwright.aws.dynamodb import DynamoDBJobs
+from batchwright.aws.jobs import DynamoDBJobs
 from batchwright.job import JobRow, Reason, Redrive, Status
 from batchwright.outcome import Ending, Tally
 from batchwright.ports import Jobs

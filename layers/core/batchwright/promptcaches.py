@@ -25,7 +25,6 @@ class PromptCache:
     """How long they are kept after they were last read."""
     read: float
     write: float
-    write_hour: float | None
 
 
 @cache

@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from batchwright.aws.clock import SystemClock
-from batchwright.aws.dynamodb import ROW_LIFE
 from batchwright.aws.faults import exceptions_of, told
+from batchwright.aws.jobs import ROW_LIFE
 from batchwright.digest import digest_of_envelope
 from batchwright.errors import Unavailable
 from batchwright.money import Money

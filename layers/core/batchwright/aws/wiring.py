@@ -16,8 +16,8 @@ from botocore.credentials import Credentials
 from batchwright.aws.batchinference import BRISK, BedrockBatchInference
 from batchwright.aws.budgets import DynamoDBBudgets
 from batchwright.aws.clock import SystemClock
-from batchwright.aws.dynamodb import DynamoDBJobs
 from batchwright.aws.endpoints import ONCE, SageMakerEndpoints
+from batchwright.aws.jobs import DynamoDBJobs
 from batchwright.aws.keys import EndpointKeys
 from batchwright.aws.ledger import DynamoDBLedger
 from batchwright.aws.s3 import S3Objects

@@ -10,8 +10,8 @@ import orjson
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from batchwright.aws.dynamodb import DynamoDBJobs
 from batchwright.aws.faults import told
+from batchwright.aws.jobs import DynamoDBJobs
 from batchwright.aws.ledger import DynamoDBLedger
 from batchwright.aws.s3 import S3Objects
 from batchwright.cli.faults import Code, Halt
