@@ -47,7 +47,7 @@ class BedrockEngine(Pooled):
         model = route.model
         url, headers, body = self._signed(request, model, metadata)
         began = time.monotonic()
-        status, told, content = await self._calls.post(
+        status, told, content = await self._post(
             url, headers, body, timeout=timeout, service="Bedrock", model=model
         )
         if status != OK:

@@ -21,8 +21,8 @@ class Reply(NamedTuple):
     content: bytes
 
 
-class Calls:
-    """A pool of connections; it lives as long as one event loop."""
+class Pooled:
+    """An engine whose calls share a pool of connections; it is open while the engine is used, in one event loop."""
 
     def __init__(self, *, limit: int) -> None:
         """``limit`` is how many calls may be open."""
@@ -49,7 +49,7 @@ class Calls:
         if self._session is not None:
             await self._session.close()
 
-    async def post(
+    async def _post(
         self,
         url: URL,
         headers: dict[str, str],
@@ -86,25 +86,3 @@ class Calls:
         sent = self._session.post(url, data=body, headers=headers, allow_redirects=False)
         async with sent as response:
             return Reply(response.status, response.headers, await response.read())
-
-
-class Pooled:
-    """An engine whose calls share a pool of connections; it is open while the engine is used."""
-
-    def __init__(self, *, limit: int) -> None:
-        """``limit`` is how many calls may be open."""
-        self._calls = Calls(limit=limit)
-
-    async def __aenter__(self) -> Self:
-        """Open the pool of connections."""
-        await self._calls.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the connections."""
-        await self._calls.__aexit__(kind, fault, trace)

@@ -51,7 +51,7 @@ class OpenAIEngine(Pooled):
         body = orjson.dumps(chat_body(request, route.model))
         key = await self._keys.key(route.secret) if route.secret else None
         began = time.monotonic()
-        status, told, content = await self._calls.post(
+        status, told, content = await self._post(
             address,
             _headers(key, metadata, body),
             body,
