@@ -130,6 +130,16 @@ def test_a_proof_holds_for_whoever_has_nothing_but_python(
         assert "batchwright/test\n1\n" in told.stdout
 
 
+def test_an_end_that_was_not_signed_proves_nothing(batchwright: Command, folder: Path) -> None:
+    seal = json.loads((folder / "seal.json").read_text())
+    unsigned = {**seal, "checkpoint": None, "unsigned": "entry 7 is missing"}
+    (folder / "seal.json").write_text(json.dumps(unsigned))
+    said = batchwright("prove", folder, "req-2")
+    assert said.code != 0
+    assert "no checkpoint of its end was signed: entry 7 is missing" in said.err
+    assert batchwright("verify", folder).code == 5
+
+
 def test_a_proof_tells_nothing_of_the_text_unless_it_is_opened(
     batchwright: Command, folder: Path, tmp_path: Path
 ) -> None:

@@ -51,8 +51,10 @@ def proof_of(
     """Return a record's proof; ``line`` is its outcome's.
 
     ``opened`` adds what shows that a certain text is the one that it commits to. Raises :class:`LogBroken` where the
-    outcome is not the one in the tree.
+    outcome is not the one in the tree, or the job's end was not signed.
     """
+    if seal["checkpoint"] is None:
+        raise LogBroken(f"no checkpoint of its end was signed: {seal['unsigned']}")
     tree, own = receipt["tree"], salt.of(outcome.index)
     proof = inclusion_proof(tiles, outcome.index, tree["size"])
     facts = without_leaf(line, outcome.leaf)
