@@ -120,6 +120,10 @@ class Asker:
         async with self._warming.shared(request, route.listed) as marked:
             await self._ask(marked, route, asked, metadata, falls_back_on)
 
+    def was_asked(self, index: int) -> bool:
+        """Whether a lane has asked for a record, which must be told before anything else is."""
+        return self._collected is not None and self._collected.holds(index)
+
     async def _waited[T](self, asked: Asked, turn: Awaitable[T]) -> T:
         began = self._pace.now()
         try:
