@@ -236,4 +236,4 @@ def test_endpoints_share_no_schedule_though_they_call_their_models_the_same() ->
     ]
 
     assert len({schedule_of(route) for route in (first, second, *others)}) == 4
-    assert schedule_of(first) == schedule_of(Route(engine="sagemaker", endpoint="a"))
+    assert schedule_of(first) == schedule_of(Route(engine="sagemaker", endpoint="a", model="a"))

@@ -28,7 +28,6 @@ from batchwright.prices import saved_usd
 from batchwright.purse import Payer
 from batchwright.quotas import quota_tokens
 from batchwright.request import Request
-from batchwright.retries import Retries
 from batchwright.room import CutShort, Room
 from batchwright.route import Route
 from batchwright.settling import Asked
@@ -51,8 +50,8 @@ class Asker:
     """Asks an engine for records, again where that may help, and counts every call.
 
     Calls that got no answer and may be the record's own fault are bounded, over all workers that tried. Throttles and
-    an overloaded service say nothing about the record: they are waited out. A worker makes calls that failed again for
-    a share of its records at most; then the workflow waits.
+    an overloaded service say nothing about the record: they are waited out. Calls that failed are made
+    again for a share of the records, and some more that the job's workers share; then the workflow waits.
     """
 
     def __init__(
@@ -80,7 +79,7 @@ class Asker:
         self._tight = contract.reservations == "tight"
         self._warming = Warming(pace, contract.keeps_prompts)
         self._time_left = time_left
-        self._retries = Retries()
+        self._retries = gates.retries()
         self._breakers: dict[tuple[str, str, str | None], Breaker] = {}
 
     def unresting(self) -> "Asker":
@@ -148,7 +147,7 @@ class Asker:
         self._retries.earn()
         while True:
             calls = asked.calls
-            self._afford(again=again)
+            await self._afford(again=again)
             try:
                 await self._call(request, route, asked, metadata, room, replaceable=replaceable)
             except CutShort:
@@ -156,7 +155,7 @@ class Asker:
                 again = False  # that call was answered
             except AskAgain as fault:
                 asked.counted_calls += isinstance(fault, OWN)
-                again = self._is_made_again(fault, again=again, made=asked.calls > calls)
+                again = await self._is_made_again(fault, again=again, made=asked.calls > calls)
                 seconds = self._backoff(delays, fault.retry_after)
                 delays += 1
                 hopeless = delays >= REFUSALS or self._hopeless(route, seconds, again=again)
@@ -315,18 +314,23 @@ class Asker:
                 asked.saved_usd = round(asked.saved_usd + saved_usd(route.listed, usage), 12)
         asked.cost_usd = add_costs(asked.cost_usd, cost)
 
-    def _afford(self, *, again: bool) -> None:
+    async def _afford(self, *, again: bool) -> None:
         """Take a call that is made ``again`` from the budget; where that is spent, the workflow waits."""
-        if again and not self._retries.take():
+        if not again:
+            return
+        await self._retries.fetch()
+        if not self._retries.take():
             self._pace.rest_a_while()
             raise LeftForLater
 
-    def _is_made_again(self, fault: AskAgain, *, again: bool, made: bool) -> bool:
+    async def _is_made_again(self, fault: AskAgain, *, again: bool, made: bool) -> bool:
         """Whether the next call takes from the budget, after one that was ``made`` or that the breaker forbade."""
         if made:
-            return not isinstance(fault, Throttled)  # the governor sees to those
-        if again:
+            again = not isinstance(fault, Throttled)  # the governor sees to those
+        elif again:
             self._retries.give_back()
+        if again:
+            await self._retries.fetch()
         return again
 
     def _hopeless(self, route: Route, seconds: float, *, again: bool) -> bool:
