@@ -1,6 +1,7 @@
 """Prompts that records share: one call warms the cache, the others read it, and the job tells what that saved."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from copy import replace
 from dataclasses import dataclass, field
@@ -246,6 +247,8 @@ def test_a_job_of_one_system_prompt_reads_it_from_the_cache_and_tells_what_that_
     assert row.tally.saved_usd == pytest.approx(plain.tally.cost_usd - row.tally.cost_usd)
     assert row.tally.saved_usd > 0.5 * plain.tally.cost_usd
     assert plain.tally.saved_usd == 0.0
+    receipt = json.loads(laptop.objects.read(f"results/{row.job_id}/receipt.json"))
+    assert receipt["saved_usd"] == row.tally.saved_usd
     saved = [each["saved_usd"] for each in laptop.results(row.job_id, "outcomes.jsonl")]
     assert sum(saved) == pytest.approx(row.tally.saved_usd)
     assert min(saved) < 0 < max(saved), "who warms pays more"
