@@ -306,6 +306,29 @@ async def test_where_another_model_may_be_asked_nobody_waits_for_retries(pace: Q
     assert pace.rest is None
 
 
+async def test_a_turn_is_settled_with_what_the_call_took_of_the_quota() -> None:
+    """Input, what is written into a cache, and five times the output; and nothing of what a cache held."""
+    settled: list[int] = []
+
+    class Turn(NoTurn):
+        def settle(self, used_tokens: int) -> None:
+            settled.append(used_tokens)
+
+    class CountingGates(OpenGates):
+        async def enter(self, *_: object, **__: object) -> Leave:
+            return Turn()
+
+    usage = Usage(input_tokens=10, output_tokens=3, cache_read_tokens=500, cache_write_tokens=7)
+    engine = ScriptedEngine(lambda request, _: replace(echo(request), usage=usage))
+    pace, route = QuickPace(), Route(model="us.anthropic.claude-sonnet-4-20250514-v1:0")
+    contract = Contract(name="c", routes=(route,))
+    one = Asker(engine, pace, Unlimited(), CountingGates(pace), contract, time_left=lambda: 100.0)
+
+    await one.ask(request(), route, asked(), "j")
+
+    assert settled == [10 + 7 + 5 * 3]
+
+
 async def test_a_cut_answer_is_asked_for_once_more_with_twice_the_limit() -> None:
     engine = ScriptedEngine()
 

@@ -59,6 +59,13 @@ async def test_a_worker_alone_has_all_of_it_and_each_minute_as_much_again() -> N
     assert await taken(one) == FLOOR
 
 
+async def test_a_worker_that_comes_later_has_what_is_left() -> None:
+    bed = Bed()
+    await taken(bed.worker(), most=SLICE)
+
+    assert await taken(bed.worker()) == FLOOR - SLICE
+
+
 async def test_what_records_earn_costs_no_write() -> None:
     bed = Bed()
     one = bed.worker()

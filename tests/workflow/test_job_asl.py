@@ -114,6 +114,14 @@ def maps_of_a_width_that_no_plan_said(definition: Definition) -> Iterator[str]:
             yield name
 
 
+def waits_of_a_length_that_no_step_said(definition: Definition) -> Iterator[str]:
+    """What a step waits for, the workflow waits for, since that is free."""
+    for child in [*scopes(definition)][1:]:
+        for name, state in child["States"].items():
+            if state["Type"] == "Wait" and state.get("SecondsPath") != "$.answer.seconds":
+                yield name
+
+
 def ways_to_nowhere(definition: Definition) -> Iterator[str]:
     for scope in scopes(definition):
         for name, state in scope["States"].items():
@@ -303,6 +311,8 @@ SUBMISSION = "Run submissions.ItemProcessor.States"
 BROKEN: list[tuple[Rule, str, object]] = [
     (maps_of_a_width_that_no_plan_said, "Run chunks.MaxConcurrencyPath", ...),
     (maps_of_a_width_that_no_plan_said, "Run submissions.MaxConcurrencyPath", "$.job_id"),
+    (waits_of_a_length_that_no_step_said, f"{CHUNK}.Wait.SecondsPath", "$.answer.state"),
+    (waits_of_a_length_that_no_step_said, f"{SUBMISSION}.Wait to submit.SecondsPath", ...),
     (ways_to_nowhere, "Begin.Next", "Pln"),
     (ways_to_nowhere, "Plan.Catch.0.Next", "Clse"),
     (ways_to_nowhere, "Planned?.Default", "Nobody"),
