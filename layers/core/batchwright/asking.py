@@ -77,7 +77,7 @@ class Asker:
         self._contract = contract
         self._max_attempts = contract.max_attempts
         self._tight = contract.reservations == "tight"
-        self._warming = Warming(pace, contract.keeps_prompts)
+        self._warming = Warming(pace, contract.keeps_prompts, gates.warmth())
         self._time_left = time_left
         self._retries = gates.retries()
         self._breakers: dict[tuple[str, str, str | None], Breaker] = {}

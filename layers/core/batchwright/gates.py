@@ -12,6 +12,7 @@ from batchwright.ports import Schedules
 from batchwright.quotas import Quota
 from batchwright.retries import Retries
 from batchwright.route import Route
+from batchwright.warmth import Warmth
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,10 @@ class Gates:
     def retries(self) -> Retries:
         """Return what the worker may ask again, of what its job may."""
         return Retries(self._schedules, self._job, self._time)
+
+    def warmth(self) -> Warmth:
+        """Return what the workers know of the prompts that models keep."""
+        return Warmth(self._schedules, self._time)
 
     async def close(self) -> None:
         """Give back what the worker does not need."""
