@@ -225,6 +225,15 @@ async def test_a_long_retry_after_is_waited_for_by_the_workflow() -> None:
     assert pace.stopping.is_set()
 
 
+async def test_a_service_that_fails_and_says_for_how_long_is_waited_for_by_the_workflow() -> None:
+    pace = QuickPace()
+
+    with pytest.raises(LeftForLater):
+        await ask(ScriptedEngine(failing(ServiceFault("502", retry_after=60))), pace)
+
+    assert pace.rest == 60
+
+
 async def test_a_worker_without_any_answer_rests() -> None:
     pace = QuickPace(now=lambda: 11.0, chance=lambda: 1.0)
 

@@ -163,7 +163,8 @@ class Asker:
                     hopeless and isinstance(fault, falls_back_on)
                 ):
                     raise
-                pause = self._pace.wait(seconds, for_all=not isinstance(fault, OWN))
+                named = fault.retry_after is not None  # by the service, of itself
+                pause = self._pace.wait(seconds, for_all=named or not isinstance(fault, OWN))
                 await self._waited(asked, pause)
             except RecordInvalid:
                 if not enlarged:
