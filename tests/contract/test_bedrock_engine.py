@@ -418,12 +418,20 @@ def test_what_bedrock_means_by_one_error_is_told_apart(
     assert "http://internal" not in str(fault)
 
 
+LATER = "Wed, 21 Oct 2026 07:28:00 GMT"
+
+
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [
         ({"Retry-After": "30"}, 30),
         ({"x-amz-retry-after": "1500"}, 1.5),
+        ({"x-amz-retry-after": "soon", "Retry-After": "30"}, 30),
         ({"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
+        ({"Retry-After": LATER, "Date": "Wed, 21 Oct 2026 07:26:00 GMT"}, 120),
+        ({"Retry-After": LATER, "Date": "Wed, 21 Oct 2026 07:29:00 GMT"}, 0),
+        ({"Retry-After": "inf"}, None),
+        ({"Retry-After": "-1"}, None),
         ({}, None),
     ],
 )

@@ -9,7 +9,9 @@ import pytest
 from batchwright.aws.schedules import QUICK, DynamoDBSchedules
 from batchwright.errors import Unavailable
 from batchwright.ports import Schedules
+from batchwright.retries import FLOOR, Retries
 from batchwright.schedule import Change
+from batchwright.warmth import Warmth
 from tests.fakes import MemorySchedules
 from tests.house.cloudformation import table_of
 
@@ -117,3 +119,30 @@ def test_a_table_that_is_throttled_is_told_as_unavailable(dynamodb: Any) -> None
 
     with pytest.raises(Unavailable, match="schedule of a model"):
         DynamoDBSchedules(dynamodb, "state").exchange("m", Change(add={"given": 1}))
+
+
+async def test_a_jobs_retries_are_given_away_once(schedules: Schedules) -> None:
+    workers = [Retries(schedules, "j", lambda: 1_764_000_000.0) for _ in range(3)]
+    taken = 0
+
+    for worker in workers * FLOOR:
+        await worker.fetch()
+        taken += worker.take()
+
+    assert taken == FLOOR
+
+
+async def test_a_beginning_is_written_by_one_until_it_is_kept_no_more(schedules: Schedules) -> None:
+    now = [1_764_000_000.0]
+    warmth, what = Warmth(schedules, lambda: now[0]), ("amazon.nova-lite-v1:0", ("Sort it.",))
+
+    assert [await warmth.claim(*what, 10) for _ in range(2)] == ["mine", "another's"]
+    await warmth.tell(*what, 300)
+    assert await warmth.claim(*what, 10) == "kept"
+
+    now[0] += 301
+    assert [await warmth.claim(*what, 10) for _ in range(2)] == ["mine", "another's"]
+    await warmth.tell(*what, 0)
+    assert await warmth.claim(*what, 10) == "mine"
+    now[0] += 11
+    assert await warmth.claim(*what, 10) == "mine", "who claimed it has died"

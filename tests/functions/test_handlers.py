@@ -3,6 +3,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from batchwright.errors import BatchwrightError, Unforeseen
 from batchwright.job import JobRow, Status, timestamp
 from tests.functions.conftest import BUCKET, STATE_MACHINE, Context, LastMoment, event, forget
 from tests.laptop import chat_file
+from tests.loopback import Answer, answering
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -54,6 +56,27 @@ def test_the_events_tell_the_way_of_one_job_and_every_handler_takes_its_own() ->
     assert [answer["custom_id"] for answer in answers] == ["mail-1", "mail-2"]
     said = answers[0]["response"]["body"]["choices"][0]["message"]["content"]
     assert said == "Where is my parcel?"
+
+
+def test_a_plan_asks_what_the_account_is_granted_and_starts_no_more_workers_than_that_keeps_busy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    way = "{} model inference tokens per minute for Amazon Nova Lite"
+    names = (way.format("On-demand"), way.format("Cross-region"))
+    said = json.dumps({"Quotas": [{"QuotaName": name, "Value": 60_000.0} for name in names]})
+
+    def told(headers: Message, _asked: bytes) -> Answer:
+        assert headers["X-Amz-Target"].endswith(".ListServiceQuotas")
+        return Answer(200, "application/x-amz-json-1.1", said.encode())
+
+    functions.admit.handler(event("admit.records-queued"), Context())
+    with answering(told) as quotas:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SERVICE_QUOTAS", quotas)
+        planned = functions.plan.handler(event("plan.job"), Context())
+
+    kept = json.loads(read(f"jobs/{event('plan.job')['job_id']}/planned.json"))
+    assert set(kept["limits"]["granted"].values()) == {60_000}
+    assert planned["max_concurrency"] < 10
 
 
 def test_the_events_of_a_lane_tell_how_too_few_records_are_asked_on_demand() -> None:

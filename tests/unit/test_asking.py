@@ -31,7 +31,7 @@ from batchwright.prices import cost_usd
 from batchwright.purse import Payer, Unlimited
 from batchwright.quotas import Quota
 from batchwright.request import Request
-from batchwright.retries import FLOOR, SHARE
+from batchwright.retries import FLOOR, SHARE, SLICE
 from batchwright.route import Route
 from batchwright.segment import Effort
 from batchwright.settling import Asked
@@ -95,9 +95,10 @@ class NoTurn(Leave):
 class OpenGates(Gates):
     """Nobody waits for a turn: what a governor does is in test_gates.py."""
 
-    def __init__(self, pace: Pace) -> None:
+    def __init__(self, pace: Pace, schedules: MemorySchedules | None = None) -> None:
+        schedules = schedules or MemorySchedules()
         super().__init__(
-            MemorySchedules(), pace, job="j", priority=5, limit=lambda _: Quota(), time=lambda: 0.0
+            schedules, pace, job="j", priority=5, limit=lambda _: Quota(), time=lambda: 0.0
         )
 
     def at(self, pace: Pace) -> Gates:
@@ -122,13 +123,18 @@ def failing(*faults: BatchwrightError | None) -> Callable[[Request, int], Comple
 
 
 def asker(
-    engine: ScriptedEngine, pace: Pace, payer: Payer | None = None, *, tight: bool = False
+    engine: ScriptedEngine,
+    pace: Pace,
+    payer: Payer | None = None,
+    *,
+    tight: bool = False,
+    schedules: MemorySchedules | None = None,
 ) -> Asker:
     return Asker(
         engine,
         pace,
         payer or Unlimited(),
-        OpenGates(pace),
+        OpenGates(pace, schedules),
         Contract(
             name="c",
             routes=(ROUTE,),
@@ -219,6 +225,15 @@ async def test_a_long_retry_after_is_waited_for_by_the_workflow() -> None:
     assert pace.stopping.is_set()
 
 
+async def test_a_service_that_fails_and_says_for_how_long_is_waited_for_by_the_workflow() -> None:
+    pace = QuickPace()
+
+    with pytest.raises(LeftForLater):
+        await ask(ScriptedEngine(failing(ServiceFault("502", retry_after=60))), pace)
+
+    assert pace.rest == 60
+
+
 async def test_a_worker_without_any_answer_rests() -> None:
     pace = QuickPace(now=lambda: 11.0, chance=lambda: 1.0)
 
@@ -254,6 +269,19 @@ async def test_a_worker_makes_calls_again_for_a_share_of_its_records_and_then_re
     assert pace.rest == pytest.approx(0.75 * pace.shortest_rest)
 
 
+async def test_the_workers_of_a_job_share_what_it_may_ask_again() -> None:
+    engine, table = ScriptedEngine(failing(*[ServiceFault("500")] * 9999)), MemorySchedules()
+    workers = [asker(engine, QuickPace(), schedules=table) for _ in range(5)]
+
+    await asyncio.gather(
+        *(each.ask(request(), ROUTE, asked(), "j") for each in workers for _ in range(20)),
+        return_exceptions=True,
+    )
+
+    again = len(engine.calls) - 100
+    assert FLOOR <= again <= FLOOR + SHARE * 100
+
+
 async def test_what_an_earlier_worker_left_in_flight_takes_no_retries(pace: QuickPace) -> None:
     one = asker(ScriptedEngine(), pace)
     for _ in range(4 * FLOOR):
@@ -275,7 +303,7 @@ async def test_throttles_and_calls_that_a_breaker_forbids_take_no_retries(pace: 
         await down.ask(request(), ROUTE, result, "j")
 
     assert result.calls == FAILURES
-    assert down._retries._left == pytest.approx(FLOOR + SHARE - (FAILURES - 1))
+    assert down._retries._left == pytest.approx(SLICE + SHARE - (FAILURES - 1))
 
 
 async def test_where_another_model_may_be_asked_nobody_waits_for_retries(pace: QuickPace) -> None:
@@ -285,6 +313,29 @@ async def test_where_another_model_may_be_asked_nobody_waits_for_retries(pace: Q
     with pytest.raises(Unavailable):
         await one.ask(request(), ROUTE, asked(), "j", falls_back_on=(Unavailable,))
     assert pace.rest is None
+
+
+async def test_a_turn_is_settled_with_what_the_call_took_of_the_quota() -> None:
+    """Input, what is written into a cache, and five times the output; and nothing of what a cache held."""
+    settled: list[int] = []
+
+    class Turn(NoTurn):
+        def settle(self, used_tokens: int) -> None:
+            settled.append(used_tokens)
+
+    class CountingGates(OpenGates):
+        async def enter(self, *_: object, **__: object) -> Leave:
+            return Turn()
+
+    usage = Usage(input_tokens=10, output_tokens=3, cache_read_tokens=500, cache_write_tokens=7)
+    engine = ScriptedEngine(lambda request, _: replace(echo(request), usage=usage))
+    pace, route = QuickPace(), Route(model="us.anthropic.claude-sonnet-4-20250514-v1:0")
+    contract = Contract(name="c", routes=(route,))
+    one = Asker(engine, pace, Unlimited(), CountingGates(pace), contract, time_left=lambda: 100.0)
+
+    await one.ask(request(), route, asked(), "j")
+
+    assert settled == [10 + 7 + 5 * 3]
 
 
 async def test_a_cut_answer_is_asked_for_once_more_with_twice_the_limit() -> None:

@@ -112,6 +112,18 @@ def test_a_record_that_the_batch_refuses_fails_and_one_that_met_a_fault_is_asked
     assert row.tally.calls == 125, "what met a fault was called, too"
 
 
+def test_what_a_batch_was_paid_for_is_never_told_as_an_answer_that_was_kept() -> None:
+    lines = [chat_line(f"req-{number}", song(number % 10), temperature=0) for number in range(120)]
+    laptop = laptop_with(contract=BATCH + "cache: {exact: 7d}\n")
+
+    row = run(laptop, jsonl(lines))
+
+    assert len(laptop.batches.asked) == 120
+    assert (row.tally.calls, row.tally.cached) == (120, 0)
+    told = [outcome["cost_usd"] for outcome in laptop.results(row.job_id, "outcomes.jsonl")]
+    assert all(told), "each was paid for"
+
+
 def test_a_batch_that_bedrock_has_forgotten_leaves_what_it_left() -> None:
     laptop = laptop_with()
     job_id, (submission,) = laptop.batch(chat_file(120))

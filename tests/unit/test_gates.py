@@ -6,16 +6,19 @@ from dataclasses import dataclass, field
 import pytest
 
 from batchwright.completion import Completion
-from batchwright.errors import Throttled
+from batchwright.errors import AccessDenied, Throttled
 from batchwright.gates import Gates
 from batchwright.job import Reason
 from batchwright.pace import Pace
 from batchwright.quotas import Quota
 from batchwright.request import Request
 from batchwright.route import Route
-from tests.fakes import MODEL, MemorySchedules, ScriptedEngine, echo
+from batchwright.schedule import Change
+from tests import timelapse
+from tests.fakes import MODEL, GrantedAccount, MemorySchedules, ScriptedEngine, echo
 from tests.laptop import Laptop, chat_file
 
+NAME = f"bedrock#{MODEL}"
 TOLD = f"""
 name: told
 routes: [{{engine: bedrock, model: "{MODEL}", max_tokens: 20, %s}}]
@@ -40,9 +43,9 @@ class Dated(ScriptedEngine):
         return echo(request)
 
 
-def told(limits: str, count: int, **fields: object) -> tuple[Laptop, str]:
+def told(limits: str, count: int, more: str = "", **fields: object) -> tuple[Laptop, str]:
     laptop = Laptop(chunk_records=count, **fields)  # type: ignore[arg-type]  # as Laptop names them
-    laptop.put_contract("told", TOLD % limits)
+    laptop.put_contract("told", TOLD % limits + more)
     job_id = laptop.drop(chat_file(count), "inbox/told/file.jsonl")
     laptop.plan(job_id)
     return laptop, job_id
@@ -71,6 +74,41 @@ async def test_tokens_bind_where_they_are_scarcer() -> None:
     assert await laptop.invoke(laptop.chunks(job_id)[0]) == {"state": "done"}
 
     assert engine.times[-1] - engine.times[0] > 0.5, "a hundred tokens a second"
+
+
+async def test_what_the_account_is_granted_binds_as_what_a_contract_tells() -> None:
+    engine = Dated()
+    laptop, job_id = told("", 20, engine=engine, account=GrantedAccount(granted={MODEL: 6000}))
+
+    assert await laptop.invoke(laptop.chunks(job_id)[0]) == {"state": "done"}
+
+    assert engine.times[-1] - engine.times[0] > 0.5, "a hundred tokens a second"
+
+
+async def test_a_worker_takes_part_by_the_priority_of_its_contract() -> None:
+    laptop, job_id = told("rpm: 6000", 5, more="priority: 9\n")
+
+    assert await laptop.invoke(laptop.chunks(job_id)[0]) == {"state": "done"}
+
+    (item,) = laptop.schedules.items.values()
+    assert item[f"priority#{job_id}"] == 9
+
+
+async def test_a_worker_that_leaves_gives_back_what_it_has_of_the_schedules_end() -> None:
+    def deny(request: Request, call: int) -> Completion:
+        if call >= 4:
+            raise AccessDenied("403")
+        return echo(request)
+
+    laptop, job_id = told("rpm: 60", 900, engine=ScriptedEngine(deny))
+    schedules = laptop.schedules
+    schedules.exchange(NAME, Change(put={f"length#{job_id}": 60_000}))
+
+    answer = await laptop.invoke(laptop.chunks(job_id)[0])
+
+    assert answer == {"state": "stopped", "reason": "access_denied"}
+    ahead = schedules.items[NAME]["given"] / 1000 - timelapse.of_day(asyncio.get_running_loop())
+    assert ahead < 1.5, "of many seconds, the call that was made"
 
 
 async def test_a_worker_whose_turn_comes_late_leaves_the_waiting_to_the_workflow() -> None:

@@ -226,3 +226,14 @@ def test_an_arn_and_its_id_have_one_schedule_and_a_profile_its_own() -> None:
 
     assert schedule_of(Route(model=arn)) == schedule_of(Route(model=MODEL)) == NAME
     assert schedule_of(Route(model="amazon.nova-lite-v1:0")) != NAME
+
+
+def test_endpoints_share_no_schedule_though_they_call_their_models_the_same() -> None:
+    first, second = (Route(engine="sagemaker", endpoint=name, model="qwen") for name in "ab")
+    others = [
+        Route(engine="openai", base_url=f"https://{name}.example.com/v1", model="qwen")
+        for name in "ab"
+    ]
+
+    assert len({schedule_of(route) for route in (first, second, *others)}) == 4
+    assert schedule_of(first) == schedule_of(Route(engine="sagemaker", endpoint="a", model="a"))

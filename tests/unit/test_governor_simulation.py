@@ -125,6 +125,19 @@ def test_a_limit_that_is_halved_is_followed_within_a_minute(
     assert run.refused_part() <= 0.03
 
 
+@pytest.mark.parametrize(("limit_model", "used"), [("bucket", 0.9), ("window", 0.6)])
+def test_a_limit_that_is_doubled_is_found_by_feeling_the_way_upwards(
+    limit_model: LimitModel, used: float
+) -> None:
+    """Of a window slowly: what passes it is refused until its end."""
+    run = fleet(Job(), limit_model=limit_model, limit=HALF).run(minutes=4)
+    run.set_limit(FAST)
+    run.run(minutes=5)
+
+    assert run.calls(8, 9) >= used * 3000
+    assert run.refused_part(4, 9) <= 0.01
+
+
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_a_limit_that_is_halved_makes_no_worker_leave(seed: int) -> None:
     job = Job(in_flight=16, told=FAST, latency=200, records=6000, dealt=True)

@@ -97,6 +97,23 @@ async def test_a_throttled_worker_hands_the_waiting_to_the_workflow() -> None:
     assert await laptop.invoke(chunk) == {"state": "done"}
 
 
+@pytest.mark.parametrize("wished", [3 * 86_400.0, 1e9 - 1])
+async def test_nobody_waits_past_the_jobs_deadline_whatever_a_service_wishes(wished: float) -> None:
+    def throttle(_request: Request, _call: int) -> Completion:
+        raise Throttled("tomorrow", retry_after=wished)
+
+    laptop = Laptop(engine=ScriptedEngine(throttle))
+    job_id, (chunk, *_) = laptop.planned(chat_file(10))
+    laptop.clock.time += timedelta(hours=23)
+
+    assert await laptop.invoke(chunk) == {"state": "paused", "seconds": 3600}
+
+    laptop.clock.time += timedelta(hours=1)
+    assert await laptop.invoke(chunk) == {"state": "stopped", "reason": "deadline"}
+    laptop.close(job_id)
+    assert laptop.row(job_id).counts()["expired"] == 10
+
+
 async def test_a_denied_model_stops_the_job_with_one_reason() -> None:
     def deny(_request: Request, call: int) -> Completion:
         if call == 3:

@@ -10,6 +10,7 @@ import pytest
 
 from batchwright.completion import Completion
 from batchwright.contractfile import read_contract
+from batchwright.digest import digest
 from batchwright.errors import ContractInvalid, TimedOut
 from batchwright.places import CACHE, QUARANTINE
 from batchwright.request import Request
@@ -447,3 +448,20 @@ def test_a_schema_for_bedrock_must_be_one_that_can_be_checked() -> None:
 def test_a_contract_that_says_it_wrong_does_not_read(entry: Any, more: dict[str, Any]) -> None:
     with pytest.raises(ContractInvalid):
         read(entry, **more)
+
+
+def test_a_repair_of_an_answer_that_was_kept_is_a_call_and_is_told_as_one() -> None:
+    laptop = laptop_for(saying(GOOD), "repair", more="cache: {exact: 7d}")
+    run(laptop)
+    (key,) = laptop.objects.keys(CACHE)
+    head, _, kept = laptop.objects.read(key).partition(b"\n")
+    wrong = kept.replace(b"bug", b"bog")
+    told = {**json.loads(head), "digest": digest(wrong)}
+    laptop.objects.write(key, json.dumps(told).encode() + b"\n" + wrong)
+
+    row = laptop.run(jsonl([chat_line("r1", "What is it?")]), "inbox/formed/again.jsonl")
+
+    (outcome,) = laptop.results(row.job_id, "outcomes.jsonl")
+    assert outcome["status"] == "succeeded"
+    assert (outcome["cached"], outcome["attempts"]) == (False, 1)
+    assert outcome["cost_usd"] > 0

@@ -1,6 +1,7 @@
 """Prompts that records share: one call warms the cache, the others read it, and the job tells what that saved."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from copy import replace
 from dataclasses import dataclass, field
@@ -10,15 +11,18 @@ import pytest
 
 from batchwright.completion import Completion
 from batchwright.contractfile import read_contract
-from batchwright.errors import ContractInvalid, RecordInvalid
+from batchwright.errors import ContractInvalid, RecordInvalid, Unavailable
 from batchwright.job import JobRow
 from batchwright.marking import is_marked
 from batchwright.money import BILLIONTHS
+from batchwright.pace import Pace
 from batchwright.request import Request
 from batchwright.route import Route
+from batchwright.schedule import Change, Item
 from batchwright.usage import Usage
-from batchwright.warming import MET_BEFORE, MOST_KNOWN, Warming
-from tests.fakes import MODEL, ScriptedEngine, echo
+from batchwright.warming import MET_BEFORE, MOST_KNOWN, PATIENCE, Warming
+from batchwright.warmth import Warmth
+from tests.fakes import MODEL, MemorySchedules, ScriptedEngine, echo
 from tests.laptop import Laptop, converse_line, jsonl
 from tests.unit.test_asking import QuickPace
 
@@ -37,12 +41,13 @@ class Ward:
 
     wish: Any = "auto"
     model: str = MODEL
-    pace: QuickPace = field(default_factory=QuickPace)
+    pace: Pace = field(default_factory=QuickPace)
     open_calls: list[Request] = field(default_factory=list)
     answered: asyncio.Event = field(default_factory=asyncio.Event)
+    table: MemorySchedules = field(default_factory=MemorySchedules)
 
     def __post_init__(self) -> None:
-        self.warming = Warming(self.pace, self.wish)
+        self.warming = Warming(self.pace, self.wish, Warmth(self.table, self.pace.now))
 
     async def ask(self, what: Request | None = None) -> bool:
         """Ask, and return whether it was marked."""
@@ -58,8 +63,7 @@ class Ward:
 
 
 async def settle() -> None:
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await asyncio.sleep(0.5)
 
 
 async def test_what_was_met_a_few_times_is_marked_from_then_on() -> None:
@@ -107,6 +111,69 @@ async def test_the_first_that_is_marked_goes_alone_and_the_others_wait_for_its_a
     assert sum(await asyncio.gather(*tasks)) == 50 - MET_BEFORE
 
 
+def crew(count: int, table: MemorySchedules) -> list[Ward]:
+    """Workers that begin at once, in the loop's own time."""
+    now = asyncio.get_running_loop().time
+    return [Ward(pace=Pace(now, lambda: 0.5, now()), table=table) for _ in range(count)]
+
+
+async def test_of_all_workers_that_begin_at_once_one_writes_what_the_others_read() -> None:
+    wards = crew(5, MemorySchedules())
+    tasks = [asyncio.create_task(ward.ask()) for ward in wards for _ in range(20)]
+    await asyncio.sleep(2)
+    open_calls = [call for ward in wards for call in ward.open_calls]
+    assert sum(map(is_marked, open_calls)) == 1
+    assert len(open_calls) == 5 * MET_BEFORE + 1
+
+    for ward in wards:
+        ward.answered.set()
+
+    assert sum(await asyncio.gather(*tasks)) == 5 * (20 - MET_BEFORE)
+
+
+async def test_where_the_worker_that_writes_has_died_another_does() -> None:
+    dead, alive = crew(2, MemorySchedules())
+    gone = [asyncio.create_task(dead.ask()) for _ in range(MET_BEFORE + 1)]
+    await asyncio.sleep(1)
+    assert any(map(is_marked, dead.open_calls))
+
+    began = asyncio.get_running_loop().time()
+    answered = await alive.asks(MET_BEFORE + 2)
+
+    assert answered == [False] * MET_BEFORE + [True, True]
+    assert PATIENCE - 2 <= asyncio.get_running_loop().time() - began <= PATIENCE + 1
+    dead.answered.set()
+    await asyncio.gather(*gone)
+
+
+async def test_what_another_worker_warmed_is_read_at_once_and_looked_up_once() -> None:
+    table = MemorySchedules()
+    first, second = crew(2, table)
+    await first.asks(MET_BEFORE + 1)
+    before = table.writes
+
+    tasks = [asyncio.create_task(second.ask()) for _ in range(20)]
+    await asyncio.sleep(0.5)
+    assert len(second.open_calls) == 20, "nobody goes alone"
+
+    second.answered.set()
+    assert sum(await asyncio.gather(*tasks)) == 20 - MET_BEFORE
+    assert table.writes == before + 1
+
+
+async def test_without_the_table_every_worker_warms_for_itself() -> None:
+    (ward,) = crew(1, BrokenTable())
+
+    assert await ward.asks(MET_BEFORE + 2) == [False] * MET_BEFORE + [True, True]
+
+
+class BrokenTable(MemorySchedules):
+    """Does not answer."""
+
+    def exchange(self, model: str, change: Change) -> tuple[bool, Item]:  # noqa: ARG002
+        raise Unavailable("the table is away")
+
+
 async def test_another_prompt_does_not_wait() -> None:
     ward = Ward(wish=True)
     tasks = [
@@ -120,7 +187,7 @@ async def test_another_prompt_does_not_wait() -> None:
 
 
 async def test_if_the_first_fails_the_others_go() -> None:
-    warming = Warming(QuickPace(), wish=True)
+    warming = Warming(QuickPace(), True, Warmth(MemorySchedules(), lambda: 0.0))
     both = asyncio.Event()
 
     async def fail() -> None:
@@ -246,6 +313,8 @@ def test_a_job_of_one_system_prompt_reads_it_from_the_cache_and_tells_what_that_
     assert row.tally.saved_usd == pytest.approx(plain.tally.cost_usd - row.tally.cost_usd)
     assert row.tally.saved_usd > 0.5 * plain.tally.cost_usd
     assert plain.tally.saved_usd == 0.0
+    receipt = json.loads(laptop.objects.read(f"results/{row.job_id}/receipt.json"))
+    assert receipt["saved_usd"] == row.tally.saved_usd
     saved = [each["saved_usd"] for each in laptop.results(row.job_id, "outcomes.jsonl")]
     assert sum(saved) == pytest.approx(row.tally.saved_usd)
     assert min(saved) < 0 < max(saved), "who warms pays more"

@@ -50,6 +50,7 @@ ANSWERS = {
     "Joined?": {"done", "stopped"},
     "Closed?": {"done", "more"},
 }
+WIDTH = "$.planned.max_concurrency"
 # All that the workflow reads of its state: ids, places, counts and reasons, and nothing that was asked or answered.
 POINTERS = {
     "$",
@@ -62,7 +63,7 @@ POINTERS = {
     "$.planned.lane",
     "$.planned.plan.bucket",
     "$.planned.plan.key",
-    "$.planned.max_concurrency",
+    WIDTH,
     "$.planned.join",
     "$$.Task.Token",
     "$.answer",
@@ -107,6 +108,21 @@ def words(part: object) -> Iterator[str]:
         case list():
             for value in part:
                 yield from words(value)
+
+
+def maps_of_a_width_that_no_plan_said(definition: Definition) -> Iterator[str]:
+    """The plan knows how many workers the models' limits keep busy."""
+    for name, state in states(definition):
+        if state["Type"] == "Map" and state.get("MaxConcurrencyPath") != WIDTH:
+            yield name
+
+
+def waits_of_a_length_that_no_step_said(definition: Definition) -> Iterator[str]:
+    """What a step waits for, the workflow waits for, since that is free."""
+    for child in [*scopes(definition)][1:]:
+        for name, state in child["States"].items():
+            if state["Type"] == "Wait" and state.get("SecondsPath") != "$.answer.seconds":
+                yield name
 
 
 def ways_to_nowhere(definition: Definition) -> Iterator[str]:
@@ -309,6 +325,10 @@ def graces_that_workers_outlast(definition: Definition) -> Iterator[str]:
 CHUNK = "Run chunks.ItemProcessor.States"
 SUBMISSION = "Run submissions.ItemProcessor.States"
 BROKEN: list[tuple[Rule, str, object]] = [
+    (maps_of_a_width_that_no_plan_said, "Run chunks.MaxConcurrencyPath", ...),
+    (maps_of_a_width_that_no_plan_said, "Run submissions.MaxConcurrencyPath", "$.job_id"),
+    (waits_of_a_length_that_no_step_said, f"{CHUNK}.Wait.SecondsPath", "$.answer.state"),
+    (waits_of_a_length_that_no_step_said, f"{SUBMISSION}.Wait to submit.SecondsPath", ...),
     (ways_to_nowhere, "Begin.Next", "Pln"),
     (ways_to_nowhere, "Plan.Catch.0.Next", "Clse"),
     (ways_to_nowhere, "Planned?.Default", "Nobody"),

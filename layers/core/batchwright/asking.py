@@ -28,7 +28,6 @@ from batchwright.prices import saved_usd
 from batchwright.purse import Payer
 from batchwright.quotas import quota_tokens
 from batchwright.request import Request
-from batchwright.retries import Retries
 from batchwright.room import CutShort, Room
 from batchwright.route import Route
 from batchwright.settling import Asked
@@ -51,8 +50,8 @@ class Asker:
     """Asks an engine for records, again where that may help, and counts every call.
 
     Calls that got no answer and may be the record's own fault are bounded, over all workers that tried. Throttles and
-    an overloaded service say nothing about the record: they are waited out. A worker makes calls that failed again for
-    a share of its records at most; then the workflow waits.
+    an overloaded service say nothing about the record: they are waited out. Calls that failed are made
+    again for a share of the records, and some more that the job's workers share; then the workflow waits.
     """
 
     def __init__(
@@ -78,9 +77,9 @@ class Asker:
         self._contract = contract
         self._max_attempts = contract.max_attempts
         self._tight = contract.reservations == "tight"
-        self._warming = Warming(pace, contract.keeps_prompts)
+        self._warming = Warming(pace, contract.keeps_prompts, gates.warmth())
         self._time_left = time_left
-        self._retries = Retries()
+        self._retries = gates.retries()
         self._breakers: dict[tuple[str, str, str | None], Breaker] = {}
 
     def unresting(self) -> "Asker":
@@ -120,6 +119,10 @@ class Asker:
         async with self._warming.shared(request, route.listed) as marked:
             await self._ask(marked, route, asked, metadata, falls_back_on)
 
+    def was_asked(self, index: int) -> bool:
+        """Whether a lane has asked for a record, which must be told before anything else is."""
+        return self._collected is not None and self._collected.holds(index)
+
     async def _waited[T](self, asked: Asked, turn: Awaitable[T]) -> T:
         began = self._pace.now()
         try:
@@ -144,7 +147,7 @@ class Asker:
         self._retries.earn()
         while True:
             calls = asked.calls
-            self._afford(again=again)
+            await self._afford(again=again)
             try:
                 await self._call(request, route, asked, metadata, room, replaceable=replaceable)
             except CutShort:
@@ -152,7 +155,7 @@ class Asker:
                 again = False  # that call was answered
             except AskAgain as fault:
                 asked.counted_calls += isinstance(fault, OWN)
-                again = self._is_made_again(fault, again=again, made=asked.calls > calls)
+                again = await self._is_made_again(fault, again=again, made=asked.calls > calls)
                 seconds = self._backoff(delays, fault.retry_after)
                 delays += 1
                 hopeless = delays >= REFUSALS or self._hopeless(route, seconds, again=again)
@@ -160,7 +163,8 @@ class Asker:
                     hopeless and isinstance(fault, falls_back_on)
                 ):
                     raise
-                pause = self._pace.wait(seconds, for_all=not isinstance(fault, OWN))
+                named = fault.retry_after is not None  # by the service, of itself
+                pause = self._pace.wait(seconds, for_all=named or not isinstance(fault, OWN))
                 await self._waited(asked, pause)
             except RecordInvalid:
                 if not enlarged:
@@ -311,18 +315,23 @@ class Asker:
                 asked.saved_usd = round(asked.saved_usd + saved_usd(route.listed, usage), 12)
         asked.cost_usd = add_costs(asked.cost_usd, cost)
 
-    def _afford(self, *, again: bool) -> None:
+    async def _afford(self, *, again: bool) -> None:
         """Take a call that is made ``again`` from the budget; where that is spent, the workflow waits."""
-        if again and not self._retries.take():
+        if not again:
+            return
+        await self._retries.fetch()
+        if not self._retries.take():
             self._pace.rest_a_while()
             raise LeftForLater
 
-    def _is_made_again(self, fault: AskAgain, *, again: bool, made: bool) -> bool:
+    async def _is_made_again(self, fault: AskAgain, *, again: bool, made: bool) -> bool:
         """Whether the next call takes from the budget, after one that was ``made`` or that the breaker forbade."""
         if made:
-            return not isinstance(fault, Throttled)  # the governor sees to those
-        if again:
+            again = not isinstance(fault, Throttled)  # the governor sees to those
+        elif again:
             self._retries.give_back()
+        if again:
+            await self._retries.fetch()
         return again
 
     def _hopeless(self, route: Route, seconds: float, *, again: bool) -> bool:

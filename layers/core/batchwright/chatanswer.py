@@ -28,6 +28,7 @@ from batchwright.errors import (
 )
 from batchwright.natives.bodies import Said, text_of, tool_use
 from batchwright.natives.chat import ENDINGS, Call, Usage, given
+from batchwright.retryafter import seconds_of
 from batchwright.usage import Usage as Counted
 
 # A gateway says 502 while the server behind it is down: that is no word about the record.
@@ -174,16 +175,14 @@ def _request(headers: Mapping[str, str]) -> str:
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Return how many seconds the endpoint wants us to wait: by its word, or until the limit that is used up is new."""
-    for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
-        if (number := _number(headers.get(name, ""))) is not None:
-            return number / unit
+    if (number := seconds_of(headers.get("retry-after-ms", ""))) is not None:
+        return number / 1000
+    wished = seconds_of(headers.get("retry-after", ""), headers.get("date", ""))
+    if wished is not None:
+        return wished
     spent = (what for what in LIMITS if headers.get(f"x-ratelimit-remaining-{what}") == "0")
     spans = [_seconds(headers.get(f"x-ratelimit-reset-{what}", "")) for what in spent]
     return max((seconds for seconds in spans if seconds is not None), default=None)
-
-
-def _number(written: str) -> float | None:
-    return float(written) if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", written) else None
 
 
 def _seconds(written: str) -> float | None:
@@ -194,6 +193,6 @@ def _seconds(written: str) -> float | None:
     """
     found = SPAN.fullmatch(written)
     if not written or found is None:
-        return _number(written)
+        return seconds_of(written)
     parts = (float(part or 0) for part in found.groups())
     return sum(part * unit for part, unit in zip(parts, (3600, 60, 1, 0.001), strict=True))

@@ -95,6 +95,11 @@ class Collected:
         made = self._shelf.calls.get(index, int(answered))
         return made, made - answered
 
+    def holds(self, index: int) -> bool:
+        """Whether there is something to tell of a record that nobody has taken yet."""
+        known = index in self._shelf or index in self._shelf.calls
+        return known and index not in self._taken
+
     def take(self, index: int, request: Request, model: str, input_tokens: int) -> Answer | None:
         """Return what came of a record, once.
 

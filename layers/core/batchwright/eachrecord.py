@@ -151,7 +151,9 @@ class EachRecord:
                 request = self._contract.prepared(route, record, fetched.request)
             falls_back_on = self._contract.falls_back_on if route is not routes[-1] else ()
             ask = partial(self._asker.ask, route=route, asked=asked, job_id=self._job.job_id)
-            if kept := await self._answers.find(request, asked.request_digest):
+            # What a lane was paid for is that record's own answer, whatever was kept of others since.
+            paid = self._asker.was_asked(asked.index)
+            if not paid and (kept := await self._answers.find(request, asked.request_digest)):
                 asked.answer_with(kept)
             elif self._hand is not None:
                 self._hand.take(asked, route.model, request)

@@ -10,7 +10,9 @@ from batchwright.lengths import Lengths
 from batchwright.pace import PATIENCE, LeftForLater, Pace
 from batchwright.ports import Schedules
 from batchwright.quotas import Quota
+from batchwright.retries import Retries
 from batchwright.route import Route
+from batchwright.warmth import Warmth
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,14 @@ class Gates:
     def lengths(self, route: Route) -> Lengths:
         """Return how long a model's answers are; once it is governed, the other workers' are in it."""
         return self._lengths.setdefault(schedule_of(route), Lengths())
+
+    def retries(self) -> Retries:
+        """Return what the worker may ask again, of what its job may."""
+        return Retries(self._schedules, self._job, self._time)
+
+    def warmth(self) -> Warmth:
+        """Return what the workers know of the prompts that models keep."""
+        return Warmth(self._schedules, self._time)
 
     async def close(self) -> None:
         """Give back what the worker does not need."""

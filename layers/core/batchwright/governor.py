@@ -46,7 +46,7 @@ def schedule_of(route: Route) -> str:
     >>> schedule_of(Route(model="arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-lite-v1:0"))
     'bedrock#us.amazon.nova-lite-v1:0'
     """
-    if route.base_url is not None:
+    if route.engine != "bedrock":
         return "#".join(route.asks[:2])
     return f"{route.engine}#{model_id(route.model)}"
 

@@ -45,6 +45,11 @@ class Lookout:
             message = f"the job's deadline of {self._deadline} has passed"
             self.stop(Reason(code="deadline", message=message))
 
+    @property
+    def time_left(self) -> float:
+        """How many seconds the job has left."""
+        return (self._ends_at - self._clock.now()).total_seconds()
+
     def look_again(self, *, to_come: int) -> None:
         """Look, and report, if the last time is long enough ago.
 

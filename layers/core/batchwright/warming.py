@@ -1,6 +1,7 @@
 """Prompts that many records of a worker begin with: the model's service is asked to keep them.
 
-Who comes first writes the cache, and the others read it; so the first goes alone, and they wait for it a moment.
+Who comes first writes the cache, and the others read it; so the first goes alone, and they wait for it a moment, those
+of other workers, too.
 """
 
 import asyncio
@@ -10,16 +11,20 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from dataclasses import dataclass
 from typing import Literal
 
+from batchwright.errors import BatchwrightError
 from batchwright.marking import Key, Prefix, is_marked, marked, prefix_of
 from batchwright.pace import Pace
 from batchwright.prices import base_id
 from batchwright.promptcaches import PromptCache, prompt_cache_of
 from batchwright.request import Request
+from batchwright.warmth import Warmth
 
 # What is kept must be read again, or it costs more than it saves: so often a beginning is met before it is marked.
 MET_BEFORE = 3
 # The beginning is read and kept long before the answer is written: nobody waits longer than this for the first.
 PATIENCE = 10.0
+# While another worker's call writes it, it is looked after about so many seconds whether it is there.
+LOOK = 1.0
 # Beginnings that are remembered; those met last stay.
 MOST_KNOWN = 50
 
@@ -38,10 +43,11 @@ class Known:
 class Warming:
     """Marks what is worth it in the requests of one worker."""
 
-    def __init__(self, pace: Pace, wish: bool | Literal["auto"]) -> None:
+    def __init__(self, pace: Pace, wish: bool | Literal["auto"], warmth: Warmth) -> None:
         """``wish`` is the contract's: to mark nothing, all that a model can keep, or what pays by all that is known."""
         self._pace = pace
         self._wish = wish
+        self._warmth = warmth
         self._known: OrderedDict[tuple[str, Key], Known] = OrderedDict()
         pace.when_stopping.append(self._let_all_go)
 
@@ -67,12 +73,34 @@ class Warming:
             yield request
         elif known.warming is None and self._pace.now() >= known.warm_until:
             async with self._alone(known):
-                yield marked(request)
-            known.warm_until = self._pace.now() + offered.seconds
+                if not await self._another_warms(model, prefix.key):
+                    async with self._telling(model, prefix.key, offered):
+                        yield marked(request)
+                    known.warm_until = self._pace.now() + offered.seconds
+                    return
+                known.warm_until = self._pace.now() + offered.seconds
+            yield marked(request)
         else:
             await self._wait_for(known, offered)
             yield marked(request)
             known.warm_until = self._pace.now() + offered.seconds
+
+    async def _another_warms(self, model: str, key: Key) -> bool:
+        """Wait while another worker writes a beginning; say whether it is there, or the caller has to write it."""
+        while (whose := await self._warmth.claim(model, key, PATIENCE)) == "another's":
+            await self._pace.sleep(LOOK * (0.5 + self._pace.chance()))
+            if self._pace.stopping.is_set():
+                return True
+        return whose == "kept"
+
+    @asynccontextmanager
+    async def _telling(self, model: str, key: Key, offered: PromptCache) -> AsyncIterator[None]:
+        try:
+            yield
+        except BatchwrightError:
+            await self._warmth.tell(model, key, 0)
+            raise
+        await self._warmth.tell(model, key, offered.seconds)
 
     def _fits(self, prefix: Prefix, offered: PromptCache) -> bool:
         if offered.most is not None and prefix.tokens > offered.most:

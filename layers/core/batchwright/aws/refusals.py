@@ -18,6 +18,7 @@ from batchwright.errors import (
     TimedOut,
     Unavailable,
 )
+from batchwright.retryafter import seconds_of
 
 # docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html#API_runtime_Converse_Errors; 529 comes from
 # some makers' models.
@@ -76,13 +77,11 @@ def _request(headers: Mapping[str, str]) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds from ``Retry-After`` (RFC 9110, its number form) or milliseconds from AWS's own header."""
-    try:
-        if ours := headers.get("x-amz-retry-after"):
-            return int(ours) / 1000
-        return float(headers["Retry-After"])
-    except (KeyError, ValueError):
-        return None
+    """Seconds from AWS's own header, which has milliseconds, or from ``Retry-After``."""
+    ours = seconds_of(headers.get("x-amz-retry-after", ""))
+    if ours is not None:
+        return ours / 1000
+    return seconds_of(headers.get("Retry-After", ""), headers.get("Date", ""))
 
 
 def _words(content: bytes) -> str:

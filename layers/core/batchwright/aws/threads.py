@@ -26,6 +26,7 @@ from batchwright.errors import (
     Unavailable,
 )
 from batchwright.filters.queues import MOST_AT_ONCE
+from batchwright.retryafter import seconds_of
 
 CONNECT_SECONDS = 5
 # What the services call their refusals; all others are told apart by their status.
@@ -105,7 +106,7 @@ def _refusal(fault: ClientError, what: str) -> BatchwrightError:
     told = f"{what}: AWS says {code}"
     kind = KINDS.get(code)
     if kind is Throttled or status == THROTTLED:
-        return Throttled(told, retry_after=_seconds(reply.get("HTTPHeaders", {})))
+        return Throttled(told, retry_after=_retry_after(reply.get("HTTPHeaders", {})))
     if kind is not None:
         return kind(told)
     if status in DENIED:
@@ -124,6 +125,5 @@ def _failure(fault: BotoCoreError, what: str) -> BatchwrightError:
     return TimedOut(told)
 
 
-def _seconds(headers: Any) -> float | None:
-    written = str(headers.get("retry-after", ""))
-    return float(written) if written.isascii() and written.isdigit() else None
+def _retry_after(headers: Any) -> float | None:
+    return seconds_of(str(headers.get("retry-after", "")), str(headers.get("date", "")))

@@ -314,7 +314,9 @@ class Worker:
         if reason is not None and not self._only_collects:
             return _stopped(reason)
         if self._pace.rest is not None:
-            return {"state": "paused", "seconds": max(1, round(self._pace.rest))}
+            # Whatever a service wishes: at the deadline somebody must be there to say so.
+            seconds = min(self._pace.rest, self._lookout.time_left)
+            return {"state": "paused", "seconds": max(1, round(seconds))}
         return {"state": "more"}
 
     def _time_for_a_call(self) -> float:
