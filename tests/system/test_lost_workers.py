@@ -18,7 +18,7 @@ from tests.system.stack_under_test import StackUnderTest, until
 from tests.system.test_jobs import history_of
 
 LATENCY = 1.0
-IN_FLIGHT = 200  # template.yaml's
+IN_FLIGHT = 400  # template.yaml's
 CHUNKS = 2
 
 

@@ -9,6 +9,7 @@ from batchwright.completion import Completion
 from batchwright.errors import AccessDenied, Throttled, Unavailable
 from batchwright.job import Status
 from batchwright.outcome import Ending
+from batchwright.places import chunk_prefix
 from batchwright.request import Request
 from tests.fakes import NOON, MemoryObjects, ScriptedEngine, echo, texts_of
 from tests.laptop import Laptop, chat_file, chat_line, jsonl, song
@@ -35,6 +36,17 @@ async def test_many_requests_are_in_flight_but_no_more_than_allowed() -> None:
     await laptop.invoke(chunk, in_flight=16)
 
     assert engine.most_open == 16
+
+
+async def test_what_was_in_flight_together_is_written_together() -> None:
+    laptop = Laptop(engine=ScriptedEngine(takes=1), chunk_records=1000)
+    _, (chunk,) = laptop.planned(chat_file(1000))
+
+    await laptop.invoke(chunk, in_flight=400)
+
+    claim, *written = laptop.objects.keys(chunk_prefix(chunk.job_id, chunk.chunk))
+    assert claim.endswith("/000000.jsonl")
+    assert len(written) == 3
 
 
 async def test_a_settled_chunk_is_not_asked_again() -> None:

@@ -9,8 +9,9 @@ from batchwright.errors import Unavailable
 from batchwright.pace import Pace
 from batchwright.segment import Claim, Effort, Settled
 
-# At the going price of a call and of a PUT, and one worker lost in a day, about the cheapest interval (design §2).
-FLUSH_OUTCOMES = 200
+# At the going price of a call and of a PUT, and one worker lost in a day, about the cheapest interval (design §2): as
+# many outcomes as there are calls in flight, where nobody says otherwise.
+FLUSH_OUTCOMES = 400
 FLUSH_SECONDS = 5.0
 # Between two tries of a write that fails; the client has tried some times itself by then.
 PAUSE = 1.0

@@ -31,7 +31,7 @@ class Settings(BaseModel):
     """Only admit and sweep have it."""
     chunk_records: PositiveInt = CHUNK_RECORDS
     max_concurrency: PositiveInt = 10
-    in_flight: PositiveInt = 200
+    in_flight: PositiveInt = 400
     state_table: str = ""
     """The workers have it, and who hands over, collects, wakes, cancels and closes."""
     sweep_minutes: PositiveInt = 20

@@ -34,12 +34,14 @@ if TYPE_CHECKING:
 
 # Longer than any deadline may be.
 LONGEST_JOB = timedelta(days=16)
+# To one service: for a worker's threads, which fetch attachments, look into the cache and write segments.
+CONNECTIONS = 64
 # Calls to our own plumbing are safe to repeat; the model's call is never made here.
 PLUMBING = Config(
     retries={"mode": "standard", "total_max_attempts": 6},
     connect_timeout=5,
     read_timeout=60,
-    max_pool_connections=64,  # a worker's threads: attachments, the cache, the segments
+    max_pool_connections=CONNECTIONS,
 )
 # Tests say here where a process dies.
 CRASH_AT = "BATCHWRIGHT_CRASH_AT"
