@@ -3,6 +3,7 @@
 import functools
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from aws_lambda_powertools import Logger
 
@@ -32,6 +33,22 @@ def quiet[**P, R](handler: Callable[P, R]) -> Callable[P, R]:
             raise error from None
 
     return told
+
+
+def each_message(
+    event: dict[str, Any], take: Callable[[str, str], None]
+) -> dict[str, list[dict[str, str]]]:
+    """Take a queue's messages, body and id, one by one; answer with those that must come back.
+
+    ``take`` is quiet, and has told of its failure already.
+    """
+    failed = []
+    for message in event["Records"]:
+        try:
+            take(message["body"], message["messageId"])
+        except Exception:  # noqa: BLE001 - one bad message must not bring back the others
+            failed.append({"itemIdentifier": message["messageId"]})
+    return {"batchItemFailures": failed}
 
 
 def _named(fault: BaseException) -> BatchwrightError:
