@@ -11,7 +11,7 @@ from compileall import compile_dir
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
-# Plan has both layers, and Lambda takes 250 MB unzipped. No function imports these of Powertools, nor pyarrow's headers.
+# Plan has both layers, and Lambda takes 250 MB unzipped. No function imports these of Powertools, nor the headers.
 NOT_IMPORTED = re.compile(r"/aws_lambda_powertools/(event_handler|utilities/(?!typing/|__init__))")
 NOT_USED = ("include", "src", "tests")
 
