@@ -78,7 +78,9 @@ class Contract(Written):
     reservations: Literal["tight", "full"] = "tight"
     """What is reserved of a model's quota for an answer: what it will need by all that is known, or all it may have."""
     cache: Cache | None = None
-    filters: Filters = Field(default_factory=Filters)  # a default made here would be built at every cold start
+    filters: Filters = Field(
+        default_factory=Filters
+    )  # a default made here would be built at every cold start
     retention: Retention | None = None
 
     @field_validator("deadline")
