@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.emulator.bytecode import add_bytecode
 from tests.emulator.server import tail
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +56,7 @@ def build(*, log: Path) -> None:
         return
     where = ("--build-dir", str(BUILT), "--cache-dir", str(LOCAL / "build-cache"))
     _sam("build", *where, environment={}, log=log)
+    add_bytecode(BUILT)
     made_of.write_text(wanted)
 
 

@@ -1,6 +1,7 @@
 """The handlers as Lambda calls them, in this process: moto is AWS, the model host is Bedrock."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from moto import mock_aws
 
-from batchwright.aws import wiring
 from tests import kms
 from tests.emulator.host.running import running
 from tests.fakes import KeptSigner
@@ -100,9 +100,11 @@ def _make_resources() -> None:
 
 def forget() -> None:
     """Make the next call a cold start."""
-    for made in vars(wiring).values():
-        if hasattr(made, "cache_clear"):
-            made.cache_clear()
+    for name, module in [*sys.modules.items()]:
+        if name.startswith("batchwright.aws."):
+            for made in vars(module).values():
+                if hasattr(made, "cache_clear"):
+                    made.cache_clear()
 
 
 def event(name: str) -> Any:

@@ -78,7 +78,8 @@ class Contract(Written):
     reservations: Literal["tight", "full"] = "tight"
     """What is reserved of a model's quota for an answer: what it will need by all that is known, or all it may have."""
     cache: Cache | None = None
-    filters: Filters = Filters()
+    # A default made here would build all filters' settings at every cold start.
+    filters: Filters = Field(default_factory=Filters)
     retention: Retention | None = None
 
     @field_validator("deadline")

@@ -3,24 +3,28 @@
 Adapters are in ``aws/``; the tests bring their own, held to the same contract.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import Any, Protocol
+from __future__ import annotations
 
-from batchwright.batchjob import BatchJob, BatchState
-from batchwright.checkpoint import PublicKey
-from batchwright.completion import Completion
-from batchwright.endpointcall import EndpointCall, Placed
-from batchwright.job import JobRow, Pin, Reason, Status
-from batchwright.ledger import Appended, Entry, Head
-from batchwright.money import Money
-from batchwright.outcome import Tally
-from batchwright.request import Request
-from batchwright.retention import Due
-from batchwright.route import Route
-from batchwright.run import Run, RunState
-from batchwright.schedule import Change, Item
-from batchwright.submission import SubmissionRow
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:  # a port is a type: who needs one need not load what it speaks of
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from batchwright.batchjob import BatchJob, BatchState
+    from batchwright.checkpoint import PublicKey
+    from batchwright.completion import Completion
+    from batchwright.endpointcall import EndpointCall, Placed
+    from batchwright.job import JobRow, Pin, Reason, Status
+    from batchwright.ledger import Appended, Entry, Head
+    from batchwright.money import Money
+    from batchwright.outcome import Tally
+    from batchwright.request import Request
+    from batchwright.retention import Due
+    from batchwright.route import Route
+    from batchwright.run import Run, RunState
+    from batchwright.schedule import Change, Item
+    from batchwright.submission import SubmissionRow
 
 
 class Upload(Protocol):

@@ -1,6 +1,7 @@
-"""What the functions share: settings, clients, the bucket and the table.
+"""What the functions share: settings, clients, the bucket, the table and the ledger.
 
-Everything is made on first use and kept: nothing happens at import.
+Everything is made on first use and kept: nothing happens at import. What one function has for itself stands with its
+world, what lanes need in :mod:`batchwright.aws.lanewiring`, so that no cold start loads the others'.
 """
 
 import os
@@ -13,20 +14,9 @@ import boto3
 from botocore.config import Config
 from botocore.credentials import Credentials
 
-from batchwright.aws.batchinference import BRISK, BedrockBatchInference
-from batchwright.aws.budgets import DynamoDBBudgets
-from batchwright.aws.clock import SystemClock
-from batchwright.aws.endpoints import ONCE, SageMakerEndpoints
 from batchwright.aws.jobs import DynamoDBJobs
-from batchwright.aws.keys import EndpointKeys
 from batchwright.aws.ledger import DynamoDBLedger
 from batchwright.aws.s3 import S3Objects
-from batchwright.aws.schedules import QUICK, DynamoDBSchedules
-from batchwright.aws.servicequotas import BRIEF, ServiceQuotas
-from batchwright.aws.signer import KmsSigner
-from batchwright.aws.slots import DynamoDBSlots
-from batchwright.aws.submissions import DynamoDBSubmissions
-from batchwright.aws.tasks import StepFunctionsTasks
 from batchwright.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -77,49 +67,7 @@ def objects() -> S3Objects:
 @cache
 def jobs() -> DynamoDBJobs:
     """Return the table of jobs."""
-    return DynamoDBJobs(client("dynamodb"), settings().jobs_table, life=_life())
-
-
-@cache
-def budgets() -> DynamoDBBudgets:
-    """Return the money of jobs, which is kept in the same table."""
-    return DynamoDBBudgets(client("dynamodb"), settings().jobs_table, life=_life())
-
-
-@cache
-def schedules() -> DynamoDBSchedules:
-    """Return the schedules of the models."""
-    quick: Any = boto3.client("dynamodb", config=QUICK)
-    return DynamoDBSchedules(quick, settings().state_table)
-
-
-@cache
-def batch_inference() -> BedrockBatchInference:
-    """Return Bedrock's batch inference over the stack's bucket."""
-    told = settings()
-    bedrock: Any = boto3.client("bedrock", config=BRISK)
-    return BedrockBatchInference(
-        bedrock, told.bucket, role=told.batch_role_arn, key=told.bucket_key
-    )
-
-
-@cache
-def submissions() -> DynamoDBSubmissions:
-    """Return how submissions stand; no job may lose that while it runs."""
-    table = settings().state_table
-    return DynamoDBSubmissions(client("dynamodb"), table, life=LONGEST_JOB, clock=SystemClock())
-
-
-@cache
-def slots() -> DynamoDBSlots:
-    """Return the places of which there are only so many."""
-    return DynamoDBSlots(client("dynamodb"), settings().state_table)
-
-
-@cache
-def tasks() -> StepFunctionsTasks:
-    """Return the tasks of the workflow that wait."""
-    return StepFunctionsTasks(client("stepfunctions"))
+    return DynamoDBJobs(client("dynamodb"), settings().jobs_table, life=row_life())
 
 
 @cache
@@ -128,34 +76,7 @@ def ledger() -> DynamoDBLedger:
     return DynamoDBLedger(client("dynamodb"), settings().ledger_table)
 
 
-@cache
-def signer() -> KmsSigner:
-    """Return the ledger's key."""
-    return KmsSigner(client("kms"), settings().ledger_key, settings().ledger_name)
-
-
-@cache
-def endpoints() -> SageMakerEndpoints:
-    """Return the account's asynchronous endpoints."""
-    # With a session of its own: the client is made in a thread, where boto3's common one is not safe.
-    return SageMakerEndpoints(
-        lambda: boto3.Session().client("sagemaker-runtime", config=ONCE), settings().bucket
-    )
-
-
-@cache
-def account() -> ServiceQuotas:
-    """Return what AWS grants the account."""
-    return ServiceQuotas(lambda: boto3.client("service-quotas", config=BRIEF))
-
-
-@cache
-def keys() -> EndpointKeys:
-    """Return the keys of endpoints."""
-    return EndpointKeys(lambda: boto3.Session().client("secretsmanager", config=PLUMBING))
-
-
-def _life() -> timedelta:
+def row_life() -> timedelta:
     """Rows live as long as results, counted from their last change; no job may lose its own while it runs."""
     return max(timedelta(days=settings().result_retention_days), LONGEST_JOB)
 

@@ -30,7 +30,9 @@ class FunctionSettings(RemoteSettings):
 class _Told(BaseModel):
     """A finding as the function writes it."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True
+    )
 
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
     part: Annotated[int, Field(ge=0)] = 0
@@ -48,7 +50,9 @@ class _Told(BaseModel):
 class _Answer(BaseModel):
     """What the function answers; anything else is a failure."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True
+    )
 
     findings: Annotated[list[_Told], Field(max_length=MOST_FINDINGS)]
 

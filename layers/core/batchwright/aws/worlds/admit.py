@@ -5,18 +5,9 @@ from datetime import timedelta
 
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.eventbridge import EventBridgeEvents
+from batchwright.aws.lanewiring import slots, submissions, tasks
 from batchwright.aws.stepfunctions import StepFunctionsWorkflows
-from batchwright.aws.wiring import (
-    armed,
-    client,
-    jobs,
-    ledger,
-    objects,
-    settings,
-    slots,
-    submissions,
-    tasks,
-)
+from batchwright.aws.wiring import armed, client, jobs, ledger, objects, settings
 from batchwright.steps.admit import World
 
 

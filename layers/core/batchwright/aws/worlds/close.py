@@ -1,21 +1,15 @@
 """What closing needs, on AWS."""
 
+from functools import cache
+
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.eventbridge import EventBridgeEvents
 from batchwright.aws.lambdas import logger
+from batchwright.aws.lanewiring import batch_inference, submissions
 from batchwright.aws.metrics import measure_uncopied, measure_unsigned
 from batchwright.aws.s3 import S3Objects
-from batchwright.aws.wiring import (
-    armed,
-    batch_inference,
-    client,
-    jobs,
-    ledger,
-    objects,
-    settings,
-    signer,
-    submissions,
-)
+from batchwright.aws.signer import KmsSigner
+from batchwright.aws.wiring import armed, client, jobs, ledger, objects, settings
 from batchwright.steps.close import World
 
 
@@ -34,6 +28,12 @@ def world() -> World:
         submissions=submissions(),
         batch_inference=batch_inference,
     )
+
+
+@cache
+def signer() -> KmsSigner:
+    """Return the ledger's key."""
+    return KmsSigner(client("kms"), settings().ledger_key, settings().ledger_name)
 
 
 def _unsigned(reason: str | None) -> None:

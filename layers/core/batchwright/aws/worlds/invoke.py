@@ -5,27 +5,30 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 
 import boto3
 
 from batchwright.aws.bedrock import BedrockEngine
+from batchwright.aws.budgets import DynamoDBBudgets
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.comprehend import AmazonComprehend
+from batchwright.aws.endpoints import ONCE, SageMakerEndpoints
 from batchwright.aws.filterfunctions import LambdaFunctions
 from batchwright.aws.guardrails import BedrockGuardrails
+from batchwright.aws.keys import EndpointKeys
 from batchwright.aws.openai import OpenAIEngine
+from batchwright.aws.schedules import QUICK, DynamoDBSchedules
 from batchwright.aws.threads import once
 from batchwright.aws.wiring import (
+    PLUMBING,
     armed,
-    budgets,
     client,
     credentials,
-    endpoints,
     jobs,
-    keys,
     objects,
-    schedules,
+    row_life,
     settings,
 )
 from batchwright.endpointengine import EndpointEngine
@@ -54,6 +57,34 @@ async def world() -> AsyncIterator[World]:
             new_id=lambda: uuid.uuid4().hex,
             means=means,
         )
+
+
+@cache
+def budgets() -> DynamoDBBudgets:
+    """Return the money of jobs, which is kept in the table of jobs."""
+    return DynamoDBBudgets(client("dynamodb"), settings().jobs_table, life=row_life())
+
+
+@cache
+def schedules() -> DynamoDBSchedules:
+    """Return the schedules of the models."""
+    quick: Any = boto3.client("dynamodb", config=QUICK)
+    return DynamoDBSchedules(quick, settings().state_table)
+
+
+@cache
+def endpoints() -> SageMakerEndpoints:
+    """Return the account's asynchronous endpoints."""
+    # With a session of its own: the client is made in a thread, where boto3's common one is not safe.
+    return SageMakerEndpoints(
+        lambda: boto3.Session().client("sagemaker-runtime", config=ONCE), settings().bucket
+    )
+
+
+@cache
+def keys() -> EndpointKeys:
+    """Return the keys of endpoints."""
+    return EndpointKeys(lambda: boto3.Session().client("secretsmanager", config=PLUMBING))
 
 
 @asynccontextmanager

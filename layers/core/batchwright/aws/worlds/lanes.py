@@ -2,7 +2,9 @@
 
 from batchwright.asynclane import AsyncLane
 from batchwright.aws.clock import SystemClock
-from batchwright.aws.wiring import batch_inference, endpoints, objects, settings, submissions
+from batchwright.aws.lanewiring import batch_inference, submissions
+from batchwright.aws.wiring import objects, settings
+from batchwright.aws.worlds.invoke import endpoints
 from batchwright.batchlane import BatchLane
 from batchwright.job import Job
 from batchwright.lane import SAGEMAKER_ASYNC

@@ -1,8 +1,13 @@
 """What planning needs, on AWS."""
 
+from functools import cache
+
+import boto3
+
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.eventbridge import EventBridgeEvents
-from batchwright.aws.wiring import account, armed, client, jobs, objects, settings
+from batchwright.aws.servicequotas import BRIEF, ServiceQuotas
+from batchwright.aws.wiring import armed, client, jobs, objects, settings
 from batchwright.steps.plan import World
 
 
@@ -15,3 +20,9 @@ def world() -> World:
         clock=SystemClock(),
         account=account(),
     )
+
+
+@cache
+def account() -> ServiceQuotas:
+    """Return what AWS grants the account."""
+    return ServiceQuotas(lambda: boto3.client("service-quotas", config=BRIEF))

@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from batchwright.aws.wiring import armed, slots, submissions, tasks
+from batchwright.aws.lanewiring import slots, submissions, tasks
+from batchwright.aws.wiring import armed
 from batchwright.aws.worlds.invoke import world as worker_world
 from batchwright.aws.worlds.lanes import lane_of
 from batchwright.steps.submit import World

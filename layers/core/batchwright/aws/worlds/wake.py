@@ -1,6 +1,7 @@
 """What waking needs, on AWS."""
 
-from batchwright.aws.wiring import armed, submissions, tasks
+from batchwright.aws.lanewiring import submissions, tasks
+from batchwright.aws.wiring import armed
 from batchwright.steps.wake import World
 
 

@@ -3,18 +3,17 @@
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from batchwright.filters.pieces import compiled, matches
 from batchwright.filters.recognisers.checksums import luhn, mod97
 from batchwright.filters.recognisers.recogniser import Place, Reading
 from batchwright.filters.recognisers.words import Words
+from batchwright.written import Written
 
 
-class OwnRecogniser(BaseModel):
+class OwnRecogniser(Written):
     """One kind of value: a pattern, and what else must be true of what it matches."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
     pattern: Annotated[str, Field(min_length=1, max_length=1000)]
