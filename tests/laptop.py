@@ -165,7 +165,7 @@ class Laptop:
         return job_id, self.chunks(job_id)
 
     async def invoke(
-        self, chunk: Chunk, *, seconds: float = 900, in_flight: int = 8
+        self, chunk: Chunk, *, seconds: float = 900, in_flight: int = 8, rested: float = 0
     ) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
         ends = loop.time() + seconds
@@ -174,6 +174,7 @@ class Laptop:
             self.worker_world(),
             time_left=lambda: ends - loop.time(),
             in_flight=in_flight,
+            rested=rested,
         )
         silent("the answer of Invoke, or its metrics", (answer, report))
         return answer

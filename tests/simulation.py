@@ -18,6 +18,10 @@ from tests.fakes import MODEL, MemorySchedules
 START = 1_800_000_000_000
 SECOND = 1000
 MINUTE = 60 * SECOND
+# From the end of its rest until a worker has begun: two states of the workflow, and a look at what its chunk lacks.
+COMES_BACK = 500
+# Without any answer for so long a worker rests when a call is refused (batchwright.pace).
+NO_ANSWER = 10 * SECOND
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +73,13 @@ class Fleet:
     """When answers came back cut at what was reserved."""
     writes: list[int] = field(default_factory=list)
     rests: list[float] = field(default_factory=list)
+    """For how long workers left, since they had no turn in sight."""
+    waits: list[tuple[int, int]] = field(default_factory=list)
+    """When a worker's calls had waited without a turn, until one came or the worker went, and for how long."""
+    idle: int = 0
+    """How long workers had calls that waited, and none that ran."""
+    paid: int = 0
+    """How long there were workers."""
     left: Counter[str] = field(default_factory=Counter)
     """The records that nobody took yet, by the pile on which they lie."""
     _events: list[tuple[int, int, Callable[[], None]]] = field(default_factory=list)
@@ -120,6 +131,11 @@ class Fleet:
         """Return how many seconds it took until the last call went through."""
         return (max(at for at, _, _ in self.admitted) - START) / SECOND
 
+    def longest_wait(self, begin: float = 0, end: float = 1e9) -> float:
+        """Return for how many seconds a worker waited at most without a turn, between two minutes."""
+        waits = (wait for at, wait in self.waits if begin <= (at - START) / MINUTE < end)
+        return max(waits, default=0) / SECOND
+
     def refused_part(self, begin: float = 0, end: float = 1e9) -> float:
         """Return what part of all calls between two minutes was refused."""
         refused = sum(1 for at in self.refused if begin <= (at - START) / MINUTE < end)
@@ -145,11 +161,11 @@ class SimulatedWorker:
         self.skew = fleet.dice.randrange(-50, 50)
         self.dead = False
         self.lengths = Lengths()
-        self._begin()
+        self._begin(rested=0)
         if life is not None:
             fleet.later(life, self.die)
 
-    def _begin(self) -> None:
+    def _begin(self, *, rested: float) -> None:
         self.gate = Turnstile(
             caps=self.job.told,
             usual=self.job.usual,
@@ -158,36 +174,53 @@ class SimulatedWorker:
             chance=self.fleet.dice.random,
             lengths=self.lengths,
             to_come=lambda: self.fleet.left[self.pile],
+            rested=rested,
         )
         self.calls: dict[Ticket, Call] = {}
         self.busy = 0
-        self.resting = False
+        self.backing_off = 0
+        self.rest: float | None = None
+        self.left = False
         self.wake = 0
+        self.looked_at = self.now
+        self.waits_since: int | None = None
+        self.idle = False
+        self.answered_at = self.now
 
     @property
     def now(self) -> int:
         return self.fleet.now + self.skew
 
     def die(self) -> None:
+        self._watch()
+        self._turn_came()
         self.dead = True
         # What was in flight is asked again.
         self.fleet.left[self.pile] += self.busy
         self.fleet.later(2000, SimulatedWorker(self.fleet, self.job, self.pile, None).work)
 
     def work(self) -> None:
-        if self.dead or self.resting:
+        if self.dead or self.left:
             return
-        seconds = self.gate.rest(self.now)
-        if seconds is not None:
+        self._watch()
+        if self.rest is None and (seconds := self.gate.rest(self.now)) is not None:
             self._rest(seconds)
+        if self.rest is not None:
+            self._tell()
+            self._watch()
+            if not self.gate.running and not self.gate.asking:
+                self._leave()
+                self.fleet.later(int(self.rest * SECOND) + COMES_BACK, self._come_back)
             return
         while self.busy < self.job.in_flight and self.fleet.left[self.pile] > 0:
             self.fleet.left[self.pile] -= 1
             self.busy += 1
             self._queue(Call(job=self.job))
         for ticket in self.gate.released(self.now):
+            self._turn_came()
             self._send(ticket)
         self._tell()
+        self._watch()
         if not self.busy:
             if not self.gate.asking:
                 self._leave()
@@ -198,23 +231,44 @@ class SimulatedWorker:
             self.fleet.later(at - self.fleet.now, self.work)
 
     def _rest(self, seconds: float) -> None:
-        self.fleet.rests.append(seconds)
+        self.rest = max(1, round(seconds))
+        self.fleet.rests.append(self.rest)
+        self._turn_came()
+        # What waits or backs off is left to the next worker; what runs is waited for.
+        unasked = len(self.gate.waiting) + self.backing_off
+        self.fleet.left[self.pile] += unasked
+        self.busy -= unasked
+        self.backing_off = 0
         for ticket in [*self.gate.waiting]:
             self.gate.leave(ticket)
-            self.fleet.left[self.pile] += 1
-            self.busy -= 1
-        self._leave()
-        self.fleet.later(int(seconds * 1000), self._come_back)
+            self.calls.pop(ticket)
+
+    def _watch(self) -> None:
+        """Count the time since the last look, and see whether calls wait."""
+        passed = max(0, self.now - self.looked_at)
+        self.looked_at += passed
+        self.fleet.paid += passed
+        self.fleet.idle += passed if self.idle else 0
+        self.idle = self.busy > 0 and not self.gate.running
+        if not self.gate.waiting and not self.backing_off:
+            self.waits_since = None
+        elif self.waits_since is None:
+            self.waits_since = self.now
+
+    def _turn_came(self) -> None:
+        if self.waits_since is not None:
+            self.fleet.waits.append((self.fleet.now, self.now - self.waits_since))
+            self.waits_since = self.now
 
     def _leave(self) -> None:
-        self.resting = True
+        self.left = True
         while change := self.gate.closing(self.now):
             self.fleet.writes.append(self.fleet.now)
             self.gate.heard(*self.fleet.schedules.exchange(MODEL, change), self.now)
 
     def _come_back(self) -> None:
         if not self.dead:
-            self._begin()
+            self._begin(rested=self.rest or 0)
             self.work()
 
     def _queue(self, call: Call) -> None:
@@ -266,6 +320,7 @@ class SimulatedWorker:
         def end() -> None:
             reservation.settle(job.input_tokens, output, now=fleet.now / 1000)
             if not self.dead:
+                self.answered_at = self.now
                 gate.settle(ticket, job.input_tokens + output, self.now)
                 if gate is self.gate:
                     self.calls.pop(ticket)
@@ -280,7 +335,7 @@ class SimulatedWorker:
             self.fleet.cut.append(self.fleet.now)
             self.lengths.cut(limit)
             call.whole = True
-            self._queue(call)
+            self._again(call)
         else:
             self.lengths.add(output)
             self.busy -= 1
@@ -290,12 +345,26 @@ class SimulatedWorker:
             return
         gate.throttle(ticket, self.now, None)
         call = self.calls.pop(ticket)
+        if self.rest is None and self.now - self.answered_at > NO_ANSWER:
+            self._rest(60 * (0.5 + self.fleet.dice.random() / 2))
         backoff = self.fleet.dice.uniform(0, min(5.0, 0.5 * 2**call.retries))
         call.retries += 1
-        self.fleet.later(int(backoff * 1000), lambda: self._again(call, gate))
+        if self.rest is None:
+            self.backing_off += 1
+            self.fleet.later(int(backoff * 1000), lambda: self._backed_off(call, gate))
+        else:
+            self._again(call)
         self.work()
 
-    def _again(self, call: Call, gate: Turnstile) -> None:
-        if not self.dead and gate is self.gate and not self.resting:
-            self._queue(call)
+    def _backed_off(self, call: Call, gate: Turnstile) -> None:
+        if not self.dead and gate is self.gate and self.rest is None:
+            self.backing_off -= 1
+            self._again(call)
             self.work()
+
+    def _again(self, call: Call) -> None:
+        if self.rest is None:
+            self._queue(call)
+        else:
+            self.busy -= 1
+            self.fleet.left[self.pile] += 1

@@ -18,6 +18,8 @@ NONE_CUT = 128
 CROWD = Job(
     workers=500, input_tokens=1500, output_tokens=300, max_tokens=1000, latency=4000, told=LARGE
 )
+# A wait that is longer is the workflow's.
+LONGEST_WAIT = 9
 # What of a window such calls can have: each holds 2,148 tokens for a second and uses 157.
 HELD_BACK = 1 / (1 + 2148 / 157 / 60)
 
@@ -48,6 +50,11 @@ class Runs:
         """Return what part of the calls was refused."""
         worst = max(run.refused_part() for run in self.fleets)
         return at_most(f"governor.{self.name}.refused", round(worst, 4), target)
+
+    def longest_wait(self) -> Figure:
+        """Return for how many seconds a worker was paid at most while its calls had no turn."""
+        worst = max(run.longest_wait() for run in self.fleets)
+        return at_most(f"governor.{self.name}.longest_wait", round(worst, 1), LONGEST_WAIT)
 
     def cut(self, target: float) -> Figure:
         """Return what part of the answers was cut, and paid for again."""
@@ -84,13 +91,16 @@ def _told(limit_model: LimitModel) -> Iterator[Figure]:
     yield runs.used(3000, 0, 10, 0.98)
     yield runs.refused(0.005)
     yield runs.writes(0.05)
+    yield runs.longest_wait()
     runs = _runs("24_workers_600_rpm", limit_model, SLOW, Job(workers=24, told=SLOW))
     yield runs.used(600, 0, 10, 0.96)
     yield runs.refused(0.005)
     yield runs.writes(0.05)
+    yield runs.longest_wait()
     deaths = {number: 60 * SECOND * (number + 1) for number in range(8)}
     runs = _runs("8_deaths", limit_model, FAST, Job(told=FAST, dies_after=deaths))
     yield runs.used(3000, 0, 10, 0.98)
+    yield runs.longest_wait()
     chunks = Job(in_flight=16, told=FAST, latency=200, records=3000, dealt=True)
     runs = _runs("chunks_of_a_minute", limit_model, FAST, chunks, minutes=2)
     yield runs.time(60, 1.02)
@@ -100,15 +110,18 @@ def _told(limit_model: LimitModel) -> Iterator[Figure]:
 def _learnt(limit_model: LimitModel) -> Iterator[Figure]:
     runs = _runs("unknown", limit_model, FAST, Job())
     yield runs.used(3000, 2, 10, 0.9)
+    yield runs.longest_wait()
     runs = _runs("halved", limit_model, FAST, Job(), minutes=5)
     for run in runs.fleets:
         run.set_limit(Quota(rpm=1500))
         run.run(minutes=5)
     yield runs.used(1500, 6, 10, 0.9)
     yield runs.refused(0.03)
+    yield runs.longest_wait()
     runs = _runs("500_workers_unknown", limit_model, LARGE, replace(CROWD, told=Quota()))
     yield runs.tokens(2_000_000, 2, 10, 0.85)
     yield runs.refused(0.05)
+    yield runs.longest_wait()
 
 
 def _by_tokens(limit_model: LimitModel) -> Iterator[Figure]:
@@ -140,6 +153,7 @@ def _crowd(limit_model: LimitModel) -> Iterator[Figure]:
     runs = _runs("500_workers", limit_model, LARGE, CROWD)
     yield runs.tokens(2_000_000, 0, 10, 0.93)
     yield runs.refused(0.03)
+    yield runs.longest_wait()
     most = max(len(run.writes) / 600 for run in runs.fleets)
     yield at_most(f"governor.{runs.name}.writes_a_second", round(most, 1), 50)
     yield runs.writes(0.05)

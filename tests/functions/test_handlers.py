@@ -36,6 +36,15 @@ def read(key: str) -> bytes:
     return content
 
 
+def test_a_worker_knows_for_how_long_the_workflow_waited_before_it() -> None:
+    chunk = event("invoke.chunk")
+
+    assert functions.invoke.rested_of(chunk) == 0
+    assert functions.invoke.rested_of({**chunk, "answer": {"state": "more"}}) == 0
+    paused = {"state": "paused", "seconds": 30}
+    assert functions.invoke.rested_of({**chunk, "answer": paused}) == 30
+
+
 def test_the_events_tell_the_way_of_one_job_and_every_handler_takes_its_own() -> None:
     assert functions.admit.handler(event("admit.records-queued"), Context()) == {
         "batchItemFailures": []

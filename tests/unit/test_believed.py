@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchwright.believed import believed, first_guess, lowered, suspicious
+from batchwright.believed import believed, first_guess, lowered, reopens, suspicious
 from batchwright.schedule import JOB_NUMBERS, MINUTE, SECOND, Item, share, slot, stale, used
 
 NOW = 1_800_000_005_000
@@ -102,6 +102,20 @@ def test_however_long_a_window_stays_used_up_it_is_lowered_once() -> None:
     for second in range(6, 60, 2):
         now = NOW + second * SECOND
         assert lowered(item, LIMIT, now, now, under=item["lowered"]) is None
+
+
+def test_workers_come_back_when_a_window_begins_and_one_after_the_other_where_that_is_not_known() -> (
+    None
+):
+    used_up = {"since": NOW, "refused": NOW + 4 * SECOND, "passed": NOW - SECOND}
+    known = {**used_up, "opened": NOW - 90 * SECOND}
+
+    assert reopens(used_up, NOW + SECOND, 0.5) is None, "that may be nothing"
+    assert reopens(used_up, NOW + 4 * SECOND, 0.5) == NOW + 32 * SECOND
+    assert reopens(known, NOW + 4 * SECOND, 0.5) == NOW + 30 * SECOND + SECOND // 2
+    assert reopens(known, NOW + 34 * SECOND, 0.0) == NOW + 34 * SECOND, "it was wrong"
+    assert reopens(used_up, NOW + MINUTE, 0.5) is None, "so long is no window"
+    assert reopens({**used_up, "passed": NOW + 5 * SECOND}, NOW + 6 * SECOND, 0.5) is None
 
 
 def test_calls_that_pass_now_and_then_while_a_window_is_used_up_change_nothing() -> None:

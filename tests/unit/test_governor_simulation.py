@@ -7,13 +7,15 @@ import pytest
 
 from batchwright.quotas import Quota
 from tests.emulator.host.behaviour import LimitModel
-from tests.simulation import SECOND, START, Fleet, Job
+from tests.simulation import MINUTE, SECOND, START, Fleet, Job
 
 BOTH = pytest.mark.parametrize("limit_model", ["window", "bucket"])
 FAST = Quota(rpm=3000)
 HALF = Quota(rpm=1500)
 TOKENS = Quota(tpm=500_000)
 LARGE = Quota(tpm=2_000_000)
+# No worker is paid for waiting longer than so many seconds without a turn: then the workflow waits.
+LONGEST_WAIT = 9
 CROWD = Job(workers=500, input_tokens=1500, output_tokens=300, max_tokens=1000, latency=4000)
 
 
@@ -37,6 +39,7 @@ def test_eight_workers_use_a_limit_that_they_were_told_and_nothing_is_refused(
     assert run.calls() >= 0.98 * 3 * 3000
     assert run.refused_part() <= 0.005
     assert len(run.writes) <= 0.05 * run.calls()
+    assert run.longest_wait() <= LONGEST_WAIT
 
 
 @BOTH
@@ -70,6 +73,7 @@ def test_two_dozen_workers_use_a_small_limit(limit_model: LimitModel) -> None:
     assert run.calls() >= 0.98 * 3 * 600
     assert run.refused_part() <= 0.005
     assert len(run.writes) <= 0.5 * run.calls()
+    assert run.longest_wait() <= LONGEST_WAIT
 
 
 @BOTH
@@ -82,6 +86,14 @@ def test_a_limit_that_nobody_told_is_known_after_two_minutes(
     assert run.calls(2, 6) >= 0.9 * 4 * 3000
     assert run.refused_part(2, 6) <= 0.01
     assert run.refused_part() <= 0.03
+    assert run.longest_wait() <= LONGEST_WAIT
+
+
+def test_when_windows_begin_is_known_once_one_was_used_up() -> None:
+    run = fleet(Job(), limit_model="window").run(minutes=2)
+    (item,) = run.schedules.items.values()
+
+    assert (item["opened"] - START) % MINUTE <= 5 * SECOND
 
 
 @BOTH
@@ -95,6 +107,7 @@ def test_five_hundred_workers_that_begin_at_once_learn_a_limit_at_a_price_that_c
     assert run.refused_part(0, 1) <= 0.15
     assert run.refused_part(1, 2) <= 0.1
     assert run.refused_part() <= 0.07
+    assert run.longest_wait() <= LONGEST_WAIT
 
 
 @BOTH
@@ -123,6 +136,7 @@ def test_a_limit_that_is_halved_is_followed_within_a_minute(
     assert run.calls(4, 5) >= 0.9 * 1500
     assert run.calls(5, 6) >= 0.9 * 1500
     assert run.refused_part() <= 0.03
+    assert run.longest_wait() <= LONGEST_WAIT
 
 
 @pytest.mark.parametrize(("limit_model", "used"), [("bucket", 0.9), ("window", 0.6)])
@@ -139,7 +153,7 @@ def test_a_limit_that_is_doubled_is_found_by_feeling_the_way_upwards(
 
 
 @pytest.mark.parametrize("seed", range(1, 6))
-def test_a_limit_that_is_halved_makes_no_worker_leave(seed: int) -> None:
+def test_a_limit_that_is_halved_stays_used_though_workers_leave(seed: int) -> None:
     job = Job(in_flight=16, told=FAST, latency=200, records=6000, dealt=True)
     run = Fleet(jobs=[job], limit_model="bucket", limit=FAST, seed=seed).run(minutes=1)
     run.set_limit(HALF)
@@ -148,7 +162,7 @@ def test_a_limit_that_is_halved_makes_no_worker_leave(seed: int) -> None:
     assert run.calls() == 6000
     assert run.lasted() <= (60 + 120) / 0.95
     assert run.refused_part() <= 0.01
-    assert run.rests == []
+    assert run.longest_wait() <= LONGEST_WAIT
 
 
 @BOTH
@@ -157,6 +171,7 @@ def test_tokens_that_bind_are_used_as_requests_are(limit_model: LimitModel) -> N
 
     assert run.tokens() >= 0.98 * 3 * 500_000
     assert run.refused_part() <= 0.005
+    assert run.longest_wait() <= LONGEST_WAIT
 
 
 def test_limits_of_answers_that_are_far_too_large_cost_a_bucket_nothing() -> None:
@@ -184,6 +199,7 @@ def test_two_jobs_share_a_model_by_their_priority(limit_model: LimitModel) -> No
 
     assert 2.7 <= run.calls(1, 4, "high") / run.calls(1, 4, "low") <= 3.3
     assert run.calls() >= 0.98 * 4 * 3000
+    assert run.longest_wait() <= LONGEST_WAIT
 
 
 def test_a_job_that_ends_gives_its_part_to_the_other_and_nothing_is_refused() -> None:
@@ -256,6 +272,7 @@ def test_five_hundred_workers_use_two_million_tokens_a_minute_and_leave_the_tabl
     assert run.refused_part() <= 0.03
     assert len(run.writes) / (4 * 60) <= 55
     assert max(count for slot, count in writes.items() if slot > 0) <= 10 * 80
+    assert run.longest_wait() <= LONGEST_WAIT
 
 
 @BOTH
@@ -265,6 +282,7 @@ def test_workers_that_are_killed_take_only_their_stretch_with_them(limit_model: 
 
     assert run.calls() >= 0.96 * 3 * 3000
     assert run.refused_part() <= 0.005
+    assert run.longest_wait() <= LONGEST_WAIT
 
 
 def test_without_the_table_a_tenth_is_asked_and_afterwards_everything() -> None:

@@ -22,11 +22,17 @@ class Worker:
         job: str = "j",
         table: MemorySchedules | None = None,
         to_come: int = 1000,
+        rested: float = 0,
     ) -> None:
         self.table = table or MemorySchedules()
         self.to_come = to_come
         self.gate = Turnstile(
-            caps=caps, job=job, priority=5, chance=lambda: 0.5, to_come=lambda: self.to_come
+            caps=caps,
+            job=job,
+            priority=5,
+            chance=lambda: 0.5,
+            to_come=lambda: self.to_come,
+            rested=rested,
         )
         self.now = NOW
 
@@ -385,19 +391,60 @@ def test_what_is_left_of_a_refused_workers_stretch_is_not_taken_off_twice(
     assert 0.99 <= seen.put["top"] / 0.99 / went_through <= 1.06
 
 
-def test_a_worker_without_a_turn_leaves_however_often_the_limit_is_lowered() -> None:
-    """Waiting is paid for here, and free in the workflow."""
+def given_away(worker: Worker, seconds: float, **numbers: int) -> None:
+    """Let others have the schedule for so many seconds to come."""
+    worker.table.items[MODEL] = {"given": worker.now + int(seconds * SECOND), **numbers}
+
+
+def test_a_worker_that_finds_the_schedule_given_away_leaves_at_once_until_that_has_passed() -> None:
     worker = Worker(caps=Quota(rpm=600))
+    given_away(worker, 20)
+    worker.queue(100)
+
+    assert worker.run(0.1) == []
+    assert worker.gate.rest(worker.now) == pytest.approx(20, abs=0.1)
+
+
+def test_a_worker_that_waits_for_what_comes_soon_leaves_after_five_seconds() -> None:
+    """A limit that is lowered again and again: waiting is paid for here, and free in the workflow."""
+    worker = Worker(caps=Quota())
     worker.queue(100)
     waited = 0.0
     while worker.gate.rest(worker.now) is None and waited < 60:
-        given = {"given": worker.now + 20 * SECOND}
-        lowered_now = {"lowered": worker.now, "top": 50_000, "base": 50_000}
-        worker.table.items[MODEL] = given | lowered_now
+        given_away(worker, 2.5, lowered=worker.now, top=50_000, base=50_000)
         assert worker.run(0.1) == []
         waited += 0.1
 
-    assert 9.5 <= waited <= 31
+    assert 2 <= waited <= 5
+
+
+def test_a_worker_that_came_back_in_vain_leaves_for_a_minute() -> None:
+    worker = Worker(caps=Quota(rpm=600), rested=8)
+    given_away(worker, 9)
+    worker.queue(100)
+    worker.run(0.1)
+
+    assert worker.gate.rest(worker.now) == 60
+
+
+def test_a_worker_that_got_turns_leaves_for_half_as_long_as_before() -> None:
+    worker = Worker(caps=Quota(rpm=600), rested=60)
+    worker.queue(1000)
+    assert worker.run(0.5)
+    given_away(worker, 9)
+    worker.run(5)
+
+    assert worker.gate.rest(worker.now) == 30
+
+
+def test_the_next_window_is_waited_for_elsewhere() -> None:
+    worker = Worker(caps=Quota(rpm=600))
+    used_up = {"since": worker.now - 10 * SECOND, "refused": worker.now - SECOND}
+    given_away(worker, 4.5, passed=1, opened=worker.now - 25 * SECOND, **used_up)
+    worker.queue(100)
+    worker.run(0.1)
+
+    assert worker.gate.rest(worker.now) == pytest.approx(35.5, abs=0.2)
 
 
 def test_a_worker_that_leaves_does_not_write_for_little() -> None:

@@ -25,6 +25,8 @@ REFUSED, PASSED = "refused", "passed"
 """When the last call began that is known to be refused, and admitted."""
 SINCE = "since"
 """When the refusals began of which none is known to be followed by a call that was admitted."""
+OPENED = "opened"
+"""When a window began, in whose predecessor nothing had gone through any more."""
 
 # What an account may usually ask where AWS's own table says nothing.
 USUAL = 1_000_000
@@ -75,6 +77,22 @@ def unsettled(item: Item, now: int) -> bool:
 def suspicious(item: Item) -> bool:
     """Whether nothing is known to have gone through since the last refusal."""
     return item.get(REFUSED, 0) > item.get(PASSED, 0)
+
+
+def reopens(item: Item, now: int, chance: float) -> int | None:
+    """Return when a worker should look again after a window was used up, ``None`` where none seems to be.
+
+    Windows begin in the same second of each minute. Where it is not known in which, workers look one after the other.
+    """
+    if not suspicious(item) or now < item[SINCE] + STILL:
+        return None
+    since = item[SINCE]
+    if OPENED in item:
+        opens = since + (item[OPENED] - since) % MINUTE
+        if now < opens + STILL:
+            return max(now, opens) + int(chance * SECOND)
+    left = since + MINUTE - now
+    return now + int(chance * left) if left > 0 else None
 
 
 def lowered(

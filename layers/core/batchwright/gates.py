@@ -7,11 +7,13 @@ from batchwright.demand import endless
 from batchwright.errors import Throttled
 from batchwright.governor import Governor, Permit, Wait, schedule_of
 from batchwright.lengths import Lengths
-from batchwright.pace import PATIENCE, LeftForLater, Pace
+from batchwright.pace import LeftForLater, Pace
 from batchwright.ports import Schedules
 from batchwright.quotas import Quota
 from batchwright.retries import Retries
 from batchwright.route import Route
+from batchwright.schedule import SECOND
+from batchwright.turnstile import PATIENCE
 from batchwright.warmth import Warmth
 
 
@@ -47,7 +49,7 @@ FULL = "the model had no room for this worker for long"
 class Gates:
     """One governor a model."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what there is to know of a worker
         self,
         schedules: Schedules,
         pace: Pace,
@@ -57,10 +59,12 @@ class Gates:
         limit: Callable[[Route], Quota],
         time: Callable[[], float],
         to_come: Callable[[], int] = endless,
+        rested: float = 0.0,
     ) -> None:
         """``time`` is in seconds since 1970.
 
-        ``limit`` is what is known of a route's limits, ``to_come`` is how many records were not begun yet.
+        ``limit`` is what is known of a route's limits, ``to_come`` is how many records were not begun yet. Before this
+        worker the workflow ``rested`` for so many seconds.
         """
         self._schedules = schedules
         self._pace = pace
@@ -69,6 +73,7 @@ class Gates:
         self._limit = limit
         self._time = time
         self._to_come = to_come
+        self._rested = rested
         self._governors: dict[str, Governor] = {}
         self._lengths: dict[str, Lengths] = {}
         self._full_until: dict[str, float] = {}
@@ -86,7 +91,7 @@ class Gates:
         left = self._full_until.get(name, 0) - self._time()
         if replaceable and left > 0:
             raise Throttled(FULL, retry_after=left)
-        governor = self._governor(route, IMPATIENCE if replaceable else PATIENCE)
+        governor = self._governor(route, IMPATIENCE if replaceable else PATIENCE / SECOND)
         try:
             return Leave(governor, await governor.permit(tokens))
         except Wait as wait:
@@ -143,6 +148,7 @@ class Gates:
                 lengths=self.lengths(route),
                 to_come=self._to_come,
                 patience=patience,
+                rested=self._rested,
             )
         return self._governors[name]
 

@@ -13,13 +13,12 @@ from batchwright.believed import USUAL, suspicious
 from batchwright.demand import Ticket, endless
 from batchwright.errors import BatchwrightError
 from batchwright.lengths import Lengths
-from batchwright.pace import PATIENCE
 from batchwright.ports import Schedules
 from batchwright.prices import model_id
 from batchwright.quotas import Quota, quota_of
 from batchwright.route import Route
 from batchwright.schedule import SECOND, Change
-from batchwright.turnstile import Turnstile
+from batchwright.turnstile import PATIENCE, Turnstile
 
 TRIES_TO_CLOSE = 3
 
@@ -70,13 +69,14 @@ class Governor:
         chance: Callable[[], float],
         lengths: Lengths | None = None,
         to_come: Callable[[], int] = endless,
-        patience: float = PATIENCE,
+        patience: float = PATIENCE / SECOND,
+        rested: float = 0.0,
     ) -> None:
         """``seconds`` is the time of day since 1970: workers must agree about it to some hundred milliseconds.
 
         ``lengths`` of the answers are shared with the other workers; ``to_come`` is how many calls there may be besides
-        those that wait: turns are asked for no more than that. Where no call gets its turn for ``patience`` seconds,
-        all that wait hear :class:`Wait`.
+        those that wait: turns are asked for no more than that. Where none gets its turn within ``patience`` seconds,
+        all hear :class:`Wait`, of which the length depends on that of the worker's last one, ``rested``.
         """
         self._schedules = schedules
         self._model = schedule_of(route)
@@ -90,6 +90,7 @@ class Governor:
             lengths=lengths or Lengths(),
             to_come=to_come,
             patience=int(patience * SECOND),
+            rested=rested,
         )
         self._futures: dict[Ticket, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None

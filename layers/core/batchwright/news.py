@@ -6,7 +6,18 @@ counts as told.
 
 from dataclasses import dataclass, field, replace
 
-from batchwright.believed import BEGAN, LOWERED, PASSED, REFUSED, SINCE, lowered, suspicious
+from batchwright.believed import (
+    BEGAN,
+    LOWERED,
+    OPENED,
+    PASSED,
+    REFUSED,
+    SINCE,
+    STILL,
+    WINDOWS,
+    lowered,
+    suspicious,
+)
 from batchwright.demand import Ticket
 from batchwright.lengths import Lengths
 from batchwright.reckoning import Reckoning
@@ -153,6 +164,8 @@ class News:
     def _tell_what_was_refused(self, change: Change, now: int) -> None:
         if suspicious(self.item) and self._passed > self.item.get(PASSED, 0):
             change.put[PASSED] = self._passed
+            if self.item.get(WINDOWS) and self._passed >= self.item[SINCE] + STILL:
+                change.put[OPENED] = self._passed
         refused = self._untold.refused
         if refused is None:
             return

@@ -39,9 +39,9 @@ class Reach:
         return 2 * self.horizon
 
 
-TOLD = Reach(target=6 * SECOND, horizon=10 * SECOND)
+TOLD = Reach(target=6 * SECOND, horizon=7 * SECOND)
 # A limit that is only believed may be another soon, and what was given away by it is not taken back.
-BELIEVED = Reach(target=3 * SECOND, horizon=8 * SECOND)
+BELIEVED = Reach(target=3 * SECOND, horizon=5 * SECOND)
 # While nothing is known to go through, few calls are tried.
 DOUBTFUL = Reach(target=3 * SECOND, horizon=4 * SECOND)
 # While a limit is being learnt: what is given away goes on at the old pace when it is lowered.
@@ -49,6 +49,9 @@ LEARNING = Reach(target=SECOND, horizon=2 * SECOND, spare=SECOND // 2)
 # A job that is behind its share by more than this begins anew: it does not get what it did not take.
 BEHIND = 2 * SECOND
 FIRST_STRETCH = 200.0
+# From a worker's last turn to its next stretch; one that begins soon may always be had.
+MOST_WAIT = 8 * SECOND
+SOON = 3 * SECOND
 # Where the limit was told, a worker that is new takes a part of what nobody has: the more there are, the less it is.
 FIRST_PART = 1 / 24
 LONGEST_STEP = 500.0
@@ -77,6 +80,8 @@ class Tenancy:
     """Whether the limit was told."""
     length: float = FIRST_STRETCH
     """How long a stretch to ask for."""
+    waited: int = 0
+    """For how many milliseconds its calls have waited without a turn: the longer, the sooner must a stretch begin."""
     item: Item = field(default_factory=dict)
     _now: int = 0
     _behind: bool = True
@@ -178,6 +183,11 @@ class Tenancy:
         own = max(lead - self.reach.horizon, ahead - self.reach.full)
         return min(own, ahead - self.reach.spare)
 
+    @property
+    def turns_from(self) -> int:
+        """Return when the next stretch will begin at the soonest; nothing is known where other jobs may leave some."""
+        return self.item.get(GIVEN, 0) if self._alone else 0
+
     def turn_came(self) -> None:
         """Take in that a call got its turn: the next pause is a short one."""
         self._pauses = 0
@@ -217,15 +227,8 @@ class Tenancy:
 
     def _room(self) -> int:
         """Return how far ahead the schedule may be given away where a stretch begins."""
-        match self._standing:
-            case "alone":
-                return self.reach.horizon
-            case "behind" | "within":
-                return self.reach.full
-            case "spare":
-                return self.reach.spare
-            case "full":
-                return 0
+        rooms = {"alone": self.reach.horizon, "spare": self.reach.spare, "full": 0}
+        return min(rooms.get(self._standing, self.reach.full), max(SOON, MOST_WAIT - self.waited))
 
     def _leads(self) -> tuple[int, int]:
         """Return how far ahead of the time the job is, and the schedule."""

@@ -14,13 +14,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from batchwright.believed import LOWERED, SINCE, USUAL, suspicious
+from batchwright.believed import LOWERED, SINCE, USUAL, reopens, suspicious
 from batchwright.demand import Demand, Ticket, endless
 from batchwright.lengths import Lengths
 from batchwright.news import News
 from batchwright.quotas import Quota
 from batchwright.reckoning import Reckoning
-from batchwright.schedule import ANSWERS, GIVEN, LONGEST, MINUTE, SECOND, Change, Item
+from batchwright.schedule import ANSWERS, GIVEN, LONGEST, SECOND, Change, Item
 from batchwright.stretch import ADMITTED, Stretch
 from batchwright.tenancy import Tenancy
 
@@ -30,11 +30,10 @@ AHEAD = 150
 WORTH_A_WRITE = 100.0
 # While nothing is known to go through, the fleet tries one call in so many milliseconds.
 BETWEEN_PROBES = 2.0 * SECOND
-# A worker that got no turn for so long should rest where waiting is free, about so many seconds.
-PATIENCE = 10 * SECOND
+# A worker whose next turn is further away leaves: waiting elsewhere is free, and to leave and come back costs as much.
+PATIENCE = 5 * SECOND
+# It leaves for about so many seconds where nobody knows when there will be room.
 REST = 60.0
-# Where the limit was lowered meanwhile, it waits for so much longer at most.
-GRACE = 20 * SECOND
 # Without the table: a part of the limit, among as many workers as there seem to be, and at least a call in ten seconds.
 CAUTION = 0.1
 SLOWEST = 10 * SECOND
@@ -61,6 +60,8 @@ class Turnstile:
     """The tokens a minute that are tried first where nothing was told."""
     patience: int = PATIENCE
     """For how long its calls wait without a turn; where that is less than usual, a turn that is refused is none."""
+    rested: float = 0.0
+    """For how many seconds the worker had left before, 0 where it had not."""
     waiting: deque[Ticket] = field(default_factory=deque)
     running: dict[Ticket, None] = field(default_factory=dict)
     asking: bool = False
@@ -73,6 +74,9 @@ class Turnstile:
     _waits_since: int = 0
     _busy_since: int = 0
     _next_alone: int = 0
+    _had_turns: bool = False
+    _rest: float | None = None
+    """For how many seconds it should leave, since there was no room when it last looked."""
     _stretches: deque[Stretch] = field(default_factory=deque)
     _demand: Demand = field(init=False)
     _reckoning: Reckoning = field(init=False)
@@ -162,30 +166,33 @@ class Turnstile:
             self._pause_until = max(self._pause_until, now + int(retry_after * SECOND))
 
     def rest(self, now: int) -> float | None:
-        """Return for how many seconds the worker should leave, where its calls have waited for too long."""
-        since = self._stuck_since(now)
-        if since is None or now - since < self.patience:
-            return None
-        return REST * (0.5 + self.chance())
-
-    def _stuck_since(self, now: int) -> int | None:
-        """Return since when calls have waited without a turn, ``None`` where one is in sight."""
+        """Return for how many seconds the worker should leave, where its calls would wait for too long."""
         if not self.waiting or self.deaf:
             return None
-        impatient = self.patience < PATIENCE
-        if impatient and suspicious(self.item):
+        if self.patience < PATIENCE:
+            since = self._stuck_since()
+            stuck = since is not None and now - since >= self.patience
+            return self._long_rest() if stuck else None
+        return None if self._stretches or self.asking else self._rest
+
+    def _rest_until_room(self) -> float:
+        """Return for how long to leave: until what is given away has passed; a minute, where that was in vain.
+
+        Who got turns after a rest leaves for half as long the next time.
+        """
+        before = self.rested / 2 if self._had_turns else REST if self.rested else 0.0
+        ahead = (self._tenancy.turns_from - self._now) / SECOND
+        seconds = min(REST, max(ahead, before)) * (0.75 + self.chance() / 2)
+        return max(PATIENCE / SECOND, seconds)
+
+    def _long_rest(self) -> float:
+        return REST * (0.5 + self.chance())
+
+    def _stuck_since(self) -> int | None:
+        """Return since when no call can have gone through, ``None`` where a turn is in sight."""
+        if suspicious(self.item):
             return max(self._busy_since, self.item.get(SINCE, 0))
-        if self._stretches or self.asking:
-            return None
-        if impatient:
-            return self._waits_since
-        # Where the limit was lowered, everybody waits: that is no sign of too many workers. It may have been so again
-        # since this worker looked. But it may go on like that, and waiting is paid for here.
-        last = self.item.get(LOWERED, 0)
-        looks_soon = self._news.heard_at + AHEAD < now and self._pause_until < now + self.patience
-        if looks_soon and now - last < MINUTE:
-            last = now
-        return max(self._waits_since, min(last, self._waits_since + GRACE))
+        return None if self._stretches or self.asking else self._waits_since
 
     def _at(self, now: int) -> None:
         self._now = now
@@ -226,6 +233,7 @@ class Turnstile:
         ticket = self.waiting.popleft()
         self._waits_since = self._now
         self._tenancy.turn_came()
+        self._had_turns = True
         self._demand.take()
         ticket.began, ticket.expected = self._now, self._reckoning.expected(ticket.tokens)
         self.running[ticket] = None
@@ -270,6 +278,7 @@ class Turnstile:
         self.asking = True
         if not wanted:
             return self._news.give_back(self._now)
+        self._tenancy.waited = self._now - self._waits_since
         return self._news.ask(wanted, self.waiting[0] if self.waiting else None, self._now)
 
     def closing(self, now: int) -> Change | None:
@@ -294,6 +303,7 @@ class Turnstile:
         self._heard = True
         self._tenancy.hear(item, now)
         self.lengths.hear(item.get(ANSWERS + self.job, 0), item.get(LONGEST + self.job, 0))
+        self._rest = None
         if applied:
             self._news.told()
             if self._news.asked:
@@ -301,7 +311,20 @@ class Turnstile:
             return
         pause = self._tenancy.refused()
         if pause is not None:
-            self._pause_until = pause
+            self._wait_for_room(pause)
+
+    def _wait_for_room(self, pause: int) -> None:
+        """Wait until it is worth another look, or leave where the next turn would come too late."""
+        now, last = self._now, self._waits_since + PATIENCE
+        self._pause_until = pause
+        opens = reopens(self.item, now, self.chance())
+        turn = max(now + AHEAD, self._tenancy.turns_from) if opens is None else opens
+        if turn <= last:
+            self._pause_until = min(pause, turn)
+        elif opens is None:
+            self._rest = self._rest_until_room()
+        else:
+            self._rest = (opens - now) / SECOND
 
     def failed(self, now: int) -> None:
         """Note that the table did not answer."""

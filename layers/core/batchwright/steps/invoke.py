@@ -48,14 +48,20 @@ MOST_RESTS = 1_500
 
 
 async def invoke(
-    chunk: Chunk, world: World, *, time_left: Callable[[], float], in_flight: int
+    chunk: Chunk,
+    world: World,
+    *,
+    time_left: Callable[[], float],
+    in_flight: int,
+    rested: float = 0.0,
 ) -> tuple[dict[str, Any], Report]:
     """Work on a chunk until it is settled or the time is up; return the answer for the workflow, and a report.
 
-    ``time_left`` is in seconds, until the worker is killed. The answer's ``state`` is ``done``, ``more`` (call again),
-    ``paused`` (call again after ``seconds``) or ``stopped`` (nobody should call again; ``reason`` says why).
+    ``time_left`` is in seconds, until the worker is killed, as is ``rested``: for how long the workflow waited before.
+    The answer's ``state`` is ``done``, ``more`` (call again), ``paused`` (call again after ``seconds``) or ``stopped``
+    (nobody should call again; ``reason`` says why).
     """
-    worker = Worker(chunk, world, time_left=time_left, in_flight=in_flight)
+    worker = Worker(chunk, world, time_left=time_left, in_flight=in_flight, rested=rested)
     answer = await worker.run()
     return answer, worker.report
 
@@ -63,13 +69,14 @@ async def invoke(
 class Worker:
     """One worker on one chunk."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a chunk, and what there is to know before it is begun
         self,
         chunk: Chunk,
         world: World,
         *,
         time_left: Callable[[], float],
         in_flight: int,
+        rested: float = SHORTEST_REST,
         hand: Hand | None = None,
         collected: Collected | None = None,
         looks: Looks | None = None,
@@ -78,7 +85,8 @@ class Worker:
 
         With a ``hand`` nobody is asked: it takes what would be, and the record is left open. What a lane has
         ``collected`` is looked into before anybody is asked; where the job must stop, that is still settled.
-        What ``looks`` keep of requests is not looked at again.
+        What ``looks`` keep of requests is not looked at again. Where it is not known for how long the workflow
+        ``rested``, the worker leaves for long where there is no room: rounds are counted, too.
         """
         self.report = Report()
         self._hand = hand
@@ -89,6 +97,7 @@ class Worker:
         self._world = world
         self._in_flight = in_flight
         self._time_left = time_left
+        self._rested = rested
         whole = time_left()
         self._drain = min(DRAIN[0] * whole, DRAIN[1])
         self._surrender = min(SURRENDER[0] * whole, SURRENDER[1])
@@ -118,6 +127,7 @@ class Worker:
             limit=lambda route: self._limits.of(route.model, self._contract),
             time=self._world.time,
             to_come=lambda: self._to_come,
+            rested=self._rested,
         )
         self._asker = Asker(
             self._world.engine,
