@@ -166,6 +166,21 @@ def test_a_limit_that_is_halved_stays_used_though_workers_leave(seed: int) -> No
 
 
 @BOTH
+def test_a_job_of_more_workers_than_there_is_room_for_ends_as_soon_as_the_limit_allows(
+    limit_model: LimitModel,
+) -> None:
+    """Four minutes' worth of records: at the end nobody may be away whose chunk is all that is left."""
+    limit = Quota(rpm=600)
+    job = Job(workers=60, told=limit, records=2400, dealt=True)
+    run = fleet(job, limit_model=limit_model, limit=limit).run(minutes=6)
+
+    assert run.calls() == 2400
+    assert run.rests
+    assert run.lasted() <= 240 / 0.98
+    assert run.longest_wait() <= LONGEST_WAIT
+
+
+@BOTH
 def test_tokens_that_bind_are_used_as_requests_are(limit_model: LimitModel) -> None:
     run = fleet(Job(told=TOKENS), limit_model=limit_model, limit=TOKENS).run(minutes=3)
 
