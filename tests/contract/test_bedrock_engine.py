@@ -155,6 +155,9 @@ async def test_the_request_is_the_one_that_boto3_sends_and_its_signature_holds(
     assert json.loads(our_body) == json.loads(their_body)
     for name in ("Content-Type", "X-Amz-Security-Token"):
         assert our_headers[name] == their_headers[name]
+    # Neither says that it can unpack an answer, since neither does.
+    assert their_headers["Accept-Encoding"] == "identity"
+    assert "Accept-Encoding" not in our_headers
     assert (METADATA_HEADER in our_headers) is (asked.family is not None)
     if asked.family is not None:
         assert json.loads(our_headers[METADATA_HEADER]) == METADATA

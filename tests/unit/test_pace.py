@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from batchwright.pace import LeftForLater, Pace
+from batchwright.pace import LeftForLater, Pace, abreast
 
 
 def pace(**more: Any) -> Pace:
@@ -48,3 +48,16 @@ async def test_it_makes_no_call_either_while_calls_are_held() -> None:
         await asyncio.wait_for(unresting.may_call(), 0.01)
     shared.go_on()
     await unresting.may_call()
+
+
+async def test_records_that_go_abreast_come_to_each_step_together() -> None:
+    steps: list[tuple[str, int]] = []
+
+    async def record(number: int) -> None:
+        for step in ("asked", "answered", "settled"):
+            steps.append((step, number))
+            await abreast()
+
+    await asyncio.gather(*map(record, range(3)))
+
+    assert steps == [(step, n) for step in ("asked", "answered", "settled") for n in range(3)]

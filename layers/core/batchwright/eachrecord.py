@@ -22,7 +22,7 @@ from batchwright.errors import (
 from batchwright.handing import Hand
 from batchwright.job import Job, Reason
 from batchwright.outcome import Ending
-from batchwright.pace import LeftOpen, Pace
+from batchwright.pace import LeftOpen, Pace, abreast
 from batchwright.places import held_key
 from batchwright.ports import Clock, Objects
 from batchwright.reader import Item
@@ -163,6 +163,7 @@ class EachRecord:
                     await ask(request, falls_back_on=falls_back_on)
                 except falls_back_on:
                     continue
+            await abreast()
             as_it_is = await answered(self._screens, asked, request, ask)
             if as_it_is and asked.completion and not asked.cached:
                 self._answers.keep(request, asked.request_digest, asked.completion)

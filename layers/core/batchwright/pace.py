@@ -21,6 +21,15 @@ class LeftOpen(LeftForLater):
     """The record has no outcome from this worker, which goes on with the others."""
 
 
+async def abreast() -> None:
+    """Let the records that are ready come as far as this one before it goes on.
+
+    What many records do one after the other finds its code in the CPU's caches. Where each of a hundred goes all its
+    way alone, a worker needs a third more CPU.
+    """
+    await asyncio.sleep(0)
+
+
 def _open() -> asyncio.Event:
     """Return an event that has happened: calls may be made until somebody holds them."""
     event = asyncio.Event()

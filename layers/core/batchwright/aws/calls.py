@@ -9,6 +9,7 @@ import aiohttp
 from yarl import URL
 
 from batchwright.errors import AccessDenied, TimedOut, Unavailable
+from batchwright.pace import abreast
 
 CONNECT_SECONDS = 10
 
@@ -35,6 +36,7 @@ class Pooled:
             connector=aiohttp.TCPConnector(limit=self._limit, ttl_dns_cache=300),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
             auto_decompress=False,
+            skip_auto_headers=("Accept-Encoding",),  # what is packed would stay so
             cookie_jar=aiohttp.DummyCookieJar(),  # no service here has any to keep
         )
         return self
@@ -64,9 +66,10 @@ class Pooled:
         Raises :class:`Unavailable` where it was not sent, :class:`TimedOut` where it was and no whole answer came.
         ``service`` and ``model`` are for the errors.
         """
+        await abreast()
         try:
             async with asyncio.timeout(timeout):
-                return await self._send(url, headers, body)
+                reply = await self._send(url, headers, body)
         except aiohttp.ConnectionTimeoutError:
             raise Unavailable(f"{service} could not be reached") from None
         except TimeoutError:
@@ -80,6 +83,8 @@ class Pooled:
             raise Unavailable(f"{service} could not be reached") from None
         except (aiohttp.ClientError, ConnectionError):
             raise TimedOut(f"the connection broke while {model} answered") from None
+        await abreast()
+        return reply
 
     async def _send(self, url: URL, headers: dict[str, str], body: bytes) -> Reply:
         assert self._session is not None, "use it in `async with`"  # noqa: S101

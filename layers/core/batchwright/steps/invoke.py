@@ -27,7 +27,7 @@ from batchwright.limits import read_planned
 from batchwright.logwriter import LogWriter
 from batchwright.looked import Looks
 from batchwright.lookout import Lookout
-from batchwright.pace import SHORTEST_REST, LeftForLater, LeftOpen, Pace
+from batchwright.pace import SHORTEST_REST, LeftForLater, LeftOpen, Pace, abreast
 from batchwright.purse import Payer, Purse, Unlimited
 from batchwright.reader import ChunkReader, Item
 from batchwright.screens import Screens
@@ -308,6 +308,7 @@ class Worker:
                 self._writer.add(self._records.unforeseen(item, fault))
             else:
                 self._writer.add(settled)
+            await abreast()
 
     async def _stop(self, fault: JobStops) -> None:
         if self._lookout.reason is None:
