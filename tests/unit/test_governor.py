@@ -91,6 +91,18 @@ async def test_calls_go_one_after_the_other_at_the_pace_of_the_limit() -> None:
     assert schedules.writes < 20
 
 
+async def test_a_call_whose_turn_has_come_waits_for_no_turn_of_the_loop() -> None:
+    gate, ledger = governor(MemorySchedules()), Ledger()
+    await take(gate, ledger)
+    await asyncio.sleep(0.05)
+
+    with pytest.raises(StopIteration):
+        take(gate, ledger).send(None)
+
+    assert len(ledger.times) == 2
+    await gate.close()
+
+
 async def test_two_workers_go_no_faster_than_one() -> None:
     schedules, ledger = MemorySchedules(), Ledger()
     gates = [governor(schedules), governor(schedules)]

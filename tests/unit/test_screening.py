@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from batchwright.errors import AccessDenied
 from batchwright.filters import Filter, FilterSettings, Means, Subject
+from batchwright.filters.gate import gate_of
 from batchwright.finding import Finding, Stage, Verdict
 from batchwright.folding import Text
 from batchwright.placeholders import Placeholders
@@ -156,6 +157,11 @@ def test_a_gate_that_nothing_meets_spares_the_look() -> None:
     failing = settings(raising(ValueError()), gate=[r"\d{4}", "@"])
     assert screened("hello", failing).verdict is Verdict.PASS
     assert screened(["hello", "a@b"], failing).verdict is Verdict.REVIEW
+
+
+def test_a_gate_is_compiled_once_for_all_chunks_of_a_job() -> None:
+    assert gate_of([r"\d{4}", "@"]) is gate_of(each for each in (r"\d{4}", "@"))
+    assert gate_of([r"\d{4}"]) is not gate_of(["@"])
 
 
 def test_gates_of_several_filters_are_told_apart() -> None:

@@ -4,8 +4,8 @@ It belongs to one worker. Powertools has one that all workers share, for functio
 coroutine of a call for its answer, and read its table before the call (``utilities/circuit_breaker``).
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from types import TracebackType
 
 from batchwright.errors import AskAgain, JobStops, RecordEnds, Throttled, Unavailable
 
@@ -41,31 +41,24 @@ class Breaker:
         """Whether the model is taken to be down."""
         return self._next_probe is not None
 
-    @contextmanager
-    def call(self) -> Iterator[None]:
+    def call(self) -> "Call":
         """Make a call in it; without one raises :class:`Unavailable`, or how the model was denied before."""
-        probe = self._admit()
-        try:
-            yield
-        except Unavailable:
+        return Call(self, probe=self._admit())
+
+    def ended(self, fault: BaseException | None, *, probe: bool) -> None:
+        """Take in how a call ended."""
+        if probe:
+            self._probing = False
+        if fault is None or isinstance(fault, RecordEnds):
+            self._answered()
+        elif isinstance(fault, Unavailable):
             self._failed(probe=probe)
-            raise
-        except JobStops as fault:
+        elif isinstance(fault, JobStops):
             self._denied = fault
-            raise
-        except AskAgain as fault:
+        elif isinstance(fault, AskAgain) and probe:
             # A throttle is a word of a model that is up; of other faults nobody knows whose they are.
-            if probe:
-                self._answered() if isinstance(fault, Throttled) else self._failed(probe=True)
-            raise
-        except RecordEnds:
-            self._answered()
-            raise
-        else:
-            self._answered()
-        finally:
-            if probe:  # a call that was given up has told nothing: the next one tries
-                self._probing = False
+            self._answered() if isinstance(fault, Throttled) else self._failed(probe=True)
+        # A probe that was given up has told nothing: the next one tries.
 
     def _admit(self) -> bool:
         """Say whether the call is a probe."""
@@ -91,3 +84,26 @@ class Breaker:
         if probe or (self._next_probe is None and self._failures >= FAILURES):
             self._next_probe = self._now() + self._pause * (0.5 + self._chance() / 2)
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
+
+
+class Call:
+    """One call to a model; the breaker hears how it ended."""
+
+    __slots__ = ("_breaker", "_probe")
+
+    def __init__(self, breaker: Breaker, *, probe: bool) -> None:
+        """A ``probe`` tries whether the model is back."""
+        self._breaker = breaker
+        self._probe = probe
+
+    def __enter__(self) -> None:
+        """Begin it."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End it."""
+        self._breaker.ended(fault, probe=self._probe)

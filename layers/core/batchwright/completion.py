@@ -35,12 +35,13 @@ class Completion(Struct, frozen=True, kw_only=True):
     @property
     def text(self) -> str:
         """All text blocks, joined."""
-        return "".join(block["text"] for block in self.content if "text" in block)
+        return "".join([block["text"] for block in self.content if "text" in block])
 
 
+CUT = "max_tokens"
 ANSWERED = {"end_turn", "stop_sequence", "tool_use"}
 ENDINGS: dict[str, tuple[type[RecordEnds], str]] = {
-    "max_tokens": (Truncated, "the answer was cut at max_tokens"),
+    CUT: (Truncated, "the answer was cut at max_tokens"),
     "content_filtered": (ContentFiltered, "the model's service withheld the answer"),
     "guardrail_intervened": (ContentFiltered, "a guardrail of the model's service intervened"),
     "model_context_window_exceeded": (

@@ -102,7 +102,11 @@ class Governor:
 
         Every permit must be settled, throttled, failed, or given back unused.
         """
-        ticket = self._gate.wait(tokens, self._now())
+        now = self._now()
+        ticket = self._gate.wait(tokens, now)
+        # Most calls find their turn there already: then nothing is to be told, and who looks next has been said.
+        if self._timer is not None and self._gate.goes_at_once(now):
+            return Permit(ticket)
         turn = self._futures[ticket] = asyncio.get_running_loop().create_future()
         self._look()
         try:

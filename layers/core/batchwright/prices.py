@@ -111,8 +111,7 @@ def lane_cost_usd(lane: str, model: str, usage: Usage) -> float | None:
     >>> lane_cost_usd("bedrock_batch", "amazon.nova-lite-v1:0", million), lane_cost_usd("flex", "a.b", million)
     (0.03, None)
     """
-    offered = lane_table()[lane]
-    cost, factor = cost_usd(model, usage), _factor(offered, base_id(model))
+    cost, factor = cost_usd(model, usage), lane_factor(lane, model)
     return None if cost is None or factor is None else round(cost * factor, 12)
 
 
@@ -129,16 +128,14 @@ def tier_cost_usd(tier: str | None, model: str, usage: Usage) -> float | None:
     return lane_cost_usd(lane, model, usage) if lane in lane_table() else None
 
 
+@lru_cache(256)
 def lane_factor(lane: str, model: str) -> float | None:
     """Return what part of its price a model costs in a lane, or ``None`` where that is not known.
 
     >>> lane_factor("bedrock_batch", "us.amazon.nova-lite-v1:0")
     0.5
     """
-    return _factor(lane_table()[lane], base_id(model))
-
-
-def _factor(offered: dict[str, Any], model: str) -> float | None:
-    known = "*" in offered["models"] or model in offered["models"]
+    offered = lane_table()[lane]
+    known = "*" in offered["models"] or base_id(model) in offered["models"]
     factor: float | None = offered["factor"]
     return factor if known else None

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from batchwright.completion import Completion, fault_of
-from batchwright.errors import Truncated
+from batchwright.completion import CUT, Completion
 from batchwright.lengths import Lengths
 from batchwright.request import Request
 
@@ -38,7 +37,7 @@ class Room:
         if self.lengths is None:
             return
         written, limit = completion.usage.output_tokens, sent.max_tokens or 0
-        cut = written >= limit or isinstance(fault_of(completion), Truncated)
+        cut = written >= limit or completion.stop_reason == CUT
         if cut and sent is not request:
             self.lengths.cut(limit)
             self.whole = True

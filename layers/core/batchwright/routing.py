@@ -2,6 +2,7 @@
 
 import re
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from batchwright.contract import DEFAULT, Contract
 from batchwright.embedding import check_offered
@@ -32,7 +33,7 @@ def route_for(contract: Contract, record: Record, served: tuple[str, ...]) -> Ro
     named = contract.named(target)
     if named is not None and named.engine != "bedrock":
         return _elsewhere(named, record)
-    if not any(fnmatchcase(target, pattern) for pattern in served):
+    if not _served(target, served):
         raise RecordInvalid(
             "model_not_found",
             f"this stack may not ask {target[:LONGEST_NAME_SHOWN]!r}: add its ARN to the parameter"
@@ -79,9 +80,13 @@ def routes_for(contract: Contract, record: Record, served: tuple[str, ...]) -> t
 def _stands_in(route: Route, first: Route, record: Record, served: tuple[str, ...]) -> bool:
     if route.engine != "bedrock":
         return not (record.family or record.embeds)
-    return any(fnmatchcase(route.model, pattern) for pattern in served) and stands_in(
-        route.model, first.model, record
-    )
+    return _served(route.model, served) and stands_in(route.model, first.model, record)
+
+
+@lru_cache(256)
+def _served(model: str, served: tuple[str, ...]) -> bool:
+    """Whether the stack may ask a model."""
+    return any(fnmatchcase(model, pattern) for pattern in served)
 
 
 def _target(contract: Contract, record: Record, served: tuple[str, ...]) -> str:

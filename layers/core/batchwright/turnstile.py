@@ -130,6 +130,12 @@ class Turnstile:
             calls.append(self._take())
         return calls
 
+    def goes_at_once(self, now: int) -> bool:
+        """Let the only call that waits go if its turn has come, where nothing else follows from that."""
+        if len(self.waiting) > 1 or suspicious(self.item):
+            return False
+        return bool(self.released(now))
+
     def wakes_at(self, now: int) -> int:
         """Return when to look again if nothing happens before."""
         self._at(now)

@@ -8,14 +8,18 @@ from pathlib import Path
 
 from batchwright.chunk import Chunk
 from batchwright.completion import Completion
+from batchwright.filters import Filters, Means
+from batchwright.finding import Stage
 from batchwright.outcome import Ending
 from batchwright.places import plan_key
 from batchwright.ports import Engine
 from batchwright.request import Request
 from batchwright.route import Route
+from batchwright.screening import Screen
 from batchwright.workplace import World
 from tests.bench.clients.errand import Errand, Report, carry_out
 from tests.bench.clients.ours import settle, warm
+from tests.bench.clients.triage import FILTERS
 from tests.bench.close import peak_megabytes
 from tests.bench.disk import DiskObjects
 from tests.fakes import MemoryBudgets, MemoryJobs, MemorySchedules
@@ -46,6 +50,7 @@ def prepare(errand: Errand) -> Callable[[], Report]:
     chunk = Chunk.model_validate_json(objects.read(plan_key(JOB)))
     timed: list[float] = []
     warm(errand)
+    load_filters()
 
     def around(real: World) -> World:
         engine = TimedEngine(real.engine, timed)
@@ -66,6 +71,13 @@ def prepare(errand: Errand) -> Callable[[], Report]:
         }
 
     return ask_all
+
+
+def load_filters() -> None:
+    """Load the filters' libraries and patterns, as Lambda has them after a chunk; boto3's worker has its own."""
+    filters = Filters.model_validate(FILTERS)
+    placed = [(each.name, each.settings) for each in filters.output if not each.json_schema]
+    Screen(Stage.OUTPUT, placed, Means())
 
 
 if __name__ == "__main__":

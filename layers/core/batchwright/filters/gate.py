@@ -1,12 +1,22 @@
 """Which of many patterns occur in a text, told by one look at it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 GATE_MEMORY = 64 << 20
+# A function that goes on to the next chunk finds its contract's again: both stages', and those of two filters.
+GATES_KEPT = 4
+
+type Gate = Callable[[str], Sequence[int]]
 
 
-def gate_of(patterns: Sequence[str]) -> Callable[[str], Sequence[int]]:
+def gate_of(patterns: Iterable[str]) -> Gate:
     """Return what tells which of some RE2 patterns occur in a text."""
+    return _compiled(tuple(patterns))
+
+
+@lru_cache(GATES_KEPT)
+def _compiled(patterns: tuple[str, ...]) -> Gate:
     if not patterns:
         return lambda _: ()
     import re2  # noqa: PLC0415 - it costs a cold start, and only filters need it
