@@ -8,9 +8,6 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from batchwright.checkpoint import PublicKey
 from batchwright.completion import Completion
 from batchwright.digest import digest
 from batchwright.errors import AlreadyExists, ContentFiltered, Missing, UploadGone
@@ -470,22 +467,3 @@ class ListedLedger:
 
     def entries(self, *, since: int = 0) -> Iterator[Appended]:
         yield from self.appended[since:]
-
-
-@dataclass
-class KeptSigner:
-    """Has a key of its own, the same for the same seed."""
-
-    name: str = "batchwright/test"
-    seed: int = 1
-
-    def public_key(self) -> PublicKey:
-        raw = self._key.public_key().public_bytes_raw()
-        return PublicKey(self.name, raw)
-
-    def sign(self, message: bytes) -> bytes:
-        return self._key.sign(message)
-
-    @property
-    def _key(self) -> Ed25519PrivateKey:
-        return Ed25519PrivateKey.from_private_bytes(self.seed.to_bytes(32))

@@ -8,8 +8,8 @@ from email.message import Message
 from typing import Any
 
 from batchwright.checkpoint import DER_PREFIX
-from tests.fakes import KeptSigner
 from tests.loopback import Answer, answering
+from tests.signers import KeptSigner
 
 KEY_ID = "1234abcd-12ab-34cd-56ef-1234567890ab"
 

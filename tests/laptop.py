@@ -31,7 +31,6 @@ from tests.fakes import (
     MODEL,
     SALT,
     GrantedAccount,
-    KeptSigner,
     ListedEvents,
     ListedLedger,
     ListedWorkflows,
@@ -43,6 +42,7 @@ from tests.fakes import (
     StoppedClock,
 )
 from tests.lanefakes import ListedTasks, MemorySlots, MemorySubmissions
+from tests.signers import KeptSigner
 
 
 @dataclass

@@ -15,6 +15,7 @@ NO_BENCH = {
     "crew",
     "disk",
     "figure",
+    "memory",
     "ministack",
     "peers",
     "plot",

@@ -30,16 +30,17 @@ from batchwright.steps.close import RECEIPT, World, close
 from batchwright.usage import Usage
 from tests.bench.disk import DiskObjects
 from tests.bench.figure import Figure, at_least, at_most
+from tests.bench.memory import peak_megabytes
 from tests.fakes import (
     MODEL,
     NOON,
     SALT,
-    KeptSigner,
     ListedEvents,
     ListedLedger,
     MemoryJobs,
     StoppedClock,
 )
+from tests.signers import KeptSigner
 
 JOB = "0" * 32
 SEGMENT = 200
@@ -232,13 +233,6 @@ def copy(objects: DiskObjects) -> int:
         copied += len(content)
     upload.finish()
     return copied
-
-
-def peak_megabytes() -> float:
-    """Return the most that was resident since this program was started; rusage would count the parent's, too."""
-    status = Path("/proc/self/status").read_text()
-    (kilobytes,) = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")]
-    return int(kilobytes) * 1024 / 1e6
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from batchwright.outcome import Ending, Outcome
 from batchwright.usage import Usage
 from batchwright.verifying import Verifier
 from tests.bench.figure import Figure, at_least, at_most
-from tests.fakes import MODEL, SALT, KeptSigner, ListedLedger
+from tests.fakes import MODEL, SALT, ListedLedger
+from tests.signers import KeptSigner
 
 JOB = "0" * 32
 MILLION = 1_000_000

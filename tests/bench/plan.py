@@ -23,9 +23,9 @@ from batchwright.contract import default_contract
 from batchwright.lines import lines
 from batchwright.steps.plan import World, plan
 from tests.bench.admission import add_row, write_job
-from tests.bench.close import peak_megabytes
 from tests.bench.disk import DiskObjects
 from tests.bench.figure import Figure, at_least, at_most
+from tests.bench.memory import peak_megabytes
 from tests.fakes import MODEL, NOON, GrantedAccount, ListedEvents, MemoryJobs, StoppedClock
 
 JOB = "0" * 32

@@ -33,12 +33,12 @@ from tests.fakes import (
     MODEL,
     SALT,
     GrantedAccount,
-    KeptSigner,
     ListedEvents,
     ListedLedger,
     ListedWorkflows,
 )
 from tests.lanefakes import ListedTasks, MemorySlots, MemorySubmissions
+from tests.signers import KeptSigner
 
 SECONDS = 60.0  # a worker's whole time: none of these comes to its end
 CHUNK_RECORDS = 800

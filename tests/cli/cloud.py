@@ -23,7 +23,6 @@ from tests.fakes import (
     MODEL,
     SALT,
     GrantedAccount,
-    KeptSigner,
     ListedEvents,
     ListedWorkflows,
     MemoryBudgets,
@@ -32,6 +31,7 @@ from tests.fakes import (
 )
 from tests.house.cloudformation import table_of
 from tests.lanefakes import ListedTasks, MemorySlots, MemorySubmissions
+from tests.signers import KeptSigner
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

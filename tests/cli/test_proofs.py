@@ -13,8 +13,9 @@ from batchwright.cli.signatures import verifies
 from batchwright.digest import digest
 from tests.cli.cloud import Cloud
 from tests.cli.conftest import Command
-from tests.fakes import KeptSigner, ScriptedEngine, withholding
+from tests.fakes import ScriptedEngine, withholding
 from tests.laptop import chat_line, jsonl
+from tests.signers import KeptSigner
 
 ROOT = Path(__file__).parents[2]
 KEY = str(KeptSigner().public_key())

@@ -12,8 +12,9 @@ from batchwright.cli import main
 from batchwright.places import QUARANTINE, result_key
 from tests.cli.cloud import Cloud
 from tests.cli.conftest import Command
-from tests.fakes import MODEL, KeptSigner
+from tests.fakes import MODEL
 from tests.laptop import chat_line, jsonl
+from tests.signers import KeptSigner
 
 CONTRACT = f"""
 name: looked

@@ -19,8 +19,9 @@ from batchwright.places import result_key
 from batchwright.verifying import RECEIPT, SEAL
 from tests.cli.cloud import Cloud
 from tests.cli.conftest import Command
-from tests.fakes import MODEL, KeptSigner, ScriptedEngine, withholding
+from tests.fakes import MODEL, ScriptedEngine, withholding
 from tests.laptop import chat_line, jsonl
+from tests.signers import KeptSigner
 
 FILES = ("output.jsonl", "errors.jsonl", "outcomes.jsonl", RECEIPT, SEAL, "salt.txt", "tree/0")
 HOLDING = f"""

@@ -12,7 +12,7 @@ from batchwright.cli.signatures import verifies
 from batchwright.errors import Missing
 from batchwright.ports import Signer
 from tests import kms
-from tests.fakes import KeptSigner
+from tests.signers import KeptSigner
 
 KEPT = KeptSigner(name="batchwright/here", seed=5)
 

@@ -13,8 +13,8 @@ from moto import mock_aws
 
 from tests import kms
 from tests.emulator.host.running import running
-from tests.fakes import KeptSigner
 from tests.house import cloudformation
+from tests.signers import KeptSigner
 
 ROOT = Path(__file__).parents[2]
 BUCKET = "batchwright-example"

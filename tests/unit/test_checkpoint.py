@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from batchwright.checkpoint import Checkpoint, CheckpointInvalid, PublicKey, read_checkpoint
 from batchwright.cli.signatures import verifies
-from tests.fakes import KeptSigner
+from tests.signers import KeptSigner
 
 SIGNER = KeptSigner()
 KEY = SIGNER.public_key()

@@ -11,8 +11,9 @@ from batchwright.job import Status
 from batchwright.ledger import Appended, Entry
 from batchwright.places import result_key
 from batchwright.sealing import sealed
-from tests.fakes import KeptSigner, ListedLedger, MemoryObjects
+from tests.fakes import ListedLedger, MemoryObjects
 from tests.laptop import Laptop, chat_file
+from tests.signers import KeptSigner
 
 
 class Shut(MemoryObjects):

@@ -19,8 +19,9 @@ from batchwright.ledger import Head
 from batchwright.merkle import WIDTH, Tree
 from batchwright.outcome import DECODER, Outcome
 from batchwright.verifying import Verifier
-from tests.fakes import SALT, KeptSigner, ScriptedEngine, withholding
+from tests.fakes import SALT, ScriptedEngine, withholding
 from tests.laptop import Laptop, chat_line, converse_line, jsonl
+from tests.signers import KeptSigner
 
 type Files = dict[str, bytes]
 NAMES = (

@@ -18,10 +18,10 @@ from batchwright.route import Route
 from batchwright.screening import Screen
 from batchwright.workplace import World
 from tests.bench.clients.errand import Errand, Report, carry_out
-from tests.bench.clients.ours import settle, warm
+from tests.bench.clients.invoking import settle, warm
 from tests.bench.clients.triage import FILTERS
-from tests.bench.close import peak_megabytes
 from tests.bench.disk import DiskObjects
+from tests.bench.memory import peak_megabytes
 from tests.fakes import MemoryBudgets, MemoryJobs, MemorySchedules
 
 JOB = "0" * 32

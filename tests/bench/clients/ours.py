@@ -2,28 +2,22 @@
 
 import asyncio
 import json
-import os
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from batchwright.aws.worlds.invoke import world
-from batchwright.chunk import Chunk
 from batchwright.completion import Completion
 from batchwright.outcome import Ending
 from batchwright.ports import Engine
 from batchwright.request import Request
 from batchwright.route import Route
-from batchwright.steps.invoke import invoke
 from batchwright.workplace import World
-from tests.bench.clients.errand import STATE_TABLE, Errand, Permits, Report, carry_out
+from tests.bench.clients.errand import Errand, Permits, Report, carry_out
+from tests.bench.clients.invoking import settle, warm
 from tests.bench.clients.wire import Wire
 from tests.fakes import StoppedClock
 from tests.laptop import Laptop, converse_line, jsonl
-
-LAMBDA_SECONDS = 900
 
 
 @dataclass(frozen=True)
@@ -85,41 +79,6 @@ def lines(errand: Errand, texts: Iterable[str]) -> list[dict[str, Any]]:
     return [
         converse_line(str(number), text, inferenceConfig=limit) for number, text in enumerate(texts)
     ]
-
-
-def warm(errand: Errand) -> None:
-    """Read the settings and make boto3's clients, as a Lambda has them after its first event."""
-    os.environ |= {
-        "BUCKET": "box",
-        "JOBS_TABLE": "jobs",
-        "STATE_TABLE": STATE_TABLE,
-        "MODEL_ARNS": f"arn:aws:bedrock:*:*:inference-profile/{errand.model}",
-        "IN_FLIGHT": str(errand.in_flight),
-    }
-
-    async def open_and_close() -> None:
-        async with world():
-            pass
-
-    asyncio.run(open_and_close())
-
-
-async def settle(chunk: Chunk, around: Callable[[World], World], *, in_flight: int) -> None:
-    """Invoke the worker as the workflow does, and wait where it says so; ``around`` changes its world."""
-    state = ""
-    while state not in {"done", "stopped"}:
-        async with world() as real:
-            answer = await _invoke(chunk, around(real), in_flight)
-        state = answer["state"]
-        await asyncio.sleep(answer.get("seconds", 0))
-
-
-async def _invoke(chunk: Chunk, around: World, in_flight: int) -> dict[str, Any]:
-    ends = time.monotonic() + LAMBDA_SECONDS
-    answer, _ = await invoke(
-        chunk, around, time_left=lambda: ends - time.monotonic(), in_flight=in_flight
-    )
-    return answer
 
 
 if __name__ == "__main__":

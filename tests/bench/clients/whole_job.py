@@ -26,7 +26,8 @@ from batchwright.steps.close import close
 from batchwright.steps.invoke import invoke
 from batchwright.steps.plan import plan
 from tests.bench.clients.errand import STATE_TABLE, Errand, Report, carry_out
-from tests.bench.clients.ours import LAMBDA_SECONDS, contract_of, lines, warm
+from tests.bench.clients.invoking import LAMBDA_SECONDS, warm
+from tests.bench.clients.ours import contract_of, lines
 from tests.bench.clients.wire import Wire
 from tests.house.cloudformation import table_of
 from tests.laptop import jsonl
@@ -96,17 +97,20 @@ async def settled(chunks: Sequence[Chunk], in_flight: int, at_once: int) -> list
 
 async def lap(chunk: Chunk, in_flight: int) -> float:
     """Invoke workers until a chunk is settled, and wait where they say so; return how long they took."""
-    lasted = 0.0
+    lasted = rested = 0.0
     while True:
         began = time.monotonic()
         async with invoking.world() as around:
             ends = partial(_time_left, began + LAMBDA_SECONDS)
-            answer, _ = await invoke(chunk, around, time_left=ends, in_flight=in_flight)
+            answer, _ = await invoke(
+                chunk, around, time_left=ends, in_flight=in_flight, rested=rested
+            )
         lasted += time.monotonic() - began
         if answer["state"] == "done":
             return lasted
         assert answer["state"] in {"more", "paused"}, answer
-        await asyncio.sleep(answer.get("seconds", 0))
+        rested = answer.get("seconds", 0)
+        await asyncio.sleep(rested)
 
 
 def _time_left(end: float) -> float:
