@@ -73,6 +73,8 @@ def check_seal(laptop: Laptop, row: JobRow) -> None:
     job_id, redrive = row.job_id, row.redrives
     content = laptop.objects.read(result_key(job_id, "receipt.json", redrive))
     receipt = orjson.loads(content)
+    report = laptop.objects.read(result_key(job_id, "report.html", redrive)).decode()
+    assert f"<td>{receipt['closed_at']}</td>" in report, "the report tells another end"
     seal = orjson.loads(laptop.objects.read(result_key(job_id, "seal.json", redrive)))
     entries = [orjson.loads(each.content) for each in laptop.ledger.entries()]
     ended = [each for each in entries if (each["job"], each["kind"]) == (job_id, "close")]
@@ -200,5 +202,6 @@ def check_money(laptop: Laptop, job_id: str) -> None:
 def check_quiet(laptop: Laptop, row: JobRow) -> None:
     """I7: no prompt where data must not be."""
     assert CANARY not in repr(row)
-    for key in (result_key(row.job_id, "receipt.json"), problems_key(row.job_id)):
+    results = (result_key(row.job_id, name) for name in ("receipt.json", "report.html"))
+    for key in (*results, problems_key(row.job_id)):
         assert CANARY not in str(laptop.objects.versions.get(key)), f"a prompt is in {key}"

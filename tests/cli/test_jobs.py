@@ -23,7 +23,7 @@ COUNTS = {
     "total", "succeeded", "failed", "blocked", "review", "expired", "cancelled", "pending",
 }  # fmt: skip
 SAID = "the contract says lane: on_demand"
-FILES = {"output", "errors", "outcomes", "receipt", "problems"}
+FILES = {"output", "errors", "outcomes", "receipt", "report", "problems"}
 
 
 def test_a_job_that_succeeded_is_told_whole(

@@ -232,6 +232,7 @@ def test_a_job_that_is_forgotten_leaves_its_proof_and_nothing_else(
     left = [*cloud.objects.keys("")]
     assert [each for each in left if not each.startswith("ledger/")] == [
         f"results/{job}/receipt.json",
+        f"results/{job}/report.html",
         f"results/{job}/seal.json",
         f"results/{job}/tree/0",
     ]

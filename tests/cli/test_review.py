@@ -322,7 +322,9 @@ def test_forgetting_takes_decisions_and_releases_along(
     assert release(batchwright, job, "mail") == 0
     assert batchwright("forget", job, "--yes").code == 0
     left = [*cloud.objects.keys("results/"), *cloud.objects.keys(QUARANTINE)]
-    assert left == [f"results/{job}/{name}" for name in ("receipt.json", "seal.json", "tree/0")]
+    assert left == [
+        f"results/{job}/{name}" for name in ("receipt.json", "report.html", "seal.json", "tree/0")
+    ]
 
 
 class LeavingAtOnce(io.StringIO):

@@ -135,8 +135,8 @@ def test_other_jobs_have_no_table_and_it_is_said(
     assert said.out == ""
     assert "is not of a table, and --format is for tables" in said.err
     assert {file.name for file in (tmp_path / "out").iterdir()} == {
-        "output.jsonl", "errors.jsonl", "outcomes.jsonl", "receipt.json", "salt.txt", "seal.json",
-        "tree",
+        "output.jsonl", "errors.jsonl", "outcomes.jsonl", "receipt.json", "report.html",
+        "salt.txt", "seal.json", "tree",
     }  # fmt: skip
 
 

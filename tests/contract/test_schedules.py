@@ -8,9 +8,11 @@ import pytest
 
 from batchwright.aws.schedules import QUICK, DynamoDBSchedules
 from batchwright.errors import Unavailable
+from batchwright.learnt import KEEP, Learnt
+from batchwright.lengths import Earlier, Lengths
 from batchwright.ports import Schedules
 from batchwright.retries import FLOOR, Retries
-from batchwright.schedule import Change
+from batchwright.schedule import SECOND, Change, Item
 from batchwright.warmth import Warmth
 from tests.fakes import MemorySchedules
 from tests.house.cloudformation import table_of
@@ -146,3 +148,70 @@ async def test_a_beginning_is_written_by_one_until_it_is_kept_no_more(schedules:
     assert await warmth.claim(*what, 10) == "mine"
     now[0] += 11
     assert await warmth.claim(*what, 10) == "mine", "who claimed it has died"
+
+
+async def test_a_job_begins_with_what_earlier_ones_under_its_contract_have_learnt(
+    schedules: Schedules,
+) -> None:
+    for length in (70, 30):
+        lengths = Lengths()
+        lengths.add(length)
+        lengths.add(20)
+        await learnt(schedules, "c").tell("m", lengths, ratio=0.25)
+
+    heard = await heard_of(schedules, "c", "m")
+
+    assert heard == Earlier(seen=4, longest=30, ratio=0.25)
+    assert await heard_of(schedules, "another", "m") == Earlier()
+    assert await heard_of(schedules, "c", "n") == Earlier()
+
+
+async def test_a_contract_is_forgotten_a_week_after_its_last_job(schedules: Schedules) -> None:
+    lengths = Lengths()
+    lengths.add(70)
+    await learnt(schedules, "c").tell("m", lengths, ratio=None)
+
+    # Who begins with it has it kept for another week.
+    assert (await heard_of(schedules, "c", "m", later=KEEP // SECOND)).longest == 70
+    assert (await heard_of(schedules, "c", "m", later=2 * KEEP // SECOND)).longest == 70
+    assert await heard_of(schedules, "c", "m", later=3 * KEEP // SECOND + 1) == Earlier()
+
+
+async def test_who_looks_for_what_nobody_has_learnt_leaves_nothing_behind(dynamodb: Any) -> None:
+    await heard_of(DynamoDBSchedules(dynamodb, "state"), "c", "m")
+
+    assert dynamodb.scan(TableName="state")["Items"] == []
+
+
+async def test_without_a_contract_or_an_answer_nothing_is_handed_on() -> None:
+    schedules, lengths = MemorySchedules(), Lengths()
+    await learnt(schedules, "c").tell("m", lengths, ratio=0.5)
+    lengths.add(70)
+    await learnt(schedules, None).tell("m", lengths, ratio=0.5)
+
+    assert schedules.writes == 0
+
+
+async def test_a_table_that_does_not_answer_tells_nothing_and_stops_nobody() -> None:
+    class Shut(MemorySchedules):
+        def exchange(self, model: str, change: Change) -> tuple[bool, Item]:
+            super().exchange(model, change)
+            raise Unavailable("write to the schedule of a model")
+
+    schedules, lengths = Shut(), Lengths()
+    lengths.add(70)
+
+    await learnt(schedules, "c").tell("m", lengths, ratio=0.5)
+
+    assert await heard_of(schedules, "c", "m") == Earlier()
+    assert schedules.writes == 2
+
+
+def learnt(schedules: Schedules, contract: str | None, later: int = 0) -> Learnt:
+    return Learnt(schedules, contract, lambda: 1_764_000_000.0 + later)
+
+
+async def heard_of(schedules: Schedules, contract: str, model: str, later: int = 0) -> Earlier:
+    lengths = Lengths()
+    await learnt(schedules, contract, later).fetch(model, lengths)
+    return lengths.earlier

@@ -344,7 +344,8 @@ def test_a_sweep_forgets_a_job_whose_time_is_over_and_tells_no_more_than_its_id(
     versions = s3.list_object_versions(Bucket=BUCKET)
     left = [each["Key"] for each in versions["Versions"] if row.job_id in each["Key"]]
     assert left == [
-        f"results/{row.job_id}/{name}" for name in ("receipt.json", "seal.json", "tree/0")
+        f"results/{row.job_id}/{name}"
+        for name in ("receipt.json", "report.html", "seal.json", "tree/0")
     ]
     kinds = [json.loads(each.content)["kind"] for each in wiring.ledger().entries()]
     assert kinds == ["close", "forget"]

@@ -46,7 +46,14 @@ def told_of(laptop: Laptop, content: bytes, name: str = "file.jsonl") -> tuple[s
             continue
         text = laptop.objects.read(key).decode(errors="replace")
         quiet = key.endswith(
-            ("job.json", "plan.jsonl", "problems.jsonl", "outcomes.jsonl", "receipt.json")
+            (
+                "job.json",
+                "plan.jsonl",
+                "problems.jsonl",
+                "outcomes.jsonl",
+                "receipt.json",
+                "report.html",
+            )
         )
         (told if quiet else kept).append(text)
     return "".join(told), "".join(kept)

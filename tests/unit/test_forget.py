@@ -72,6 +72,7 @@ def test_what_was_held_goes_first_and_then_the_job() -> None:
     assert done.what == "job"
     assert [key for key in left(laptop) if not key.startswith("ledger/")] == [
         f"results/{job_id}/receipt.json",
+        f"results/{job_id}/report.html",
         f"results/{job_id}/seal.json",
         f"results/{job_id}/tree/0",
     ]

@@ -90,7 +90,7 @@ async def test_a_worker_takes_part_by_the_priority_of_its_contract() -> None:
 
     assert await laptop.invoke(laptop.chunks(job_id)[0]) == {"state": "done"}
 
-    (item,) = laptop.schedules.items.values()
+    item = laptop.schedules.items[NAME]
     assert item[f"priority#{job_id}"] == 9
 
 
@@ -175,7 +175,7 @@ async def test_a_limit_that_nobody_told_is_learnt_by_all_workers() -> None:
     while (await laptop.invoke(chunk))["state"] != "done":
         pass
 
-    (item,) = schedules.items.values()
+    item = schedules.items[NAME]
     assert item["top"] < 4_000_000
 
 

@@ -380,6 +380,7 @@ def test_the_governor_of_the_judges_model_knows_of_its_calls() -> None:
     (outcome,) = outcomes(laptop, run(laptop, "hello"))
     assert outcome["status"] == "succeeded"
     assert f"bedrock#{JUDGE}" in laptop.schedules.items
+    assert f"learnt#bedrock#{JUDGE}#{outcome['contract_digest']}#judges" in laptop.schedules.items
     assert Verdict(outcome["verdict"]) is Verdict.PASS
 
 

@@ -1,9 +1,10 @@
 from collections import deque
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchwright.lengths import CUT, FEW, NEWEST, Lengths
+from batchwright.lengths import CUT, FEW, NEWEST, Earlier, Lengths
 
 LENGTHS = st.lists(st.integers(0, 5000), max_size=3 * NEWEST)
 LIMITS = st.integers(1, 10_000)
@@ -76,3 +77,46 @@ def test_a_worker_that_has_seen_little_believes_the_others() -> None:
     for _ in range(NEWEST):
         known.add(10)
     assert known.limit(2048) < 50, "its own records may be of another kind"
+
+
+def test_answers_of_earlier_jobs_count_as_few_however_many_there_were() -> None:
+    known = Lengths(earlier=Earlier(seen=50_000, longest=60))
+
+    assert known.limit(2048) == seen(*[60] * FEW).limit(2048) == 148
+
+
+def test_earlier_answers_count_for_nothing_once_the_job_has_enough_of_its_own() -> None:
+    worker, another = (Lengths(earlier=Earlier(seen=NEWEST, longest=900)) for _ in range(2))
+    for _ in range(NEWEST - 1):
+        worker.add(60)
+    assert worker.limit(2048) > 900
+
+    worker.add(60)
+    another.hear(seen=NEWEST, longest=60)
+
+    assert worker.limit(2048) < 100
+    assert another.limit(2048) < 100
+
+
+@pytest.mark.parametrize(("own", "handed_on"), [(1, 896), (50, 690), (NEWEST, 60)])
+def test_what_earlier_jobs_saw_fades_by_what_is_seen_of_another(own: int, handed_on: int) -> None:
+    known = Lengths(earlier=Earlier(seen=NEWEST, longest=900))
+    for _ in range(own):
+        known.add(60)
+
+    assert known.handed_on == handed_on
+
+
+def test_a_longer_answer_is_handed_on_at_once() -> None:
+    known = Lengths(earlier=Earlier(seen=NEWEST, longest=60))
+
+    known.cut(400)
+
+    assert known.handed_on == CUT * 400
+
+
+def test_what_a_job_tells_its_workers_holds_nothing_of_earlier_jobs() -> None:
+    known = Lengths(earlier=Earlier(seen=NEWEST, longest=900))
+    known.add(60)
+
+    assert known.of_the_job == 60

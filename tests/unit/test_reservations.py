@@ -24,6 +24,11 @@ def lines() -> bytes:
     )
 
 
+def short(text: str = "x") -> bytes:
+    wide = {"maxTokens": 2000}
+    return jsonl([converse_line(str(n), text * 200, inferenceConfig=wide) for n in range(COUNT)])
+
+
 def run(more: str = "") -> tuple[Laptop, ScriptedEngine, JobRow]:
     engine = ScriptedEngine()
     laptop = Laptop(engine=engine, chunk_records=COUNT)
@@ -73,6 +78,54 @@ def test_a_budget_holds_where_some_answers_are_paid_twice() -> None:
     assert money.reserved == 0
     assert row.tally.cost_usd is not None
     assert row.tally.cost_usd * BILLIONTHS <= money.spent <= 0.004 * BILLIONTHS
+
+
+def test_the_next_job_under_the_contract_begins_with_what_the_first_has_learnt() -> None:
+    laptop, engine, _ = run()
+    laptop.run(short(), "inbox/c/short.jsonl")
+    engine.calls.clear()
+
+    laptop.run(short("y"), "inbox/c/another.jsonl")
+
+    assert engine.calls[0].max_tokens == 126, "twice the room for 50 tokens, and some"
+
+
+def test_an_answer_that_does_not_fit_what_an_earlier_job_has_learnt_raises_it_at_once() -> None:
+    laptop, engine, _ = run()
+    laptop.run(short(), "inbox/c/short.jsonl")
+    engine.calls.clear()
+
+    row = laptop.run(short("y" * 20), "inbox/c/long.jsonl")
+
+    limits = [each.max_tokens or 0 for each in engine.calls]
+    assert row.counts()["succeeded"] == COUNT
+    assert limits.count(limits[0]) <= 8, "no more than were in flight"
+    assert limits[-1] > 1000
+
+
+@pytest.mark.parametrize(
+    "text", [CONTRACT.replace("rpm: 100000", "rpm: 90000"), CONTRACT + "max_attempts: 3\n"]
+)
+def test_another_contract_begins_anew(text: str) -> None:
+    laptop, engine, _ = run()
+    engine.calls.clear()
+
+    laptop.put_contract("c", text)
+    laptop.run(lines(), "inbox/c/another.jsonl")
+
+    assert engine.calls[0].max_tokens == 2000
+
+
+def test_files_without_a_contract_have_nothing_in_common() -> None:
+    engine = ScriptedEngine()
+    laptop = Laptop(engine=engine, chunk_records=COUNT)
+    laptop.run(short())
+    engine.calls.clear()
+
+    laptop.run(short("y"), "inbox/another.jsonl")
+
+    assert engine.calls[0].max_tokens == 2000
+    assert not [name for name in laptop.schedules.items if name.startswith("learnt#")]
 
 
 @pytest.mark.parametrize("more", ["reservations: loose\n", "reserve_at_least: 5\n"])

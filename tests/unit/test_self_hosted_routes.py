@@ -227,7 +227,7 @@ def test_a_job_is_answered_counted_and_kept_within_its_budget() -> None:
     usage = row.tally.usage
     assert row.tally.cost_usd == pytest.approx((usage.input_tokens + usage.output_tokens) / 1e6)
     assert laptop.budgets.money(row.job_id).spent == round((row.tally.cost_usd or 0) * 1e9)
-    assert {*laptop.schedules.items} == {f"openai#{URL}#qwen"}
+    assert f"openai#{URL}#qwen" in laptop.schedules.items
 
 
 def down(_request: Request, _call: int) -> Completion:

@@ -4,6 +4,7 @@ import pytest
 
 from batchwright.believed import lowered
 from batchwright.demand import Ticket
+from batchwright.lengths import Earlier, Lengths
 from batchwright.quotas import Quota
 from batchwright.schedule import MINUTE, SECOND
 from batchwright.turnstile import Turnstile
@@ -23,6 +24,7 @@ class Worker:
         table: MemorySchedules | None = None,
         to_come: int = 1000,
         rested: float = 0,
+        lengths: Lengths | None = None,
     ) -> None:
         self.table = table or MemorySchedules()
         self.to_come = to_come
@@ -31,6 +33,7 @@ class Worker:
             job=job,
             priority=5,
             chance=lambda: 0.5,
+            lengths=lengths or Lengths(),
             to_come=lambda: self.to_come,
             rested=rested,
         )
@@ -316,6 +319,17 @@ def test_how_long_answers_were_is_told_again_where_the_table_failed() -> None:
 
     assert worker.gate.lengths.unshared == 0
     assert worker.table.items[MODEL]["answers#j"] == 1
+
+
+def test_what_calls_of_earlier_jobs_used_is_reckoned_with_from_the_first_call_on() -> None:
+    worker = Worker(caps=Quota(tpm=60_000), lengths=Lengths(earlier=Earlier(ratio=0.1)))
+    worker.queue(1, tokens=3000)
+
+    (call,) = worker.run(1)
+    assert call.expected == 300
+
+    worker.gate.settle(call, 600, worker.now)
+    assert worker.gate.ratio == 0.2, "its own, once it has seen one"
 
 
 def test_another_jobs_answers_tell_nothing() -> None:

@@ -5,6 +5,7 @@ the next goes on from it. A run that died is done again from the checkpoint that
 changed, so neither have the files.
 """
 
+from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
 from typing import Any, NamedTuple
@@ -22,6 +23,8 @@ from batchwright.places import checkpoint_key, result_key
 from batchwright.ports import Clock, Objects
 from batchwright.readahead import read_ahead
 from batchwright.receipt import ResultFile, TreeFiles
+from batchwright.report import Found as Finding
+from batchwright.report import findings_in
 from batchwright.results import ResultWriter, TreeWriter
 from batchwright.segment import LogEntry
 from batchwright.standing import Standing, log_of, standing_before
@@ -98,6 +101,10 @@ class Assembly:
         """All records."""
         self.late = Tally.from_json(kept["late"])
         """The records that only closing settled, in this run or in an earlier one."""
+        self.findings: Counter[Finding] = Counter()
+        """What filters found in all records."""
+        for *finding, count in kept.get("findings", ()):
+            self.findings[tuple(finding)] = count
         self._writers = {
             name: ResultWriter(objects, result_key(job.job_id, name, row.redrives), kept.get(name))
             for name in (OUTPUT, ERRORS, OUTCOMES)
@@ -156,6 +163,7 @@ class Assembly:
             "dialect": self.dialect,
             "tally": self.tally.to_json(),
             "late": self.late.to_json(),
+            "findings": [(*finding, count) for finding, count in self.findings.items()],
             **{name: writer.pause() for name, writer in self._writers.items()},
         }
         if self._tree:
@@ -199,7 +207,9 @@ class Assembly:
             answers = [entry.result for entry in entries]
         self._writers[OUTPUT].write(answers)
         self._writers[ERRORS].write(failures)
-        self._writers[OUTCOMES].write([entry.facts for entry in entries])
+        outcomes = [entry.facts for entry in entries]
+        self._writers[OUTCOMES].write(outcomes)
+        self.findings += findings_in(outcomes)
         if self._tree:
             self._tree.add(_leaves(entries, chunk))
         self.tally.add_all(standing.tally())

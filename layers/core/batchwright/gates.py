@@ -1,11 +1,13 @@
 """The governors of one worker: before every call it waits for its turn."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from batchwright.demand import endless
 from batchwright.errors import Throttled
 from batchwright.governor import Governor, Permit, Wait, schedule_of
+from batchwright.learnt import Learnt
 from batchwright.lengths import Lengths
 from batchwright.pace import LeftForLater, Pace
 from batchwright.ports import Schedules
@@ -58,10 +60,11 @@ class Gates:
         priority: int,
         limit: Callable[[Route], Quota],
         time: Callable[[], float],
+        contract: str | None = None,
         to_come: Callable[[], int] = endless,
         rested: float = 0.0,
     ) -> None:
-        """``time`` is in seconds since 1970.
+        """``time`` is in seconds since 1970, ``contract`` the digest of what the job has in common with others.
 
         ``limit`` is what is known of a route's limits, ``to_come`` is how many records were not begun yet. Before this
         worker the workflow ``rested`` for so many seconds.
@@ -72,10 +75,14 @@ class Gates:
         self._priority = priority
         self._limit = limit
         self._time = time
+        self._contract = contract
+        self._learnt = Learnt(schedules, contract, time)
         self._to_come = to_come
         self._rested = rested
         self._governors: dict[str, Governor] = {}
         self._lengths: dict[str, Lengths] = {}
+        self._fetched: set[str] = set()
+        self._fetching = asyncio.Lock()
         self._full_until: dict[str, float] = {}
         pace.when_stopping.append(self._stop)
 
@@ -85,9 +92,11 @@ class Gates:
         Where the turn would come late, the workflow waits, for which nobody pays. Of a model that is ``replaceable`` it
         does not: this raises :class:`Throttled`, and does so at once for as long as the workflow would have waited.
         """
+        name = schedule_of(route)
+        if name not in self._fetched:
+            await self._fetch(name, route)
         if self._pace.stopping.is_set():
             raise LeftForLater
-        name = schedule_of(route)
         left = self._full_until.get(name, 0) - self._time()
         if replaceable and left > 0:
             raise Throttled(FULL, retry_after=left)
@@ -104,7 +113,7 @@ class Gates:
             raise LeftForLater from None
 
     def at(self, pace: Pace) -> "Gates":
-        """Return the gates for calls of another pace, with turns of their own."""
+        """Return the gates for calls of another pace, with turns of their own; their answers are of another kind."""
         return Gates(
             self._schedules,
             pace,
@@ -112,6 +121,7 @@ class Gates:
             priority=self._priority,
             limit=self._limit,
             time=self._time,
+            contract=None if self._contract is None else f"{self._contract}#judges",
         )
 
     def lengths(self, route: Route) -> Lengths:
@@ -127,9 +137,16 @@ class Gates:
         return Warmth(self._schedules, self._time)
 
     async def close(self) -> None:
-        """Give back what the worker does not need."""
-        for governor in self._governors.values():
+        """Give back what the worker does not need, and leave what it has learnt."""
+        for name, governor in self._governors.items():
             await governor.close()
+            await self._learnt.tell(name, self._lengths[name], governor.ratio)
+
+    async def _fetch(self, name: str, route: Route) -> None:
+        async with self._fetching:
+            if name not in self._fetched:
+                await self._learnt.fetch(name, self.lengths(route))
+                self._fetched.add(name)
 
     def _governor(self, route: Route, patience: float) -> Governor:
         name = schedule_of(route)

@@ -144,6 +144,11 @@ class Governor:
         """Let nobody wait any more: each hears :class:`Wait`."""
         self._refuse_all(Wait(0))
 
+    @property
+    def ratio(self) -> float | None:
+        """What calls use of what they reserve, on average, as far as it is known."""
+        return self._gate.ratio
+
     async def close(self) -> None:
         """Give back what is not needed; nobody may wait any more."""
         if self._timer is not None:

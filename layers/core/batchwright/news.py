@@ -207,7 +207,7 @@ class News:
         self._sharing = self.lengths.unshared
         if self._sharing:
             change.add[ANSWERS + self.job] = self._sharing
-            change.put[LONGEST + self.job] = self.lengths.longest
+            change.put[LONGEST + self.job] = self.lengths.of_the_job
         if BEGAN not in self.item:
             change.put[BEGAN] = now
             change.within[BEGAN] = (None, 0)

@@ -10,6 +10,10 @@ from typing import Any
 
 from batchwright.job import Job, JobRow, Reason, Status
 from batchwright.outcome import Tally
+from batchwright.places import result_key
+
+# The same for people; not sealed, since it is made from the receipt.
+REPORT = "report.html"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,7 @@ def receipt_of(
         "closed_at": row.updated_at,
         "files": {name: file.to_json() for name, file in files.items()},
         "tree": tree.to_json() if tree else None,
+        "report": result_key(job.job_id, REPORT, row.redrives),
         "version": version,
     }
 

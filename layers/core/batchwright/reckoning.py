@@ -24,6 +24,8 @@ class Reckoning:
     caps: Quota
     """The limits that were told."""
     job: str
+    before: float | None = None
+    """What calls of earlier jobs used of what they reserved, on average."""
     usual: int = USUAL
     """The tokens a minute that are tried first where nothing was told."""
     tokens_a_call: float = 0.0
@@ -45,8 +47,15 @@ class Reckoning:
 
     def expected(self, tokens: int) -> int:
         """Return what a call will use that reserves so many tokens."""
-        known = self._item.get(RATIO + self.job, 1000) / 1000 if self.ratio is None else self.ratio
-        return round(tokens * known)
+        known = self.known_ratio
+        return tokens if known is None else round(tokens * known)
+
+    @property
+    def known_ratio(self) -> float | None:
+        """What calls use of what they reserve, as the worker has seen it, else its job, else earlier jobs."""
+        if self.ratio is None and RATIO + self.job in self._item:
+            return self._item[RATIO + self.job] / 1000
+        return self.before if self.ratio is None else self.ratio
 
     def cost(self, calls: int, tokens: float) -> float:
         """Return how long a part of the schedule calls take."""

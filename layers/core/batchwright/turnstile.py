@@ -85,7 +85,9 @@ class Turnstile:
 
     def __post_init__(self) -> None:
         """Nothing is known yet."""
-        self._reckoning = Reckoning(caps=self.caps, job=self.job, usual=self.usual)
+        self._reckoning = Reckoning(
+            caps=self.caps, job=self.job, before=self.lengths.earlier.ratio, usual=self.usual
+        )
         self._demand = Demand(reckoning=self._reckoning, to_come=self.to_come)
         self._tenancy = Tenancy(
             job=self.job, priority=self.priority, chance=self.chance, told=self.caps != Quota()
@@ -102,6 +104,11 @@ class Turnstile:
     def item(self) -> Item:
         """What all know of the model, as the worker heard it last."""
         return self._news.item
+
+    @property
+    def ratio(self) -> float | None:
+        """What calls use of what they reserve, on average, as far as it is known."""
+        return self._reckoning.known_ratio
 
     # ---- calls -----------------------------------------------------------------------------------------------------
 

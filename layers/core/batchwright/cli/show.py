@@ -13,7 +13,7 @@ from batchwright.cli.faults import Code
 from batchwright.job import JobRow, Status
 from batchwright.outcome import Ending
 
-RESULTS = ("output", "errors", "outcomes", "receipt", "problems")
+RESULTS = ("output", "errors", "outcomes", "receipt", "report", "problems")
 # Where nobody looks at a terminal, the width of one is no reason to cut a table.
 WIDE = 160
 CENT = 0.01

@@ -1,6 +1,6 @@
 """Close: settle what nobody settled, put the results in order, prove law 1, and write the receipt."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -26,7 +26,16 @@ from batchwright.ports import (
     Signer,
     Submissions,
 )
-from batchwright.receipt import Piece, ResultFile, TreeFiles, manifest_of, receipt_of, row_told_by
+from batchwright.receipt import (
+    REPORT,
+    Piece,
+    ResultFile,
+    TreeFiles,
+    manifest_of,
+    receipt_of,
+    row_told_by,
+)
+from batchwright.report import Found, report_of
 from batchwright.retention import Due
 from batchwright.sealing import SEAL, sealed
 from batchwright.sleepers import sleeps, stop_all
@@ -122,12 +131,14 @@ def _closed(
     job: Job, row: JobRow, world: World, enough_time: Callable[[], bool], *, begun: bool
 ) -> tuple[JobRow, Tally | None] | None:
     files, tree, tally, late, dialect = {}, None, Tally(), Tally(), None
+    findings: Mapping[Found, int] = {}
     if row.chunks:
         assembly = assemble(job, row, world.objects, world.clock, enough_time, begun=begun)
         if assembly.files is None:
             return None
         files, tree = assembly.files, assembly.tree
         tally, late, dialect = assembly.tally, assembly.late, assembly.dialect
+        findings = assembly.findings
     row = replace(
         row,
         tally=tally,
@@ -139,6 +150,7 @@ def _closed(
         files = {**files, MANIFEST: _manifest(row, world)}
         row = replace(row, results=_places(row, files, tree))
     row, receipt = _receipt(row, receipt_of(job, row, files, tree, version=__version__), world)
+    _report(job, row, receipt, findings, world)
     _seal(closed(job, row, tree, receipt), row, world)
     if job.salt:
         world.objects.write(result_key(row.job_id, SALT, row.redrives), job.salt.encode() + b"\n")
@@ -186,6 +198,15 @@ def _receipt(row: JobRow, receipt: dict[str, Any], world: World) -> tuple[JobRow
     return row, content
 
 
+def _report(
+    job: Job, row: JobRow, receipt: bytes, findings: Mapping[Found, int], world: World
+) -> None:
+    """Write for people what the receipt says, as it stands."""
+    routes = [route.asks for route in job.terms.routes] if job.contract else []
+    page = report_of(orjson.loads(receipt), routes, findings, row.results or {})
+    world.objects.write(result_key(row.job_id, REPORT, row.redrives), page)
+
+
 def _seal(entry: Entry, row: JobRow, world: World) -> None:
     """Put a job's end into the ledger, and beside its results the proof that it stands there."""
     seal = sealed(entry, world.ledger, world.signer, (world.objects, *world.copies))
@@ -212,6 +233,7 @@ def _places(row: JobRow, files: dict[str, ResultFile], tree: TreeFiles | None) -
     places = {name.partition(".")[0]: file.key for name, file in files.items()}
     if row.problems or not row.chunks:
         places["problems"] = problems_key(row.job_id)
+    places["report"] = result_key(row.job_id, REPORT, row.redrives)
     places["receipt"] = result_key(row.job_id, RECEIPT, row.redrives)
     places["seal"] = result_key(row.job_id, SEAL, row.redrives)
     if tree:

@@ -26,8 +26,8 @@ from batchwright.places import (
 from batchwright.ports import Clock, Erasable, Jobs, Ledger
 from batchwright.retention import Due, What
 
-# Hashes, all of them under a salt that goes: nobody can guess from them what they are of.
-STAYS = ("receipt.json", "seal.json")
+# Counts, and hashes, all of them under a salt that goes: nobody can guess from them what they are of.
+STAYS = ("receipt.json", "report.html", "seal.json")
 TREE = "/tree/"
 OUTCOMES = "outcomes.jsonl"
 # As many as S3 deletes at once.

@@ -12,6 +12,7 @@ from batchwright.attachments import Attachments
 from batchwright.chunk import Chunk
 from batchwright.chunklog import ChunkLog
 from batchwright.collected import Collected
+from batchwright.contract import DEFAULT
 from batchwright.eachrecord import EachRecord
 from batchwright.errors import (
     BudgetExceeded,
@@ -126,6 +127,7 @@ class Worker:
             priority=self._contract.priority,
             limit=lambda route: self._limits.of(route.model, self._contract),
             time=self._world.time,
+            contract=self._handed_on,
             to_come=lambda: self._to_come,
             rested=self._rested,
         )
@@ -201,6 +203,11 @@ class Worker:
             return Unlimited()
         limit, job_id = budget.billionths, self._chunk.job_id
         return Purse(world.budgets, job_id, limit, self._pace, new_token=world.new_id)
+
+    @property
+    def _handed_on(self) -> str | None:
+        """The digest under which jobs hand on what they learn; what runs without a contract has nothing in common."""
+        return None if self._contract.name == DEFAULT else self._job.contract_digest
 
     @property
     def _open_records(self) -> frozenset[int]:
