@@ -31,6 +31,7 @@ def test_what_benches_share_is_no_bench() -> None:
         "filters",
         "forms",
         "governor",
+        "imports",
         "ledger",
         "plan",
         "secrets",
