@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchwright.believed import believed, first_guess, lowered, reopens, suspicious
+from batchwright.believed import (
+    believed,
+    first_guess,
+    lowered,
+    reopens,
+    suspicious,
+    unsettled,
+)
 from batchwright.schedule import JOB_NUMBERS, MINUTE, SECOND, Item, share, slot, stale, used
 
 NOW = 1_800_000_005_000
@@ -55,6 +62,41 @@ def test_a_guess_is_halved() -> None:
 
     assert change is not None
     assert (change.put["base"], change.put["top"]) == (0.5 * LIMIT, 0.75 * LIMIT)
+
+
+def test_a_guess_that_is_far_too_high_falls_at_once_to_what_goes_through() -> None:
+    began = {"began": NOW - SECOND}
+    far, farther, none = (
+        lowered({**began, slot(NOW): through}, LIMIT, NOW - 20, NOW, under=0, guessed=True)
+        for through in (5_000, 100, 0)
+    )
+
+    assert far is not None
+    assert farther is not None
+    assert none is not None
+    assert (far.put["base"], far.put["top"]) == (5_000 * 30, 5_000 * 60), (
+        "in two seconds, with a burst"
+    )
+    assert farther.put["base"] == LIMIT / 8, "a guess is not that wrong"
+    assert none.put["base"] == LIMIT / 2, "nothing is known"
+
+
+def test_what_goes_through_is_reckoned_from_the_newest_calls_where_few_were_made_before() -> None:
+    item = {"began": NOW - 50 * SECOND, slot(NOW - 50 * SECOND): 100, slot(NOW): 30_000}
+    change = lowered(item, LIMIT, NOW - 20, NOW, under=0, guessed=True)
+
+    assert change is not None
+    assert change.put["base"] == 30_000 * 60 // 16, "the slots before this one and up to now: 15 s"
+
+
+def test_a_limit_is_settled_where_it_fell_little_or_long_ago() -> None:
+    little = {"lowered": NOW, "top": 98, "base": 93}
+    deep = {"lowered": NOW, "top": 90, "base": 60}
+
+    assert unsettled({}, NOW), "nothing was refused"
+    assert unsettled(deep, NOW + 14 * SECOND)
+    assert not unsettled(deep, NOW + 15 * SECOND)
+    assert not unsettled(little, NOW)
 
 
 def test_no_limit_is_believed_to_be_less_than_half_of_what_went_through_in_a_minute() -> None:

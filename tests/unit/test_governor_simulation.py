@@ -89,6 +89,22 @@ def test_a_limit_that_nobody_told_is_known_after_two_minutes(
     assert run.longest_wait() <= LONGEST_WAIT
 
 
+@BOTH
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_a_guess_that_is_two_dozen_times_too_high_is_right_after_seconds(
+    limit_model: LimitModel, seed: int
+) -> None:
+    """Answers come fast: all 128 calls that may be in flight are out before anything is known."""
+    job = Job(in_flight=16, latency=200, input_tokens=64, usual=4_000_000, records=3600, dealt=True)
+    run = Fleet(jobs=[job], limit_model=limit_model, limit=Quota(rpm=1200), seed=seed).run(
+        minutes=4
+    )
+
+    assert run.calls(0, 1) >= 0.85 * 1200
+    assert run.refused_part() <= 0.025
+    assert len(run.writes) <= 0.15 * run.calls()
+
+
 def test_when_windows_begin_is_known_once_one_was_used_up() -> None:
     run = fleet(Job(), limit_model="window").run(minutes=2)
     (item,) = run.schedules.items.values()
@@ -237,6 +253,20 @@ def test_eight_jobs_of_a_worker_each_use_a_limit_with_few_writes() -> None:
     assert run.refused_part() == 0
     assert len(run.writes) <= 0.06 * run.calls()
     assert all(0.9 <= run.calls(1, 4, job.name) / (3 * 3000 / 8) <= 1.1 for job in jobs)
+
+
+def test_eight_jobs_of_a_worker_each_follow_a_limit_that_is_halved_with_few_writes() -> None:
+    jobs = [
+        Job(name=f"job-{number}", workers=1, in_flight=16, told=FAST, latency=200)
+        for number in range(8)
+    ]
+    run = fleet(*jobs, limit_model="bucket").run(minutes=1)
+    run.set_limit(HALF)
+    run.run(minutes=2)
+
+    assert run.calls() >= 0.95 * (3000 + 2 * 1500)
+    assert run.refused_part() <= 0.015
+    assert len(run.writes) <= 0.1 * run.calls()
 
 
 @pytest.mark.parametrize("latencies", [(2000, 200), (500, 6000)])

@@ -215,6 +215,26 @@ def test_what_was_refused_all_along_is_not_taken_for_the_size_of_a_window(begin:
     assert calls > 12, "a call is tried every two seconds"
 
 
+def test_a_refusal_of_a_call_from_before_the_limit_was_lowered_is_told_with_the_next_lease_only() -> (
+    None
+):
+    worker = Worker(caps=Quota())
+    worker.queue(2)
+    first, second = worker.run(0.1)
+    worker.gate.throttle(first, worker.now, None)
+    worker.run(0.1)
+    lowered, writes = worker.gate.item["lowered"], worker.table.writes
+
+    worker.gate.throttle(second, worker.now, None)
+    worker.run(0.1)
+    assert worker.table.writes == writes
+
+    worker.queue(1)
+    worker.run(3)
+    assert worker.gate.item["refused"] == second.began
+    assert worker.gate.item["lowered"] == lowered
+
+
 def test_what_the_service_asks_to_wait_is_waited() -> None:
     worker = Worker(caps=Quota(rpm=6000))
     worker.queue(100)
@@ -425,11 +445,22 @@ def test_a_worker_that_waits_for_what_comes_soon_leaves_after_five_seconds() -> 
     worker.queue(100)
     waited = 0.0
     while worker.gate.rest(worker.now) is None and waited < 60:
-        given_away(worker, 2.5, lowered=worker.now, top=50_000, base=50_000)
+        given_away(worker, 2.5, lowered=worker.now, top=50_000, base=30_000)
         assert worker.run(0.1) == []
         waited += 0.1
 
     assert 2 <= waited <= 5
+
+
+def test_a_worker_whose_job_has_had_its_share_asks_again_only_when_others_may_leave_some() -> None:
+    worker = Worker(caps=Quota(rpm=600))
+    given_away(worker, 4, **{"job#j": worker.now + 20 * SECOND, "job#k": worker.now + SECOND})
+    worker.table.items[MODEL]["priority#k"] = 5
+    worker.queue(100)
+
+    worker.run(1.9)
+
+    assert worker.table.writes <= 3
 
 
 def test_a_worker_that_came_back_in_vain_leaves_for_a_minute() -> None:

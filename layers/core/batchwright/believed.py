@@ -9,7 +9,7 @@ Two kinds of limit look different when they are reached: of a bucket, some calls
 pace that was too high; of a window, none does until its end, and what went through in the last minute is the limit.
 """
 
-from batchwright.schedule import GIVEN, MINUTE, SECOND, Change, Item, Span, used
+from batchwright.schedule import GIVEN, MINUTE, SECOND, SLOT, Change, Item, Span, used
 
 BEGAN = "began"
 """When the first call of the model was allowed."""
@@ -41,6 +41,12 @@ USED_PART = 0.25
 FIRST_FALL = (0.75, 0.5)
 FALLS = ((0.985, 0.93), (0.97, 0.8), (0.9, 0.6))
 SOON = 10 * SECOND
+# A first guess falls at once to what really went through, to this part of itself at least, and comes back to twice of
+# that: while one call in two seconds is tried, less goes through than could.
+STEEPEST = 1 / 8
+ABOVE_SEEN = 2.0
+# Who fell to less than this part of where it comes back to is as good as new.
+DEEP = 0.7
 RECOVERY = 15 * SECOND
 MOST_ABOVE_USE = 1.3
 # Where nothing went through for so long, a window is used up.
@@ -70,8 +76,10 @@ def first_guess(item: Item, now: int, usual: float) -> float:
 
 
 def unsettled(item: Item, now: int) -> bool:
-    """Whether a limit is still being found: nothing was refused yet, or not long ago."""
-    return now - item.get(LOWERED, now) < MINUTE
+    """Whether a limit is still being found: nothing was refused yet, or it fell deep, not long ago."""
+    if LOWERED not in item:
+        return True
+    return now - item[LOWERED] < RECOVERY and item[BASE] < DEEP * item[TOP]
 
 
 def suspicious(item: Item) -> bool:
@@ -122,13 +130,24 @@ def lowered(
     if item.get(WINDOWS):
         top = base = max(0.99 * min(limit, minute), limit / 8)
     else:
-        top, base = _levels(limit, minute, FIRST_FALL if guessed and not last else _fall(times))
+        fall = FIRST_FALL if guessed and not last else _fall(times)
+        young = guessed and now - item.get(BEGAN, 0) < MINUTE
+        top, base = _levels(limit, minute, _deepened(item, limit, fall, now) if young else fall)
     put = {TOP: int(top), BASE: int(base), LOWERED: now, TIMES: times}
     return Change(put=put, within={LOWERED: seen})
 
 
 def _fall(times: int) -> tuple[float, float]:
     return FALLS[min(times, len(FALLS) - 1)]
+
+
+def _deepened(item: Item, limit: float, fall: tuple[float, float], now: int) -> tuple[float, float]:
+    """Let a guess, which may be wrong by any factor, fall to what goes through; where nothing did, nothing is known."""
+    through = _through(item, limit, now) / limit
+    if not through:
+        return fall
+    through = max(STEEPEST, through)
+    return min(fall[0], ABOVE_SEEN * through), min(fall[1], through)
 
 
 def _levels(limit: float, minute: float, fall: tuple[float, float]) -> tuple[float, float]:
@@ -143,9 +162,19 @@ def _went_through(item: Item, limit: float, now: int, heard: int) -> float:
     Calls are counted when their turns are given away. So what was given away for later is counted already; and what
     went through at the minute's begin was counted before it, by as much as was given away when the item was heard.
     """
-    given = item.get(GIVEN, 0)
-    later = max(0, given - now) / MINUTE * min(limit, used(item, now))
-    return max(0.0, used(item, now, span=MINUTE + max(0, given - heard)) - later)
+    ahead = max(0, item.get(GIVEN, 0) - heard)
+    return max(0.0, used(item, now, span=MINUTE + ahead) - _for_later(item, limit, now))
+
+
+def _through(item: Item, limit: float, now: int) -> float:
+    """Return the tokens a minute that went through in the newest slots; a bucket gave a second's worth besides."""
+    slots = now % SLOT + SLOT
+    calls = max(0.0, used(item, now, span=slots) - _for_later(item, limit, now))
+    return calls * MINUTE / (min(slots, now - item[BEGAN]) + SECOND)
+
+
+def _for_later(item: Item, limit: float, now: int) -> float:
+    return max(0, item.get(GIVEN, 0) - now) / MINUTE * min(limit, used(item, now))
 
 
 def _exhausted(item: Item, seen: Span, refused: int, now: int) -> Change | None:
@@ -153,6 +182,6 @@ def _exhausted(item: Item, seen: Span, refused: int, now: int) -> Change | None:
     passed = item.get(PASSED, 0)
     if item.get(WINDOWS) or refused < max(item[SINCE], passed) + STILL:
         return None
-    top = int(0.99 * used(item, now)) or item[BASE] // 8
+    top = int(0.99 * used(item, now)) or item[TOP] // 4
     put = {TOP: top, BASE: top, LOWERED: now, WINDOWS: 1}
     return Change(put=put, within={LOWERED: seen, PASSED: (None, passed)})

@@ -117,7 +117,13 @@ class News:
     @property
     def urgent(self) -> bool:
         """Whether the others should hear it now."""
-        return self._untold.refused is not None or self.knows_better
+        return self._lowers or self.knows_better
+
+    @property
+    def _lowers(self) -> bool:
+        """Whether a call was refused under the limit of now: what was refused under one before may be told later."""
+        untold = self._untold
+        return untold.refused is not None and untold.under >= self.item.get(LOWERED, 0)
 
     @property
     def knows_better(self) -> bool:

@@ -41,7 +41,7 @@ class Reach:
 
 TOLD = Reach(target=6 * SECOND, horizon=7 * SECOND)
 # A limit that is only believed may be another soon, and what was given away by it is not taken back.
-BELIEVED = Reach(target=3 * SECOND, horizon=5 * SECOND)
+BELIEVED = Reach(target=5 * SECOND, horizon=6 * SECOND)
 # While nothing is known to go through, few calls are tried.
 DOUBTFUL = Reach(target=3 * SECOND, horizon=4 * SECOND)
 # While a limit is being learnt: what is given away goes on at the old pace when it is lowered.
@@ -111,7 +111,7 @@ class Tenancy:
         if suspicious(self.item):
             return DOUBTFUL
         lowered = self._now - self.item.get(LOWERED, 0) < MINUTE
-        return TOLD if self.told and not lowered else BELIEVED
+        return BELIEVED if lowered else TOLD
 
     @property
     def crowd(self) -> float:
@@ -180,7 +180,9 @@ class Tenancy:
         lead, ahead = self._leads()
         if self._alone:
             return ahead - self.reach.horizon
-        own = max(lead - self.reach.horizon, ahead - self.reach.full)
+        # The longer it waits, the sooner must a stretch begin: as time passes, no room comes before the nearest.
+        late = ahead - SOON if ahead > self._soon else 0
+        own = max(lead - self.reach.horizon, ahead - self.reach.full, late)
         return min(own, ahead - self.reach.spare)
 
     @property
@@ -228,7 +230,12 @@ class Tenancy:
     def _room(self) -> int:
         """Return how far ahead the schedule may be given away where a stretch begins."""
         rooms = {"alone": self.reach.horizon, "spare": self.reach.spare, "full": 0}
-        return min(rooms.get(self._standing, self.reach.full), max(SOON, MOST_WAIT - self.waited))
+        return min(rooms.get(self._standing, self.reach.full), self._soon)
+
+    @property
+    def _soon(self) -> int:
+        """How far away a stretch may begin, after so long a wait."""
+        return max(SOON, MOST_WAIT - self.waited)
 
     def _leads(self) -> tuple[int, int]:
         """Return how far ahead of the time the job is, and the schedule."""
@@ -241,7 +248,7 @@ class Tenancy:
         lead, ahead = self._leads()
         if self._alone:
             return "alone" if ahead <= self.reach.horizon else "full"
-        if lead <= self.reach.horizon and ahead <= self.reach.full:
+        if lead <= self.reach.horizon and ahead <= min(self.reach.full, self._soon):
             return "behind" if lead < -BEHIND else "within"
         return "spare" if ahead <= self.reach.spare else "full"
 

@@ -333,7 +333,8 @@ class Turnstile:
         opens = reopens(self.item, now, self.chance())
         turn = max(now + AHEAD, self._tenancy.turns_from) if opens is None else opens
         if turn <= last:
-            self._pause_until = min(pause, turn)
+            # Nothing is known of when others leave some: to ask again and again would not bring it nearer.
+            self._pause_until = min(pause, turn if self._tenancy.turns_from else last)
         elif opens is None:
             self._rest = self._rest_until_room()
         else:
