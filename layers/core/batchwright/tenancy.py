@@ -54,6 +54,8 @@ MOST_WAIT = 8 * SECOND
 SOON = 3 * SECOND
 # Where the limit was told, a worker that is new takes a part of what nobody has: the more there are, the less it is.
 FIRST_PART = 1 / 24
+# Where jobs take their shares, none comes back from a lead, however long its stretches are: they would stay short.
+LEAD_COUNTS = 0.8
 LONGEST_STEP = 500.0
 MUCH_MORE = 1.5
 # How often a worker says how long its stretches are.
@@ -152,7 +154,7 @@ class Tenancy:
         # While everybody begins, it tells nothing.
         if whole and not (self._new and self.told):
             stretched = self.reach.target / self.reach.spare * ahead
-            self._adapt(ahead if self._standing == "alone" else min(lead, stretched))
+            self._adapt(ahead if self._standing == "alone" else min(LEAD_COUNTS * lead, stretched))
         self._new = False
         if self._alone:
             self._standing = "alone"
