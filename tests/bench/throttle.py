@@ -46,7 +46,8 @@ PATIENCE = 6
 LEAST_PATIENCE = 20.0
 # Of the table, for each call that is answered, where eight workers share 3,000 calls a minute.
 MOST_WRITES = 0.05
-# So many of the asks are not granted in the simulation: another was first, or the schedule is given away.
+# So many of the asks are not granted in the simulation, for one job: another was first, or the schedule is given away.
+# Our processes here are a job each, and those lease for shorter where a limit moves (docs/governor.md).
 NOT_GRANTED = 0.1
 
 
