@@ -402,6 +402,28 @@ async def test_routes_to_other_places_or_tiers_are_other_circuits(
     )
     await fail(breakers.of(Route(model=MODEL)))
 
+    assert breakers.of(Route(model=MODEL, rpm=5)).open
     await call(breakers.of(Route(model=MODEL, tier="flex")))
     with pytest.raises(Unavailable):
         await call(breakers.of(Route(model=MODEL)))
+
+
+async def test_where_the_table_takes_no_word_the_pauses_grow_all_the_same(hours: Hours) -> None:
+    class Mute(MemoryCircuits):
+        def half_open(self, *_: object, **__: object) -> bool:
+            raise Unavailable("the table")
+
+        def open(self, *_: object, **__: object) -> None:
+            raise Unavailable("the table")
+
+    table = Mute(hours.now)
+    table.circuits["bedrock#" + MODEL] = Circuit(opened_at=0, failures=FAILURES)
+    model, pauses = breaker(hours, circuits=table), [FIRST_PAUSE]
+    hours.time = FIRST_PAUSE
+
+    for _ in range(3):
+        await call(model, Unavailable("503"))
+        pauses.append(await seconds_to_wait(model) or 0)
+        hours.time += pauses[-1]
+
+    assert pauses == [2, 4, 8, 16]

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from batchwright.breaker import Breaker, Breakers
+from batchwright.breaker import Breakers
 from batchwright.charges import cost_usd_of
 from batchwright.collected import Collected
 from batchwright.completion import Completion, fault_of
@@ -75,14 +75,13 @@ class Asker:
         self._pace = pace
         self._payer = payer
         self._gates = gates
-        self._new_breakers = breakers
+        self._breakers = breakers
         self._contract = contract
         self._max_attempts = contract.max_attempts
         self._tight = contract.reservations == "tight"
         self._warming = Warming(pace, contract.keeps_prompts, gates.warmth())
         self._time_left = time_left
         self._retries = gates.retries()
-        self._breakers: dict[tuple[str, str, str | None], Breaker] = {}
 
     def unresting(self) -> "Asker":
         """Return who asks on behalf of records that were answered already, and goes on where the worker stops."""
@@ -92,7 +91,7 @@ class Asker:
             pace,
             self._payer,
             self._gates.at(pace),
-            self._new_breakers,
+            self._breakers,
             self._contract,
             time_left=self._time_left,
         )
@@ -268,7 +267,7 @@ class Asker:
         await self._payer.reserve(most)
         spent = 0
         try:
-            async with self._breaker(route).call():
+            async with self._breakers.of(route).call():
                 await self._pace.may_call()
                 spent = (
                     most  # until it is known better: what got no whole answer may have been billed
@@ -342,12 +341,7 @@ class Asker:
     def _hopeless(self, route: Route, seconds: float, *, again: bool) -> bool:
         """Whether a model is down, or wants a longer wait than a worker waits, or may not be asked again."""
         spent = again and self._retries.spent
-        return spent or self._breaker(route).open or self._pace.too_long(seconds)
-
-    def _breaker(self, route: Route) -> Breaker:
-        if route.asks not in self._breakers:
-            self._breakers[route.asks] = self._new_breakers.of(route)
-        return self._breakers[route.asks]
+        return spent or self._breakers.of(route).open or self._pace.too_long(seconds)
 
     def _count_ambiguous(self, asked: Asked) -> None:
         asked.ambiguous_calls += 1

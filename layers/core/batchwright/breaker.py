@@ -6,7 +6,7 @@ each other, and of all of them one at a time tries whether it is back.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 
 from batchwright.circuit import Circuit
@@ -31,7 +31,7 @@ PROBING = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breakers:
-    """The breakers of one worker."""
+    """The breakers of one worker, one for all that asks the same."""
 
     circuits: Circuits
     holder: str
@@ -42,12 +42,16 @@ class Breakers:
     """Seconds since 1970."""
     chance: Callable[[], float]
     """A random number from 0 to 1."""
+    _kept: dict[tuple[str, str, str | None], "Breaker"] = field(default_factory=dict)
 
     def of(self, route: Route) -> "Breaker":
-        """Return a breaker for calls of a route, and of all that ask the same."""
-        name = "#".join(filter(None, route.asks))
-        others = Others(circuits=self.circuits, name=name, holder=self.holder, time=self.time)
-        return Breaker(route.model, others, now=self.now, chance=self.chance)
+        """Return the breaker for calls of a route."""
+        asks = route.asks
+        if asks not in self._kept:
+            name = "#".join(filter(None, asks))
+            others = Others(circuits=self.circuits, name=name, holder=self.holder, time=self.time)
+            self._kept[asks] = Breaker(route.model, others, now=self.now, chance=self.chance)
+        return self._kept[asks]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +215,8 @@ class Breaker:
         if not elected:
             circuit = await self._others.state()
             if circuit is not None and circuit.opened_at is not None:
-                if self.open:
+                # What is known already does not end a pause: the table may take no word of it.
+                if self.open and circuit.opened_at != self._known_since:
                     self._adopt(circuit, circuit.opened_at)
                 return
         known_since = await self._others.open(self._failures)
