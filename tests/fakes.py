@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
+from batchwright.circuit import Circuit
 from batchwright.completion import Completion
 from batchwright.digest import digest
 from batchwright.errors import AlreadyExists, ContentFiltered, Missing, UploadGone
@@ -304,6 +305,43 @@ class MemorySchedules:
             for name in change.remove:
                 item.pop(name, None)
             return True, dict(item)
+
+
+@dataclass
+class MemoryCircuits:
+    """Which models are down; who tries one has a minute for it."""
+
+    clock: Callable[[], float]
+    circuits: dict[str, Circuit] = field(default_factory=dict)
+    leases: dict[str, float] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def state(self, model: str) -> Circuit:
+        with self._lock:
+            return self._state(model)
+
+    def open(self, model: str, *, failures: int, opened_at: int) -> None:
+        with self._lock:
+            self.circuits[model] = Circuit(opened_at, failures)
+
+    def half_open(self, model: str, holder: str, *, opened_at: int) -> bool:
+        with self._lock:
+            circuit = self._state(model)
+            if circuit.holder is not None or circuit.opened_at != opened_at:
+                return False
+            self.circuits[model] = Circuit(opened_at, holder=holder)
+            self.leases[model] = self.clock() + 60
+            return True
+
+    def close(self, model: str) -> None:
+        with self._lock:
+            self.circuits[model] = Circuit()
+
+    def _state(self, model: str) -> Circuit:
+        circuit = self.circuits.get(model, Circuit())
+        if circuit.holder is not None and self.leases[model] <= self.clock():
+            return replace(circuit, holder=None)
+        return circuit
 
 
 @dataclass

@@ -35,6 +35,7 @@ from tests.fakes import (
     ListedLedger,
     ListedWorkflows,
     MemoryBudgets,
+    MemoryCircuits,
     MemoryJobs,
     MemoryObjects,
     MemorySchedules,
@@ -55,6 +56,7 @@ class Laptop:
     workflows: ListedWorkflows = field(default_factory=ListedWorkflows)
     budgets: MemoryBudgets = field(default_factory=MemoryBudgets)
     schedules: MemorySchedules = field(default_factory=MemorySchedules)
+    circuits: MemoryCircuits = field(default_factory=lambda: MemoryCircuits(timelapse.passed))
     events: ListedEvents = field(default_factory=ListedEvents)
     ledger: Ledger = field(default_factory=ListedLedger)
     signer: KeptSigner = field(default_factory=KeptSigner)
@@ -186,6 +188,7 @@ class Laptop:
             jobs=self.jobs,
             budgets=self.budgets,
             schedules=self.schedules,
+            circuits=self.circuits,
             engine=self.engine,
             clock=self.clock,
             seconds=self.seconds or loop.time,

@@ -20,6 +20,11 @@ def of_day(loop: asyncio.AbstractEventLoop) -> float:
     return DAY_BEGAN + loop.time()
 
 
+def passed() -> float:
+    """Return the same wherever no loop is at hand."""
+    return DAY_BEGAN + TimeLapse.now
+
+
 class TimeLapse(asyncio.SelectorEventLoop):
     """The next such loop begins when the one before ended."""
 

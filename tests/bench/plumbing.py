@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.bench.clients.errand import NO_LIMIT, Errand, Report
+from tests.bench.clients.errand import NO_LIMIT, STATE_TABLE, Errand, Report
 from tests.bench.clients.wire import CHUNKS
 from tests.bench.crew import Client, send
 from tests.bench.figure import Figure, at_most, untargeted
@@ -30,8 +30,6 @@ PATIENCE = 600.0
 MILLION = 1e6
 # As the template has it.
 ADMIT_MEMORY = 512
-# Nothing else is updated in a job without a budget.
-GOVERNOR = "invoke:dynamodb.UpdateItem"
 # Dollars for one, in us-east-1: aws.amazon.com/s3/pricing (Standard), aws.amazon.com/dynamodb/pricing/on-demand (one
 # unit a request: our items are small), aws.amazon.com/eventbridge/pricing (events of one's own),
 # aws.amazon.com/kms/pricing (keys that are not RSA 2048).
@@ -89,8 +87,12 @@ class Bill:
 
     @property
     def governors(self) -> float:
-        """The requests of the governor."""
-        return self.requests.get(GOVERNOR, 0)
+        """The requests of the governor: what workers tell each other of models."""
+        return sum(
+            count
+            for name, count in self.requests.items()
+            if name.startswith(f"invoke.{STATE_TABLE}:")
+        )
 
     @property
     def asked(self) -> float:
@@ -102,7 +104,7 @@ class Bill:
         """Those of them that are for one chunk, by its worker or for its log."""
         of_chunks = ("invoke:", f"invoke.{CHUNKS}:", f"close.{CHUNKS}:")
         counts = (count for name, count in self.requests.items() if name.startswith(of_chunks))
-        return sum(counts) - self.governors
+        return sum(counts)
 
     @property
     def each(self) -> float:
@@ -133,7 +135,7 @@ def figures(host: RunningHost) -> Iterator[Figure]:
     yield untargeted(
         "worker.plumbing.small.price", small.price, f"dollars a million records {unit}"
     )
-    yield untargeted("worker.plumbing.governor", large.governors / LARGE, "writes a record")
+    yield untargeted("worker.plumbing.governor", large.governors / LARGE, "requests a record")
     told = "requests to AWS a record, besides the governor's"
     yield at_most("worker.plumbing.requests", large.each, 0.02, told)
     yield at_most("worker.plumbing.price", large.price, 0.60, "dollars a million records")

@@ -26,6 +26,7 @@ from tests.fakes import (
     ListedEvents,
     ListedWorkflows,
     MemoryBudgets,
+    MemoryCircuits,
     MemorySchedules,
     ScriptedEngine,
 )
@@ -119,6 +120,7 @@ class Cloud:
             jobs=self.jobs,
             budgets=MemoryBudgets(),
             schedules=MemorySchedules(),
+            circuits=MemoryCircuits(time.time),
             engine=self.engine,
             clock=SystemClock(),
             seconds=time.monotonic,

@@ -3,6 +3,7 @@
 import boto3
 import pytest
 
+from tests.bench.clients.errand import STATE_TABLE
 from tests.bench.clients.wire import Wire
 
 
@@ -22,12 +23,19 @@ def test_requests_are_counted_by_step_and_operation_and_reads_are_no_writes() ->
     for _ in range(2):
         dynamodb.put_item(TableName="t", Item={"id": {"S": "a"}})
     dynamodb.get_item(TableName="t", Key={"id": {"S": "a"}})
+    dynamodb.create_table(
+        TableName=STATE_TABLE,
+        KeySchema=[key],
+        AttributeDefinitions=[name],
+        BillingMode="PAY_PER_REQUEST",
+    )
     boto3.client("s3").list_buckets()
 
     assert wire.requests == {
         "make:dynamodb.CreateTable": 1,
         "use:dynamodb.PutItem": 2,
         "use:dynamodb.GetItem": 1,
+        f"use.{STATE_TABLE}:dynamodb.CreateTable": 1,
         "use:s3.ListBuckets": 1,
     }
-    assert wire.writes("dynamodb") == 3
+    assert wire.writes("dynamodb") == 4

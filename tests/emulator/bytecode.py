@@ -14,7 +14,7 @@ from py_compile import PycInvalidationMode
 # Plan has both layers, and Lambda takes 250 MB unzipped. No function imports these of Powertools, nor the headers.
 NOT_IMPORTED = re.compile(
     r"/aws_lambda_powertools/(event_handler"
-    r"|utilities/(?!batch|data_classes|jmespath_utils|typing|__init__))"
+    r"|utilities/(?!batch|circuit_breaker|data_classes|jmespath_utils|typing|__init__))"
 )
 NOT_USED = ("include", "src", "tests")
 

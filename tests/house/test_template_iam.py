@@ -81,7 +81,7 @@ GRANTS = {
         servicequotas:ListServiceQuotas  *
     """ + runs("Plan"),
     "InvokeRole": ASKS + """
-        dynamodb:UpdateItem  ${StateTable.Arn}
+        dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem  ${StateTable.Arn}
     """ + runs("Invoke"),
     "SubmitRole": ASKS + """
         dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem  ${StateTable.Arn}

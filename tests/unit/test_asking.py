@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchwright.asking import Asker
-from batchwright.breaker import FAILURES
+from batchwright.breaker import FAILURES, Breakers
 from batchwright.completion import Completion
 from batchwright.contract import Contract
 from batchwright.errors import (
@@ -36,7 +36,7 @@ from batchwright.route import Route
 from batchwright.segment import Effort
 from batchwright.settling import Asked
 from batchwright.usage import Usage
-from tests.fakes import MODEL, MemorySchedules, ScriptedEngine, echo
+from tests.fakes import MODEL, MemoryCircuits, MemorySchedules, ScriptedEngine, echo
 
 ROUTE = Route(model=MODEL)
 MOST_CALLS = 6
@@ -122,6 +122,13 @@ def failing(*faults: BatchwrightError | None) -> Callable[[Request, int], Comple
     return script
 
 
+def breakers(pace: Pace) -> Breakers:
+    circuits = MemoryCircuits(lambda: 0.0)
+    return Breakers(
+        circuits=circuits, holder="w", now=pace.now, time=lambda: 0.0, chance=pace.chance
+    )
+
+
 def asker(
     engine: ScriptedEngine,
     pace: Pace,
@@ -135,6 +142,7 @@ def asker(
         pace,
         payer or Unlimited(),
         OpenGates(pace, schedules),
+        breakers(pace),
         Contract(
             name="c",
             routes=(ROUTE,),
@@ -331,7 +339,15 @@ async def test_a_turn_is_settled_with_what_the_call_took_of_the_quota() -> None:
     engine = ScriptedEngine(lambda request, _: replace(echo(request), usage=usage))
     pace, route = QuickPace(), Route(model="us.anthropic.claude-sonnet-4-20250514-v1:0")
     contract = Contract(name="c", routes=(route,))
-    one = Asker(engine, pace, Unlimited(), CountingGates(pace), contract, time_left=lambda: 100.0)
+    one = Asker(
+        engine,
+        pace,
+        Unlimited(),
+        CountingGates(pace),
+        breakers(pace),
+        contract,
+        time_left=lambda: 100.0,
+    )
 
     await one.ask(request(), route, asked(), "j")
 
@@ -420,20 +436,47 @@ async def test_nobody_is_asked_once_the_worker_stops() -> None:
 
 
 async def test_a_call_that_is_given_up_is_counted_as_ambiguous() -> None:
+    called = asyncio.Event()
+
     class Hanging(ScriptedEngine):
         async def ask(self, *args: object, **kwargs: object) -> Completion:
+            called.set()
             await asyncio.Event().wait()
             raise AssertionError(args, kwargs)
 
     pace = QuickPace()
     task = asyncio.create_task(ask(Hanging(), pace))
-    await asyncio.sleep(0)
+    await called.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
 
     assert pace.take_calls() == (1, 1)
     assert pace.take_calls() == (0, 0)
+
+
+async def test_what_is_given_up_before_its_call_is_no_call_and_costs_nothing() -> None:
+    booked = []
+
+    class Costly(Unlimited):
+        def most_for(self, request: Request, route: Route) -> int:  # noqa: ARG002 - a Payer's
+            return 7
+
+        def settle(self, amount: int, spent: int) -> None:
+            booked.append((amount, spent))
+
+    pace, result = QuickPace(), asked()
+    task = asyncio.create_task(
+        asker(ScriptedEngine(), pace, Costly()).ask(request(), ROUTE, result, "j")
+    )
+    await asyncio.sleep(0)  # it hears from the other workers whether the model is down
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert booked == [(7, 0)]
+    assert pace.take_calls() == (0, 0)
+    assert result.calls == result.counted_calls == result.ambiguous_calls == 0
 
 
 def timed() -> Pace:

@@ -135,9 +135,10 @@ def test_every_object_that_a_whole_job_writes_has_a_number() -> None:
     assert {*watch.seen} == {*Point} - NOT_ALWAYS
 
 
-# Only a job with a budget, a stop, records in a message, a cache, a retention, or a lane that waits has these.
+# Only a job with a budget, a stop, records in a message, a cache, a retention, a lane that waits, or a model that is
+# down has these.
 NOT_ALWAYS = {Point.MONEY, Point.STOP, Point.RECORDS, Point.KEEP, Point.DUE}
-NOT_ALWAYS |= {Point.STAND, Point.PLACE, Point.WAKE}
+NOT_ALWAYS |= {Point.STAND, Point.PLACE, Point.WAKE, Point.CIRCUIT}
 OBJECTS = {*BY_KEY.values()}
 READS = {
     *("bucket", "pin", "read", "read_pinned", "blocks", "keys", "now", "money", "state"),

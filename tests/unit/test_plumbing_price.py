@@ -45,7 +45,7 @@ def test_what_is_asked_for_chunks_is_told_apart_and_the_governor_left_out() -> N
         "plan:s3.GetObject": 2,
         "invoke:s3.GetObject": 4,
         "invoke.chunks:s3.PutObject": 12,
-        "invoke:dynamodb.UpdateItem": 50,
+        "invoke.state:dynamodb.UpdateItem": 50,
         "close.chunks:s3.GetObject": 12,
         "close:s3.PutObject": 11,
     }

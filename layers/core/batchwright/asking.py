@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from batchwright.breaker import Breaker
+from batchwright.breaker import Breakers
 from batchwright.charges import cost_usd_of
 from batchwright.collected import Collected
 from batchwright.completion import Completion, fault_of
@@ -54,12 +54,13 @@ class Asker:
     again for a share of the records, and some more that the job's workers share; then the workflow waits.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the records of a worker share
         self,
         engine: Engine,
         pace: Pace,
         payer: Payer,
         gates: Gates,
+        breakers: Breakers,
         contract: Contract,
         *,
         time_left: Callable[[], float],
@@ -74,13 +75,13 @@ class Asker:
         self._pace = pace
         self._payer = payer
         self._gates = gates
+        self._breakers = breakers
         self._contract = contract
         self._max_attempts = contract.max_attempts
         self._tight = contract.reservations == "tight"
         self._warming = Warming(pace, contract.keeps_prompts, gates.warmth())
         self._time_left = time_left
         self._retries = gates.retries()
-        self._breakers: dict[tuple[str, str, str | None], Breaker] = {}
 
     def unresting(self) -> "Asker":
         """Return who asks on behalf of records that were answered already, and goes on where the worker stops."""
@@ -90,6 +91,7 @@ class Asker:
             pace,
             self._payer,
             self._gates.at(pace),
+            self._breakers,
             self._contract,
             time_left=self._time_left,
         )
@@ -265,11 +267,14 @@ class Asker:
         await self._payer.reserve(most)
         spent = 0
         try:
-            await self._pace.may_call()
-            spent = most  # until it is known better: what got no whole answer may have been billed
-            completion = await self._answer(request, route, asked, metadata)
-            cost = self._payer.cost_of(route, completion.usage)
-            spent = most if cost is None else cost
+            async with self._breakers.of(route).call():
+                await self._pace.may_call()
+                spent = (
+                    most  # until it is known better: what got no whole answer may have been billed
+                )
+                completion = await self._answer(request, route, asked, metadata)
+                cost = self._payer.cost_of(route, completion.usage)
+                spent = most if cost is None else cost
         except NOT_BILLED:
             spent = 0
             raise
@@ -280,16 +285,15 @@ class Asker:
     async def _answer(
         self, request: Request, route: Route, asked: Asked, metadata: dict[str, str]
     ) -> Completion:
+        asked.calls += 1
+        self._pace.calls["made"] += 1
         try:
-            with self._breaker(route).call():
-                asked.calls += 1
-                self._pace.calls["made"] += 1
-                completion = await self._engine.ask(
-                    request,
-                    route=route,
-                    timeout=min(route.timeout, self._time_left()),
-                    metadata=metadata,
-                )
+            completion = await self._engine.ask(
+                request,
+                route=route,
+                timeout=min(route.timeout, self._time_left()),
+                metadata=metadata,
+            )
         except TimedOut:
             self._count_ambiguous(asked)
             raise
@@ -337,13 +341,7 @@ class Asker:
     def _hopeless(self, route: Route, seconds: float, *, again: bool) -> bool:
         """Whether a model is down, or wants a longer wait than a worker waits, or may not be asked again."""
         spent = again and self._retries.spent
-        return spent or self._breaker(route).open or self._pace.too_long(seconds)
-
-    def _breaker(self, route: Route) -> Breaker:
-        if route.asks not in self._breakers:
-            breaker = Breaker(route.model, now=self._pace.now, chance=self._pace.chance)
-            self._breakers[route.asks] = breaker
-        return self._breakers[route.asks]
+        return spent or self._breakers.of(route).open or self._pace.too_long(seconds)
 
     def _count_ambiguous(self, asked: Asked) -> None:
         asked.ambiguous_calls += 1

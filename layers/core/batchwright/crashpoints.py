@@ -18,7 +18,7 @@ from typing import Any, cast
 from batchwright.errors import TimedOut
 
 PORTS = {"objects", "jobs", "workflows", "events", "engine", "budgets", "schedules", "ledger"} | {
-    *("batches", "endpoints", "submissions", "slots", "tasks")
+    *("batches", "endpoints", "submissions", "slots", "tasks", "circuits")
 }
 
 
@@ -67,6 +67,8 @@ class Point(IntEnum):
     """A place in a lane is taken or given back."""
     WAKE = 21
     """A task that waits is told something."""
+    CIRCUIT = 22
+    """It is told that a model is down, or back, or who tries it."""
 
 
 BY_METHOD = {
@@ -95,6 +97,9 @@ BY_METHOD = {
     "take": Point.PLACE,
     "give": Point.PLACE,
     "succeed": Point.WAKE,
+    "open": Point.CIRCUIT,
+    "half_open": Point.CIRCUIT,
+    "close": Point.CIRCUIT,
 }
 # A call of an endpoint: as of a model, the client sends it once.
 SENT_ONCE = "send"

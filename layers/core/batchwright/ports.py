@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # a port is a type: who needs one need not load what it speak
 
     from batchwright.batchjob import BatchJob, BatchState
     from batchwright.checkpoint import PublicKey
+    from batchwright.circuit import Circuit
     from batchwright.completion import Completion
     from batchwright.endpointcall import EndpointCall, Placed
     from batchwright.job import JobRow, Pin, Reason, Status
@@ -218,6 +219,30 @@ class Schedules(Protocol):
         Returns whether it was made, and the numbers: after the change, or as the refused change found them. A reply
         may be lost and the change be made twice.
         """
+        ...
+
+
+class Circuits(Protocol):
+    """Which models are down, as all workers of all jobs tell each other; each may raise :class:`Unavailable`."""
+
+    def state(self, model: str) -> Circuit:
+        """Return how a model stands."""
+        ...
+
+    def open(self, model: str, *, failures: int, opened_at: int) -> None:
+        """Tell that a model is down, since a time in seconds since 1970; nobody tries it then."""
+        ...
+
+    def half_open(self, model: str, holder: str, *, opened_at: int) -> bool:
+        """Whether the holder is the one that tries whether a model is back.
+
+        ``False`` where another one does and has not had a minute for it yet, where the model is back, or where it was
+        found down again after ``opened_at``.
+        """
+        ...
+
+    def close(self, model: str) -> None:
+        """Tell that a model answers."""
         ...
 
 

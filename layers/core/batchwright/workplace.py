@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from batchwright.filters import Means
 from batchwright.finding import Notes, Stage, Verdict
 from batchwright.outcome import Tally
-from batchwright.ports import Budgets, Clock, Engine, Jobs, Objects, Schedules
+from batchwright.ports import Budgets, Circuits, Clock, Engine, Jobs, Objects, Schedules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,7 @@ class World:
     jobs: Jobs
     budgets: Budgets
     schedules: Schedules
+    circuits: Circuits
     engine: Engine
     clock: Clock
     seconds: Callable[[], float]

@@ -22,7 +22,7 @@ from tests.bench.clients.invoking import settle, warm
 from tests.bench.clients.triage import FILTERS
 from tests.bench.disk import DiskObjects
 from tests.bench.memory import peak_megabytes
-from tests.fakes import MemoryBudgets, MemoryJobs, MemorySchedules
+from tests.fakes import MemoryBudgets, MemoryCircuits, MemoryJobs, MemorySchedules
 
 JOB = "0" * 32
 
@@ -47,6 +47,7 @@ class TimedEngine:
 def prepare(errand: Errand) -> Callable[[], Report]:
     objects, jobs = DiskObjects(Path(errand.folder)), MemoryJobs()
     budgets, schedules = MemoryBudgets(), MemorySchedules()
+    circuits = MemoryCircuits(time.time)
     chunk = Chunk.model_validate_json(objects.read(plan_key(JOB)))
     timed: list[float] = []
     warm(errand)
@@ -55,7 +56,13 @@ def prepare(errand: Errand) -> Callable[[], Report]:
     def around(real: World) -> World:
         engine = TimedEngine(real.engine, timed)
         return replace(
-            real, objects=objects, jobs=jobs, budgets=budgets, schedules=schedules, engine=engine
+            real,
+            objects=objects,
+            jobs=jobs,
+            budgets=budgets,
+            schedules=schedules,
+            circuits=circuits,
+            engine=engine,
         )
 
     def ask_all() -> Report:

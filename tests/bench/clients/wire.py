@@ -4,6 +4,9 @@ from collections import Counter
 from typing import Any
 
 import boto3
+import orjson
+
+from tests.bench.clients.errand import STATE_TABLE
 
 # Where the logs of chunks lie.
 CHUNKS = "chunks"
@@ -19,7 +22,7 @@ class Wire:
         self.step = ""
         """What is being done; empty: what is sent now does not count."""
         self.requests: Counter[str] = Counter()
-        """By step, service and operation; what goes to the logs of chunks is told apart."""
+        """By step, service and operation; what goes to the logs of chunks, and to the state table, is told apart."""
         boto3.DEFAULT_SESSION.events.register("before-send", self._count)
 
     def writes(self, service: str) -> int:
@@ -34,5 +37,11 @@ class Wire:
     def _count(self, event_name: str, request: Any, **_: Any) -> None:
         if self.step:
             service, operation = event_name.split(".")[1:]
-            step = f"{self.step}.{CHUNKS}" if f"/{CHUNKS}/" in request.url else self.step
+            step = self.step
+            if f"/{CHUNKS}/" in request.url:
+                step += f".{CHUNKS}"
+            elif (
+                service == "dynamodb" and orjson.loads(request.body).get("TableName") == STATE_TABLE
+            ):
+                step += f".{STATE_TABLE}"
             self.requests[f"{step}:{service}.{operation}"] += 1

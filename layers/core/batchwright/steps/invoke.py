@@ -9,6 +9,7 @@ from typing import Any
 from batchwright.answers import Answers
 from batchwright.asking import Asker
 from batchwright.attachments import Attachments
+from batchwright.breaker import Breakers
 from batchwright.chunk import Chunk
 from batchwright.chunklog import ChunkLog
 from batchwright.collected import Collected
@@ -102,11 +103,12 @@ class Worker:
         whole = time_left()
         self._drain = min(DRAIN[0] * whole, DRAIN[1])
         self._surrender = min(SURRENDER[0] * whole, SURRENDER[1])
+        self._name = world.new_id()
         self._log = ChunkLog(
             world.objects,
             chunk.job_id,
             chunk.chunk,
-            writer=world.new_id(),
+            writer=self._name,
             redrive=chunk.redrives,
         )
         self._pace = Pace(now=world.seconds, chance=world.chance, answered_at=world.seconds())
@@ -136,6 +138,7 @@ class Worker:
             self._pace,
             self._payer,
             gates,
+            self._breakers(),
             self._contract,
             time_left=self._time_for_a_call,
             collected=self._collected,
@@ -203,6 +206,15 @@ class Worker:
             return Unlimited()
         limit, job_id = budget.billionths, self._chunk.job_id
         return Purse(world.budgets, job_id, limit, self._pace, new_token=world.new_id)
+
+    def _breakers(self) -> Breakers:
+        return Breakers(
+            circuits=self._world.circuits,
+            holder=self._name,
+            now=self._pace.now,
+            time=self._world.time,
+            chance=self._pace.chance,
+        )
 
     @property
     def _handed_on(self) -> str | None:

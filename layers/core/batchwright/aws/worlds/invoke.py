@@ -12,6 +12,7 @@ import boto3
 
 from batchwright.aws.bedrock import BedrockEngine
 from batchwright.aws.budgets import DynamoDBBudgets
+from batchwright.aws.circuits import DynamoDBCircuits
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.comprehend import AmazonComprehend
 from batchwright.aws.endpoints import ONCE, SageMakerEndpoints
@@ -49,6 +50,7 @@ async def world() -> AsyncIterator[World]:
             jobs=jobs(),
             budgets=budgets(),
             schedules=schedules(),
+            circuits=circuits(),
             engine=engine,
             clock=SystemClock(),
             seconds=time.monotonic,
@@ -68,8 +70,18 @@ def budgets() -> DynamoDBBudgets:
 @cache
 def schedules() -> DynamoDBSchedules:
     """Return the schedules of the models."""
-    quick: Any = boto3.client("dynamodb", config=QUICK)
-    return DynamoDBSchedules(quick, settings().state_table)
+    return DynamoDBSchedules(_quick(), settings().state_table)
+
+
+@cache
+def circuits() -> DynamoDBCircuits:
+    """Return which models are down."""
+    return DynamoDBCircuits(_quick(), settings().state_table)
+
+
+@cache
+def _quick() -> Any:
+    return boto3.client("dynamodb", config=QUICK)
 
 
 @cache
