@@ -128,7 +128,7 @@ def test_a_file_that_may_not_run_is_refused_before_any_call(
     assert laptop.problems(row.job_id)[-1]["code"] == code
     assert laptop.engine.calls == []  # type: ignore[attr-defined]
     assert row.results is not None
-    assert set(row.results) == {"problems", "receipt", "seal"}
+    assert set(row.results) == {"problems", "receipt", "report", "seal"}
     assert json.loads(laptop.objects.read(row.results["receipt"]))["reason"]["code"] == code
 
 
