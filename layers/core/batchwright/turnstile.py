@@ -331,7 +331,7 @@ class Turnstile:
         now, last = self._now, self._waits_since + PATIENCE
         self._pause_until = pause
         opens = reopens(self.item, now, self.chance())
-        turn = max(now + AHEAD, self._tenancy.turns_from) if opens is None else opens
+        turn = max(now + AHEAD, self._tenancy.turns_from if opens is None else opens)
         if turn <= last:
             # Nothing is known of when others leave some: to ask again and again would not bring it nearer.
             self._pause_until = min(pause, turn if self._tenancy.turns_from else last)
