@@ -172,8 +172,10 @@ async def test_a_limit_that_nobody_told_is_learnt_by_all_workers() -> None:
     laptop, job_id = told("timeout: 60", 20, engine=ScriptedEngine(sometimes), schedules=schedules)
     (chunk,) = laptop.chunks(job_id)
 
-    while (answer := await laptop.invoke(chunk))["state"] != "done":
+    answer = await laptop.invoke(chunk)
+    while answer["state"] != "done":
         await asyncio.sleep(answer.get("seconds", 0))
+        answer = await laptop.invoke(chunk)
 
     item = schedules.items[NAME]
     assert item["top"] < 4_000_000
