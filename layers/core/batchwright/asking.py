@@ -269,9 +269,8 @@ class Asker:
         try:
             async with self._breakers.of(route).call():
                 await self._pace.may_call()
-                spent = (
-                    most  # until it is known better: what got no whole answer may have been billed
-                )
+                # Until it is known better: what got no whole answer may have been billed.
+                spent = most
                 completion = await self._answer(request, route, asked, metadata)
                 cost = self._payer.cost_of(route, completion.usage)
                 spent = most if cost is None else cost
