@@ -290,8 +290,14 @@ class MemorySchedules:
 
     def __init__(self) -> None:
         self.items: dict[str, dict[str, int]] = {}
+        self.reads = 0
         self.writes = 0
         self._lock = Lock()
+
+    def read(self, model: str) -> Item:
+        with self._lock:
+            self.reads += 1
+            return dict(self.items.get(model, {}))
 
     def exchange(self, model: str, change: Change) -> tuple[bool, Item]:
         with self._lock:

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from batchwright.demand import Ticket
 from batchwright.lengths import Lengths
@@ -93,7 +94,13 @@ class Fleet:
                 pile = f"{job.name}/{number}" if job.dealt else job.name
                 self.left[pile] = job.records // job.workers if job.dealt else job.records
                 worker = SimulatedWorker(self, job, pile, job.dies_after.get(number))
-                self.later(job.begins + self.dice.randrange(500), worker.work)
+                self.later(job.begins + self.dice.randrange(500), worker.begin)
+
+    @property
+    def table_is_away(self) -> bool:
+        """Whether the table does not answer."""
+        first, last = self.table_fails
+        return first <= self.now - START < last
 
     def set_limit(self, limit: Quota) -> None:
         """Have another limit from now on."""
@@ -161,11 +168,13 @@ class SimulatedWorker:
         self.skew = fleet.dice.randrange(-50, 50)
         self.dead = False
         self.lengths = Lengths()
-        self._begin(rested=0)
         if life is not None:
             fleet.later(life, self.die)
 
-    def _begin(self, *, rested: float) -> None:
+    def begin(self, *, rested: float = 0) -> None:
+        """Begin, or come back from a rest of so many seconds."""
+        if self.dead:
+            return
         self.gate = Turnstile(
             caps=self.job.told,
             usual=self.job.usual,
@@ -186,6 +195,9 @@ class SimulatedWorker:
         self.waits_since: int | None = None
         self.idle = False
         self.answered_at = self.now
+        if not self.fleet.table_is_away:
+            self.gate.begin(self.fleet.schedules.read(MODEL), self.now)
+        self.work()
 
     @property
     def now(self) -> int:
@@ -197,7 +209,7 @@ class SimulatedWorker:
         self.dead = True
         # What was in flight is asked again.
         self.fleet.left[self.pile] += self.busy
-        self.fleet.later(2000, SimulatedWorker(self.fleet, self.job, self.pile, None).work)
+        self.fleet.later(2000, SimulatedWorker(self.fleet, self.job, self.pile, None).begin)
 
     def work(self) -> None:
         if self.dead or self.left:
@@ -210,7 +222,8 @@ class SimulatedWorker:
             self._watch()
             if not self.gate.running and not self.gate.asking:
                 self._leave()
-                self.fleet.later(int(self.rest * SECOND) + COMES_BACK, self._come_back)
+                back = partial(self.begin, rested=self.rest)
+                self.fleet.later(int(self.rest * SECOND) + COMES_BACK, back)
             return
         while self.busy < self.job.in_flight and self.fleet.left[self.pile] > 0:
             self.fleet.left[self.pile] -= 1
@@ -266,11 +279,6 @@ class SimulatedWorker:
             self.fleet.writes.append(self.fleet.now)
             self.gate.heard(*self.fleet.schedules.exchange(MODEL, change), self.now)
 
-    def _come_back(self) -> None:
-        if not self.dead:
-            self._begin(rested=self.rest or 0)
-            self.work()
-
     def _queue(self, call: Call) -> None:
         job = call.job
         self.calls[self.gate.wait(job.input_tokens + job.max_tokens, self.now)] = call
@@ -281,11 +289,10 @@ class SimulatedWorker:
             return
         gate = self.gate
         there, back = (self.fleet.dice.randrange(*self.fleet.table_takes) for _ in range(2))
-        first, last = self.fleet.table_fails
 
         def arrive() -> None:
             self.fleet.writes.append(self.fleet.now)
-            if first <= self.fleet.now - START < last:
+            if self.fleet.table_is_away:
                 self.fleet.later(1000, lambda: self._hear(lambda: gate.failed(self.now)))
                 return
             applied, item = self.fleet.schedules.exchange(MODEL, change)

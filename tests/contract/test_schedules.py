@@ -75,6 +75,12 @@ def test_a_change_of_which_one_number_does_not_fit_changes_nothing(schedules: Sc
     assert refused == (False, {"given": 10, "top": 5})
 
 
+def test_the_numbers_are_read_without_a_change(schedules: Schedules) -> None:
+    schedules.exchange("m", Change(put={"given": 10, "top": 5}))
+
+    assert [schedules.read(name) for name in "mmn"] == [{"given": 10, "top": 5}] * 2 + [{}]
+
+
 def test_every_model_has_a_schedule_of_its_own(schedules: Schedules) -> None:
     schedules.exchange("m", Change(put={"given": 10}))
 
@@ -117,10 +123,14 @@ def test_a_table_that_is_throttled_is_told_as_unavailable(dynamodb: Any) -> None
     def throttle(**_: Any) -> Any:
         return reply, {"Error": {"Code": "ProvisionedThroughputExceededException", "Message": ""}}
 
-    dynamodb.meta.events.register("before-call.dynamodb.UpdateItem", throttle)
+    for operation in ("UpdateItem", "GetItem"):
+        dynamodb.meta.events.register(f"before-call.dynamodb.{operation}", throttle)
+    schedules = DynamoDBSchedules(dynamodb, "state")
 
-    with pytest.raises(Unavailable, match="schedule of a model"):
-        DynamoDBSchedules(dynamodb, "state").exchange("m", Change(add={"given": 1}))
+    with pytest.raises(Unavailable, match="write to the schedule of a model"):
+        schedules.exchange("m", Change(add={"given": 1}))
+    with pytest.raises(Unavailable, match="read of the schedule of a model"):
+        schedules.read("m")
 
 
 async def test_a_jobs_retries_are_given_away_once(schedules: Schedules) -> None:
@@ -171,10 +181,60 @@ async def test_a_contract_is_forgotten_a_week_after_its_last_job(schedules: Sche
     lengths.add(70)
     await learnt(schedules, "c").tell("m", lengths, ratio=None)
 
-    # Who begins with it has it kept for another week.
-    assert (await heard_of(schedules, "c", "m", later=KEEP // SECOND)).longest == 70
-    assert (await heard_of(schedules, "c", "m", later=2 * KEEP // SECOND)).longest == 70
-    assert await heard_of(schedules, "c", "m", later=3 * KEEP // SECOND + 1) == Earlier()
+    # Who has answers under it keeps it for another week.
+    week = KEEP // SECOND
+    later = learnt(schedules, "c", week)
+    assert await heard_of(schedules, "c", "m", later=week) == Earlier(seen=1, longest=70)
+    await later.fetch("m", lengths)
+    await later.tell("m", lengths, ratio=None)
+    assert (await heard_of(schedules, "c", "m", later=2 * week)).longest == 70
+    assert await heard_of(schedules, "c", "m", later=2 * week + 1) == Earlier()
+
+
+@pytest.mark.parametrize(
+    ("length", "ratio", "days", "told"),
+    [
+        (70, 0.5, 1, False),
+        (74, 0.52, 3, False),
+        (60, 0.5, 1, True),
+        (80, 0.5, 1, True),
+        (70, 0.6, 1, True),
+        (70, 0.5, 4, True),
+    ],
+)
+async def test_what_is_about_as_it_was_found_is_not_told_again_for_some_days(
+    length: int, ratio: float, days: int, told: bool
+) -> None:
+    schedules = MemorySchedules()
+    await learnt(schedules, "c").tell("m", saw(70, times=200), ratio=0.5)
+    lengths = Lengths()
+    worker = learnt(schedules, "c", days * 86_400)
+    await worker.fetch("m", lengths)
+    for _ in range(200):
+        lengths.add(length)
+
+    await worker.tell("m", lengths, ratio=ratio)
+
+    assert schedules.writes == 1 + told
+
+
+@pytest.mark.parametrize(("ratio", "writes"), [(0.95, 0), (0.85, 1)])
+async def test_that_calls_use_what_they_may_is_not_told(ratio: float, writes: int) -> None:
+    schedules = MemorySchedules()
+
+    await learnt(schedules, "c").tell("m", saw(70, times=200), ratio=ratio)
+
+    assert schedules.writes == writes
+
+
+async def test_what_was_found_of_a_few_answers_is_told_better() -> None:
+    schedules = MemorySchedules()
+    for _ in range(4):
+        lengths, worker = saw(70, times=5), learnt(schedules, "c")
+        await worker.fetch("m", lengths)
+        await worker.tell("m", lengths, ratio=0.5)
+
+    assert schedules.writes == 2, "ten answers are enough"
 
 
 async def test_who_looks_for_what_nobody_has_learnt_leaves_nothing_behind(dynamodb: Any) -> None:
@@ -198,13 +258,23 @@ async def test_a_table_that_does_not_answer_tells_nothing_and_stops_nobody() -> 
             super().exchange(model, change)
             raise Unavailable("write to the schedule of a model")
 
-    schedules, lengths = Shut(), Lengths()
-    lengths.add(70)
+        def read(self, model: str) -> Item:
+            super().read(model)
+            raise Unavailable("read of the schedule of a model")
 
-    await learnt(schedules, "c").tell("m", lengths, ratio=0.5)
+    schedules = Shut()
+
+    await learnt(schedules, "c").tell("m", saw(70), ratio=0.5)
 
     assert await heard_of(schedules, "c", "m") == Earlier()
-    assert schedules.writes == 2
+    assert (schedules.reads, schedules.writes) == (1, 1)
+
+
+def saw(length: int, *, times: int = 1) -> Lengths:
+    lengths = Lengths()
+    for _ in range(times):
+        lengths.add(length)
+    return lengths
 
 
 def learnt(schedules: Schedules, contract: str | None, later: int = 0) -> Learnt:

@@ -37,6 +37,10 @@ class BrokenSchedules:
     fault: Exception
     asked: int = 0
 
+    def read(self, model: str) -> Item:
+        assert model
+        raise self.fault
+
     def exchange(self, model: str, change: Change) -> tuple[bool, Item]:
         assert model
         assert change

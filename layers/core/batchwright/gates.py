@@ -81,8 +81,8 @@ class Gates:
         self._rested = rested
         self._governors: dict[str, Governor] = {}
         self._lengths: dict[str, Lengths] = {}
-        self._fetched: set[str] = set()
-        self._fetching = asyncio.Lock()
+        self._begun: set[str] = set()
+        self._beginning = asyncio.Lock()
         self._full_until: dict[str, float] = {}
         pace.when_stopping.append(self._stop)
 
@@ -93,14 +93,15 @@ class Gates:
         does not: this raises :class:`Throttled`, and does so at once for as long as the workflow would have waited.
         """
         name = schedule_of(route)
-        if name not in self._fetched:
-            await self._fetch(name, route)
+        patience = IMPATIENCE if replaceable else PATIENCE / SECOND
+        if name not in self._begun:
+            await self._begin(name, route, patience)
         if self._pace.stopping.is_set():
             raise LeftForLater
         left = self._full_until.get(name, 0) - self._time()
         if replaceable and left > 0:
             raise Throttled(FULL, retry_after=left)
-        governor = self._governor(route, IMPATIENCE if replaceable else PATIENCE / SECOND)
+        governor = self._governor(route, patience)
         try:
             return Leave(governor, await governor.permit(tokens))
         except Wait as wait:
@@ -142,11 +143,12 @@ class Gates:
             await governor.close()
             await self._learnt.tell(name, self._lengths[name], governor.ratio)
 
-    async def _fetch(self, name: str, route: Route) -> None:
-        async with self._fetching:
-            if name not in self._fetched:
+    async def _begin(self, name: str, route: Route, patience: float) -> None:
+        async with self._beginning:
+            if name not in self._begun:
                 await self._learnt.fetch(name, self.lengths(route))
-                self._fetched.add(name)
+                await self._governor(route, patience).begin()
+                self._begun.add(name)
 
     def _governor(self, route: Route, patience: float) -> Governor:
         name = schedule_of(route)

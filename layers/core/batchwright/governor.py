@@ -97,6 +97,12 @@ class Governor:
         self._looks_at = 0
         self._telling: asyncio.Task[None] | None = None
 
+    async def begin(self) -> None:
+        """See how the schedule stands, so that what is asked for first may be had; the table need not answer."""
+        with suppress(BatchwrightError):
+            item = await asyncio.to_thread(self._schedules.read, self._model)
+            self._gate.begin(item, self._now())
+
     async def permit(self, tokens: int) -> Permit:
         """Wait until a call may be made that reserves so many tokens of the quota; raises :class:`Wait`.
 

@@ -10,15 +10,15 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from batchwright.errors import BatchwrightError
-from batchwright.lengths import Earlier, Lengths
+from batchwright.lengths import FEW, Earlier, Lengths
 from batchwright.ports import Schedules
-from batchwright.schedule import EXPIRATION, MINUTE, SECOND, Change
+from batchwright.schedule import EXPIRATION, MINUTE, SECOND, Change, Item
 
 # A contract that no job had for so long is forgotten: by then what it asks may be of another kind.
 KEEP = 7 * 24 * 60 * MINUTE
 SEEN, LONGEST, RATIO = "seen", "longest", "ratio"
-# Later than any time there is.
-EVER = 10**12
+# What differs by no more than this part is not told: answers of the same kind are not the same.
+ABOUT = 0.1
 
 
 class Learnt:
@@ -31,17 +31,17 @@ class Learnt:
         self._schedules = schedules
         self._contract = contract
         self._time = time
+        self._found: dict[str, Item] = {}
 
     async def fetch(self, model: str, lengths: Lengths) -> None:
         """Take in what earlier jobs have left; nothing, where the table does not answer."""
         if self._contract is None:
             return
-        now = int(self._time())
-        # Where there is nothing, nothing is written; what the table has not deleted in time counts as nothing, too.
-        change = Change(put=self._expiration(), within={EXPIRATION: (now, EVER)})
         with suppress(BatchwrightError):
-            there, item = await self._exchange(model, change)
-            if there:
+            item = await asyncio.to_thread(self._schedules.read, self._name(model))
+            # What the table has not deleted in time counts as nothing.
+            if item.get(EXPIRATION, 0) >= self._time():
+                self._found[model] = item
                 lengths.earlier = Earlier(
                     seen=item.get(SEEN, 0),
                     longest=item.get(LONGEST, 0),
@@ -49,19 +49,30 @@ class Learnt:
                 )
 
     async def tell(self, model: str, lengths: Lengths, ratio: float | None) -> None:
-        """Leave what this worker knows; ``ratio`` is what calls use of what they may use."""
+        """Leave what this worker knows and what it found does not say; ``ratio`` is what calls use of what they may."""
         if self._contract is None or not lengths.seen:
             return
-        put = {**self._expiration(), LONGEST: lengths.handed_on}
+        put = {EXPIRATION: int(self._time()) + KEEP // SECOND, LONGEST: lengths.handed_on}
         if ratio is not None:
             put[RATIO] = round(1000 * ratio)
-        with suppress(BatchwrightError):  # then the next worker tells it
-            await self._exchange(model, Change(add={SEEN: lengths.seen}, put=put))
+        if self._is_news(self._found.get(model, {}), put):
+            change = Change(add={SEEN: lengths.seen}, put=put)
+            with suppress(BatchwrightError):  # then the next worker tells it
+                await asyncio.to_thread(self._schedules.exchange, self._name(model), change)
 
-    def _expiration(self) -> dict[str, int]:
-        return {EXPIRATION: int(self._time()) + KEEP // SECOND}
+    def _is_news(self, found: Item, put: Item) -> bool:
+        """Whether what was found says something else, or of too few answers, or will be forgotten before long.
 
-    async def _exchange(self, model: str, change: Change) -> tuple[bool, dict[str, int]]:
-        name = f"learnt#{model}#{self._contract}"
-        there, item = await asyncio.to_thread(self._schedules.exchange, name, change)
-        return there, {**item}
+        Where calls use what they may, nobody has to know: that is what is assumed of a contract that has none.
+        """
+        if not found:
+            return put.get(RATIO, 0) < 1000 * (1 - ABOUT)
+        if found.get(SEEN, 0) < FEW or put[EXPIRATION] - found[EXPIRATION] > KEEP // SECOND // 2:
+            return True
+        return any(
+            abs(put[name] - found.get(name, 0)) > ABOUT * found.get(name, 0)
+            for name in put.keys() - {EXPIRATION}
+        )
+
+    def _name(self, model: str) -> str:
+        return f"learnt#{model}#{self._contract}"

@@ -213,6 +213,10 @@ class Budgets(Protocol):
 class Schedules(Protocol):
     """How much of each model's limit is given away, shared by all workers of all jobs."""
 
+    def read(self, model: str) -> Item:
+        """Return the numbers as they were a moment ago, none where there are none; raises :class:`Unavailable`."""
+        ...
+
     def exchange(self, model: str, change: Change) -> tuple[bool, Item]:
         """Make a change whole, or not at all where a number does not lie in its span; raises :class:`Unavailable`.
 

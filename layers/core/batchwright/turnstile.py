@@ -110,6 +110,11 @@ class Turnstile:
         """What calls use of what they reserve, on average, as far as it is known."""
         return self._reckoning.known_ratio
 
+    def begin(self, item: Item, now: int) -> None:
+        """Take in how the item stood before the worker asks for anything."""
+        self._waits_since = now
+        self.heard(False, item, now)
+
     # ---- calls -----------------------------------------------------------------------------------------------------
 
     def wait(self, tokens: int, now: int) -> Ticket:
@@ -195,8 +200,15 @@ class Turnstile:
         """
         before = self.rested / 2 if self._had_turns else REST if self.rested else 0.0
         ahead = (self._tenancy.turns_from - self._now) / SECOND
-        seconds = min(REST, max(ahead, before)) * (0.75 + self.chance() / 2)
+        seconds = min(REST, max(ahead, min(before, self._records_take() / 2))) * (
+            0.75 + self.chance() / 2
+        )
         return max(PATIENCE / SECOND, seconds)
+
+    def _records_take(self) -> float:
+        """Return the seconds that the worker's records take, as far as they are known, where all have as many."""
+        records = len(self.waiting) + self.to_come()
+        return records * self._reckoning.turn / self._tenancy.crowd / SECOND
 
     def _long_rest(self) -> float:
         return REST * (0.5 + self.chance())

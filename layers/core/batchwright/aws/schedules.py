@@ -28,6 +28,14 @@ class DynamoDBSchedules:
         self._exceptions = exceptions_of(client)
         self._table = table
 
+    def read(self, model: str) -> Item:
+        """Return the numbers, those of a second ago perhaps: half the price, and what is asked then says so."""
+        with told("read of the schedule of a model"):
+            found = self._dynamodb.get_item(
+                TableName=self._table, Key={"id": {"S": KIND + model}}, ConsistentRead=False
+            )
+        return _numbers(found.get("Item", {}))
+
     def exchange(self, model: str, change: Change) -> tuple[bool, Item]:
         """Make a change whole, or not at all."""
         try:
