@@ -12,13 +12,11 @@ from contextlib import suppress
 from batchwright.errors import BatchwrightError
 from batchwright.lengths import Earlier, Lengths
 from batchwright.ports import Schedules
-from batchwright.schedule import EXPIRATION, MINUTE, SECOND, Change
+from batchwright.schedule import EVER, EXPIRATION, MINUTE, SECOND, Change
 
 # A contract that no job had for so long is forgotten: by then what it asks may be of another kind.
 KEEP = 7 * 24 * 60 * MINUTE
 SEEN, LONGEST, RATIO = "seen", "longest", "ratio"
-# Later than any time there is.
-EVER = 10**12
 
 
 class Learnt:

@@ -18,6 +18,8 @@ SLOT = 10 * SECOND
 ACTIVE = 10 * SECOND
 # Nothing is remembered of a model that nobody asked for so long.
 FORGET = 60 * MINUTE
+# Later than any time there is.
+EVER = 10**12
 
 GIVEN = "given"
 EXPIRATION = "expiration"

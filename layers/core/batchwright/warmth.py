@@ -15,7 +15,7 @@ from batchwright.errors import BatchwrightError
 from batchwright.marking import Key
 from batchwright.ports import Schedules
 from batchwright.prices import model_id
-from batchwright.schedule import EXPIRATION, FORGET, SECOND, Change, Item
+from batchwright.schedule import EVER, EXPIRATION, FORGET, SECOND, Change, Item
 
 CLAIMED = "claimed"
 """Until when somebody writes it."""
@@ -32,6 +32,20 @@ class Warmth:
         """``time`` is in seconds since 1970."""
         self._schedules = schedules
         self._time = time
+
+    async def known(self, model: str, key: Key) -> float | None:
+        """Return for how many seconds yet a beginning is kept that others met often.
+
+        Returns ``None`` where nobody did lately, or the table does not answer.
+        """
+        now = self._now()
+        # What the table has not deleted in time counts as nothing, too.
+        change = Change(put=_expiration(now), within={EXPIRATION: (now // SECOND, EVER)})
+        try:
+            there, item = await self._exchange(model, key, change)
+        except BatchwrightError:
+            return None
+        return max(0, item.get(KEPT, 0) - now) / SECOND if there else None
 
     async def claim(self, model: str, key: Key, seconds: float) -> Whose:
         """Claim for so long to write a beginning, unless it is kept or another writes it.
