@@ -387,7 +387,15 @@ def test_what_is_kept_for_an_hour_has_no_price_that_usage_would_tell() -> None:
     assert row.tally.saved_usd == 0.0
 
 
-@pytest.mark.parametrize("wish", ["maybe", "[1]"])
-def test_a_wish_that_is_none_is_refused(wish: str) -> None:
-    with pytest.raises(ContractInvalid, match=r"cache\.prompt"):
+@pytest.mark.parametrize(
+    ("wish", "guess"),
+    [
+        ("maybe", ""),
+        ("Auto", r"; did you mean auto\?"),
+        ("2", ", and YAML reads this as a number: .*"),
+    ],
+)
+def test_a_wish_that_is_none_is_refused(wish: str, guess: str) -> None:
+    told = rf"'c': cache\.prompt: true, false or 'auto' is wanted{guess} \(line 4\)$"
+    with pytest.raises(ContractInvalid, match=told):
         read_contract(f"{CONTRACT}cache: {{prompt: {wish}}}\n".encode(), name="c")

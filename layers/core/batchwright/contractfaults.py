@@ -58,7 +58,7 @@ _SAID = {
     "less_than": "less than {lt:,} is wanted",
     "less_than_equal": "{le:,} or less is wanted",
     "string_too_short": "some text is wanted",
-    "string_too_long": "it is longer than {max_length} characters",
+    "string_too_long": "it is longer than {max_length:,} characters",
     "too_short": "at least {min_length} is wanted",
     "too_long": "{max_length} at most are wanted, and there are {actual_length}",
 }
@@ -143,7 +143,7 @@ def _instruction(
         case "extra_forbidden":
             said = _unknown(steps)
         case "literal_error":
-            said = _one_of(limits["expected"], written)
+            said = _one_of(limits["expected"].replace("True, False", "true, false"), written)
         case "string_type":
             said = f"text is wanted{_misread(written)}"
         case "string_pattern_mismatch":
