@@ -1,6 +1,7 @@
 """What a bucket must do: the same for the ones in memory and on disk and the one in S3."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import boto3
@@ -223,6 +224,36 @@ def test_an_upload_that_s3_knows_no_more_is_gone(size: int, code: str) -> None:
 
         with pytest.raises(UploadGone):
             _finished(S3Objects(s3, "box").resume("k", paused), size)
+
+
+WRITES: dict[str, Callable[[S3Objects, str], None]] = {
+    "written": lambda box, key: box.write(key, b"{}"),
+    "created": lambda box, key: box.create(key, b"{}"),
+    "swapped": lambda box, key: box.swap(key, b"{}", None),
+    "uploaded whole": lambda box, key: _finished(box.begin(key), 2),
+    "uploaded in parts": lambda box, key: _finished(box.begin(key), PART),
+}
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize("way", WRITES)
+@pytest.mark.parametrize(
+    ("key", "content_type"),
+    [
+        ("results/j/report.html", "text/html; charset=utf-8"),
+        ("results/j/receipt.json", "application/json"),
+        ("ledger/public-key.txt", "text/plain; charset=utf-8"),
+        ("results/j/output.jsonl", "binary/octet-stream"),
+        ("results/j/tree/0", "binary/octet-stream"),
+    ],
+)
+def test_a_browser_is_told_what_it_may_show(way: str, key: str, content_type: str) -> None:
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="box")
+
+    WRITES[way](S3Objects(s3, "box"), key)
+
+    assert s3.head_object(Bucket="box", Key=key)["ContentType"] == content_type
 
 
 @pytest.mark.parametrize("fake", ["in memory", "on disk"])

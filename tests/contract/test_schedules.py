@@ -148,16 +148,22 @@ async def test_a_beginning_is_written_by_one_until_it_is_kept_no_more(schedules:
     now = [1_764_000_000.0]
     warmth, what = Warmth(schedules, lambda: now[0]), ("amazon.nova-lite-v1:0", ("Sort it.",))
 
+    assert await warmth.known(*what) is None
     assert [await warmth.claim(*what, 10) for _ in range(2)] == ["mine", "another's"]
+    assert await warmth.known(*what) == 0, "somebody writes it"
     await warmth.tell(*what, 300)
     assert await warmth.claim(*what, 10) == "kept"
+    assert await warmth.known(*what) == 300
 
     now[0] += 301
+    assert await warmth.known(*what) == 0
     assert [await warmth.claim(*what, 10) for _ in range(2)] == ["mine", "another's"]
     await warmth.tell(*what, 0)
     assert await warmth.claim(*what, 10) == "mine"
     now[0] += 11
     assert await warmth.claim(*what, 10) == "mine", "who claimed it has died"
+    now[0] += 3_601
+    assert await warmth.known(*what) is None
 
 
 async def test_a_job_begins_with_what_earlier_ones_under_its_contract_have_learnt(

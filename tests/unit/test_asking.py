@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from batchwright.asking import Asker
 from batchwright.breaker import FAILURES, Breakers
+from batchwright.collected import Collected, Shelf
 from batchwright.completion import Completion
 from batchwright.contract import Contract
 from batchwright.errors import (
@@ -136,6 +137,7 @@ def asker(
     *,
     tight: bool = False,
     schedules: MemorySchedules | None = None,
+    collected: Collected | None = None,
 ) -> Asker:
     return Asker(
         engine,
@@ -150,6 +152,7 @@ def asker(
             reservations="tight" if tight else "full",
         ),
         time_left=lambda: 100.0,
+        collected=collected,
     )
 
 
@@ -522,6 +525,23 @@ async def test_a_model_that_stays_down_gives_the_worker_a_rest_after_few_calls()
     assert {type(end) for end in ends} == {LeftForLater}
     assert pace.rest is not None
     assert len(engine.calls) <= 25, "each once, and a few probes"
+
+
+async def test_a_call_of_a_lane_is_counted_though_nobody_foresaw_what_its_answer_looks_like() -> (
+    None
+):
+    def read(*_: object) -> None:
+        raise ZeroDivisionError
+
+    shelf, pace, result = Shelf(), QuickPace(), asked()
+    shelf.put(result.index, b"odd")
+    one = asker(ScriptedEngine(), pace, collected=Collected(shelf, read))
+
+    with pytest.raises(ZeroDivisionError):
+        await one.ask(request(), ROUTE, result, "j")
+
+    shelf.close()
+    assert result.calls == pace.calls["made"] == 1
 
 
 async def test_an_answer_that_an_earlier_worker_paid_for_is_in_the_cost() -> None:

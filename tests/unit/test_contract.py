@@ -128,6 +128,26 @@ def test_a_changed_prompt_changes_the_digest() -> None:
             TRIAGE + "retention: {results: 30m}",
             "retention.results: a whole number and h or d is wanted, as 36h or 30d (line 6)",
         ),
+        (
+            TRIAGE + "response: {name: 'my answer', schema: {type: object}}",
+            "response.name: letters, digits, _ and - are wanted, 64 at most, as answer (line 6)",
+        ),
+        (
+            TRIAGE + "filters: {output: [{pii: {regions: [US, de]}}]}",
+            "filters.output.0.pii.regions.1: two capital letters of a country are wanted, as DE",
+        ),
+        (
+            TRIAGE + "filters: {output: [{pii: {recognisers: [{name: Staff, pattern: x}]}}]}",
+            "recognisers.0.name: lower-case letters, digits and _ are wanted, 40 at most",
+        ),
+        (
+            TRIAGE + "filters: {output: [{function: {arn: checks}}]}",
+            "filters.output.0.function.arn: a Lambda function's ARN is wanted, as arn:aws:lambda:us-east-1",
+        ),
+        (
+            TRIAGE + "filters: {output: [{guardrail: {id: My Guardrail, version: 1}}]}",
+            "filters.output.0.guardrail.id: a guardrail's id or ARN is wanted, as abc123def456 (line 6)",
+        ),
         (TRIAGE + "budget: {usd: 0}", "budget.usd: more than 0 is wanted"),
         (TRIAGE + "budget: {usd: .inf}", "budget.usd: 1,000,000 or less is wanted"),
         (TRIAGE + "budget: {usd: .nan}", "budget.usd: "),

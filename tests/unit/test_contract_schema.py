@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from batchwright.contract import Contract
+from batchwright.contractfaults import PATTERNS
 from batchwright.contractschema import contract_schema
 from tests.fakes import MODEL
 
@@ -37,6 +38,23 @@ def test_every_field_of_a_contract_is_in_the_schema_with_what_it_means() -> None
     for name, field in fields.items():
         described = field.get("description") or schema["$defs"][field["$ref"].rpartition("/")[2]]
         assert described, name
+
+
+def test_every_pattern_has_words_that_tell_what_it_wants() -> None:
+    assert patterns_in(contract_schema()) == PATTERNS.keys()
+
+
+def patterns_in(node: Any) -> set[str]:
+    match node:
+        case {"pattern": str(pattern)}:
+            return {pattern}
+        case {"patternProperties": dict(members)}:
+            return {*members}.union(*map(patterns_in, members.values()))
+        case dict():
+            return set().union(*map(patterns_in, node.values()))
+        case list():
+            return set().union(*map(patterns_in, node))
+    return set()
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda file: file.stem)

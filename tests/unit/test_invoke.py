@@ -241,6 +241,52 @@ async def test_an_exception_that_nobody_foresaw_ends_one_record_and_not_the_chun
     log = ChunkLog(laptop.objects, job_id, 0, writer="reader")
     log.catch_up()
     assert log.efforts == {}, "a settled record is nobody's open work"
+    (outcome,) = [each for each in laptop.results(job_id, "outcomes.jsonl") if each["error"]]
+    assert (outcome["attempts"], outcome["ambiguous_attempts"]) == (1, 1), "it may have been billed"
+    assert laptop.row(job_id).tally.ambiguous_calls == 1
+
+
+async def test_what_was_paid_for_a_record_before_such_an_exception_is_told() -> None:
+    def script(request: Request, call: int) -> Completion:
+        if call == 1:
+            raise ZeroDivisionError
+        return echo(request)
+
+    laptop = Laptop(engine=ScriptedEngine(script))
+    line = chat_line(
+        "req-0", 100 * "a word cut short ", max_tokens=100
+    )  # it is asked for once more
+    job_id, (chunk,) = laptop.planned(jsonl([line]))
+
+    await laptop.invoke(chunk)
+
+    laptop.close(job_id)
+    (outcome,) = laptop.results(job_id, "outcomes.jsonl")
+    tally = laptop.row(job_id).tally
+    assert outcome["error"]["code"] == "unforeseen"
+    assert (outcome["attempts"], outcome["ambiguous_attempts"]) == (2, 1)
+    assert outcome["usage"]["output_tokens"] == tally.usage.output_tokens == 100
+    assert outcome["cost_usd"] == tally.cost_usd
+    assert outcome["cost_usd"] > 0
+
+
+async def test_so_is_what_earlier_workers_spent_on_it() -> None:
+    class Ends(HangsOn):
+        async def ask(self, request: Request, **told: object) -> Completion:
+            if self.calls:
+                raise ZeroDivisionError
+            return await super().ask(request, **told)
+
+    laptop = Laptop(engine=Ends())
+    job_id, (chunk,) = laptop.planned(jsonl([chat_line("req-0", song(1))]))
+
+    assert await laptop.invoke(chunk, seconds=0.3) == {"state": "more"}
+    assert await laptop.invoke(chunk) == {"state": "done"}
+
+    laptop.close(job_id)
+    (outcome,) = laptop.results(job_id, "outcomes.jsonl")
+    assert outcome["error"]["code"] == "unforeseen"
+    assert outcome["attempts"] == laptop.row(job_id).tally.calls == 2
 
 
 class ShutBucket(MemoryObjects):

@@ -1,6 +1,5 @@
 """Asking for one record: the one layer of retries (design §7)."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from batchwright.breaker import Breakers
@@ -191,8 +190,8 @@ class Asker:
         """
         if self._collected is None:
             return False
-        answer = self._collected.take(asked.index, request, route.model, asked.input_tokens)
         self._count_collected(asked)
+        answer = self._collected.take(asked.index, request, route.model, asked.input_tokens)
         first = answer is not None and not asked.collected
         if first:
             self._pace.answered_at = self._pace.now()
@@ -293,10 +292,11 @@ class Asker:
                 timeout=min(route.timeout, self._time_left()),
                 metadata=metadata,
             )
-        except TimedOut:
-            self._count_ambiguous(asked)
+        except BatchwrightError as fault:
+            if isinstance(fault, TimedOut):
+                self._count_ambiguous(asked)
             raise
-        except asyncio.CancelledError:  # the worker's time is up before the call's
+        except BaseException:  # the worker's time is up before the call's, or nobody foresaw it
             self._count_ambiguous(asked)
             asked.counted_calls += 1
             raise

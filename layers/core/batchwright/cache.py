@@ -18,7 +18,8 @@ class Cache(Written):
     """How long the answer to a request stands for the same request again, without a call: minutes, hours or days."""
     any_temperature: bool = False
     """Whether an answer that was drawn by chance stands, too: else only temperature 0 and vectors."""
-    prompt: bool | Literal["auto"] = "auto"
+    # As a bool or a word it would be told by two faults, each of half of it.
+    prompt: Literal[True, False, "auto"] = "auto"
     """Whether models are asked to keep system prompts that records share: ``auto`` where it pays."""
 
     @field_validator("exact")

@@ -12,16 +12,28 @@ from batchwright.container import ENDPOINT, POINTER
 from batchwright.contract import NAME, Contract
 from batchwright.contractyaml import Composed
 from batchwright.errors import LONGEST_NAME_SHOWN
+from batchwright.filters.function import FUNCTION
+from batchwright.filters.pii import REGION
+from batchwright.filters.recognisers.own import OWN_KIND
+from batchwright.filters.regex import KIND
+from batchwright.responseformat import SCHEMA_NAME
 from batchwright.retention import HOURS_OR_DAYS
 from batchwright.route import GUARDRAIL, KEPT_KEY, VERSION
 from batchwright.written import SPAN
 
-_PATTERNS = {
-    NAME: "lower-case letters, digits and - are wanted, 63 at most, a letter or digit first",
-    KEPT_KEY: "the ARN of a secret in Secrets Manager is wanted, and never the key itself",
-    GUARDRAIL: "a guardrail's id or ARN is wanted",
-    VERSION: "a version's number is wanted; a draft would change while a job runs",
-    ENDPOINT: "an endpoint's name is wanted: letters, digits and -, 63 at most",
+PATTERNS = {
+    NAME: "lower-case letters, digits and - are wanted, 63 at most, a letter or digit first, as triage",
+    KEPT_KEY: "the ARN of a secret in Secrets Manager is wanted, and never the key itself, as"
+    " arn:aws:secretsmanager:us-east-1:123456789012:secret:llm-AbCdEf",
+    GUARDRAIL: "a guardrail's id or ARN is wanted, as abc123def456",
+    VERSION: 'a version\'s number is wanted, as "3"; a draft would change while a job runs',
+    ENDPOINT: "an endpoint's name is wanted: letters, digits and -, 63 at most, as qwen-small",
+    SCHEMA_NAME: "letters, digits, _ and - are wanted, 64 at most, as answer",
+    REGION: "two capital letters of a country are wanted, as DE",
+    OWN_KIND: "lower-case letters, digits and _ are wanted, 40 at most, a letter first, as employee_id",
+    KIND: "lower-case letters, digits and _ are wanted, 32 at most, a letter first, as ticket",
+    FUNCTION: "a Lambda function's ARN is wanted, as"
+    " arn:aws:lambda:us-east-1:123456789012:function:codenames",
     POINTER: "a JSON Pointer is wanted, as /choices/0/text",
     SPAN: "a whole number and m, h or d is wanted, as 90m, 24h or 7d",
     HOURS_OR_DAYS: "a whole number and h or d is wanted, as 36h or 30d",
@@ -46,10 +58,12 @@ _SAID = {
     "less_than": "less than {lt:,} is wanted",
     "less_than_equal": "{le:,} or less is wanted",
     "string_too_short": "some text is wanted",
-    "string_too_long": "it is longer than {max_length} characters",
+    "string_too_long": "it is longer than {max_length:,} characters",
     "too_short": "at least {min_length} is wanted",
     "too_long": "{max_length} at most are wanted, and there are {actual_length}",
 }
+# The last step where pydantic means not what stands under a name, but the name itself.
+_OF_A_NAME = "[key]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +107,8 @@ def faults_in(found: ValidationError) -> Iterator[tuple[tuple[Any, ...], str]]:
     errors = found.errors(include_url=False)
     for error in errors:
         steps = error["loc"]
+        if steps[-1:] == (_OF_A_NAME,):
+            steps = steps[:-1]
         if error["type"] == "too_short" and any(_within(other["loc"], steps) for other in errors):
             continue  # pydantic does not count the members that are at fault themselves
         limits = {name: _whole(limit) for name, limit in error.get("ctx", {}).items()}
@@ -127,12 +143,11 @@ def _instruction(
         case "extra_forbidden":
             said = _unknown(steps)
         case "literal_error":
-            said = _one_of(limits["expected"], written)
+            said = _one_of(limits["expected"].replace("True, False", "true, false"), written)
         case "string_type":
             said = f"text is wanted{_misread(written)}"
         case "string_pattern_mismatch":
-            pattern = limits["pattern"]
-            said = _PATTERNS.get(pattern, f"it must match {pattern}")
+            said = PATTERNS[limits["pattern"]]
         case _:
             said = _SAID[kind].format(example=_example(steps), **limits) if kind in _SAID else words
     return said

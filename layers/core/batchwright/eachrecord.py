@@ -95,13 +95,17 @@ class EachRecord:
 
     def unforeseen(self, item: Item, fault: Exception) -> Settled:
         """Settle a record that met an exception nobody foresaw."""
-        self._asking.pop(item.index, None)  # a line at fault was never asked
-        return self._settler.unforeseen(item, fault, self._clock.now())
+        asked = self._asking.pop(item.index, None)
+        spent = asked.effort() if asked else self._spent_before(item)
+        return self._settler.unforeseen(item, fault, self._clock.now(), spent)
 
     def given_up(self, item: Item, reason: Reason) -> Settled:
         """Settle a record that is not asked any more."""
-        spent = self._efforts.get(item.index, Effort())
+        spent = self._spent_before(item)
         return self._settler.left_open(item, Ending.FAILED, reason, self._clock.now(), spent)
+
+    def _spent_before(self, item: Item) -> Effort:
+        return self._efforts.get(item.index, Effort())
 
     async def _asked(self, item: Item, record: Record) -> Settled:
         # The plan went through the same contract: what cannot be prepared is a problem already.

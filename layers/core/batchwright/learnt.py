@@ -40,7 +40,7 @@ class Learnt:
         with suppress(BatchwrightError):
             item = await asyncio.to_thread(self._schedules.read, self._name(model))
             # What the table has not deleted in time counts as nothing.
-            if item.get(EXPIRATION, 0) >= self._time():
+            if item.get(EXPIRATION, -1) >= self._time():
                 self._found[model] = item
                 lengths.earlier = Earlier(
                     seen=item.get(SEEN, 0),

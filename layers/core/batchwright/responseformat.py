@@ -11,6 +11,7 @@ from batchwright.written import Written
 
 # How often a model is asked to repair an answer where the contract does not say.
 REPAIRS = 1
+SCHEMA_NAME = r"^[A-Za-z0-9_-]{1,64}$"
 
 
 class ResponseFormat(Written):
@@ -19,7 +20,7 @@ class ResponseFormat(Written):
     model_config = ConfigDict(populate_by_name=True)
 
     json_schema: Annotated[Schema | None, Field(alias="schema", min_length=1)] = None
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "answer"
+    name: Annotated[str, Field(pattern=SCHEMA_NAME)] = "answer"
     repair: Annotated[int, Field(ge=0, le=5)] = REPAIRS
     """How often the model is asked again where its answer does not fit, and the filter ``schema`` says ``repair``."""
 

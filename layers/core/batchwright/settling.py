@@ -198,7 +198,7 @@ class Settler:
         told = (problem.code, problem.message, problem.param)
         return self._unanswered(item, None, Ending.FAILED, told, at, None)
 
-    def unforeseen(self, item: Item, fault: BaseException, at: datetime) -> Settled:
+    def unforeseen(self, item: Item, fault: BaseException, at: datetime, spent: Effort) -> Settled:
         """Settle a record that met an exception nobody foresaw; its input is not repeated, it may be the cause."""
         told = Unforeseen.told(fault)
         bare = Item(
@@ -213,7 +213,7 @@ class Settler:
                 message=f"the record could not be worked on: {told}",
             ),
         )
-        return self.at_fault(bare, at)
+        return self._charged(self.at_fault(bare, at), spent)
 
     def left_open(
         self, item: Item, ending: Ending, reason: Reason, at: datetime, spent: Effort
@@ -222,7 +222,11 @@ class Settler:
         if item.problem is not None:
             return self.at_fault(item, at)
         told = (reason.code, reason.message, None)
-        outcome, line = self._unanswered(item, None, ending, told, at, None)
+        return self._charged(self._unanswered(item, None, ending, told, at, None), spent)
+
+    def _charged(self, settled: Settled, spent: Effort) -> Settled:
+        """Return an outcome that tells of no call, with what calls for it took."""
+        outcome, line = settled
         return self._sealed(replace(outcome, **spent.facts())), line
 
     def _answer(

@@ -64,4 +64,4 @@ class Unasked:
         try:
             return settler.left_open(item, ending, reason, now, spent)
         except Exception as fault:  # noqa: BLE001 - whatever is odd about one record, the job must close
-            return settler.unforeseen(item, fault, now)
+            return settler.unforeseen(item, fault, now, spent)

@@ -49,6 +49,8 @@ class Warming:
         self._wish = wish
         self._warmth = warmth
         self._known: OrderedDict[tuple[str, Key], Known] = OrderedDict()
+        self._looking = asyncio.Lock()
+        self._looked = False
         pace.when_stopping.append(self._let_all_go)
 
     def shared(self, request: Request, model: str) -> AbstractAsyncContextManager[Request]:
@@ -69,7 +71,7 @@ class Warming:
         self, request: Request, model: str, prefix: Prefix, offered: PromptCache
     ) -> AsyncIterator[Request]:
         known = self._meet(model, prefix.key)
-        if self._wish == "auto" and known.met <= MET_BEFORE:
+        if not await self._is_shared(known, model, prefix.key):
             yield request
         elif known.warming is None and self._pace.now() >= known.warm_until:
             async with self._alone(known):
@@ -84,6 +86,23 @@ class Warming:
             await self._wait_for(known, offered)
             yield marked(request)
             known.warm_until = self._pace.now() + offered.seconds
+
+    async def _is_shared(self, known: Known, model: str, key: Key) -> bool:
+        """Whether a beginning was met often enough to be kept, by this worker or by another.
+
+        What others met is looked up once, of the first that comes: prompts that nobody shares must not cost a write
+        each.
+        """
+        if self._wish is True:
+            return True
+        async with self._looking:
+            if not self._looked:
+                self._looked = True
+                seconds = await self._warmth.known(model, key)
+                if seconds is not None:
+                    known.met += MET_BEFORE
+                    known.warm_until = self._pace.now() + seconds
+        return known.met > MET_BEFORE
 
     async def _another_warms(self, model: str, key: Key) -> bool:
         """Wait while another worker writes a beginning; say whether it is there, or the caller has to write it."""

@@ -33,6 +33,20 @@ class Warmth:
         self._schedules = schedules
         self._time = time
 
+    async def known(self, model: str, key: Key) -> float | None:
+        """Return for how many seconds yet a beginning is kept that others met often.
+
+        Returns ``None`` where nobody did lately, or the table does not answer.
+        """
+        now = self._now()
+        try:
+            item = await asyncio.to_thread(self._schedules.read, _name(model, key))
+        except BatchwrightError:
+            return None
+        # What the table has not deleted in time counts as nothing.
+        there = item.get(EXPIRATION, -1) * SECOND >= now
+        return max(0, item.get(KEPT, 0) - now) / SECOND if there else None
+
     async def claim(self, model: str, key: Key, seconds: float) -> Whose:
         """Claim for so long to write a beginning, unless it is kept or another writes it.
 
@@ -58,11 +72,14 @@ class Warmth:
             await self._exchange(model, key, Change(put={**put, **_expiration(now)}))
 
     async def _exchange(self, model: str, key: Key, change: Change) -> tuple[bool, Item]:
-        name = f"warm#{model_id(model)}#{digest(orjson.dumps(key))}"
-        return await asyncio.to_thread(self._schedules.exchange, name, change)
+        return await asyncio.to_thread(self._schedules.exchange, _name(model, key), change)
 
     def _now(self) -> int:
         return int(self._time() * SECOND)
+
+
+def _name(model: str, key: Key) -> str:
+    return f"warm#{model_id(model)}#{digest(orjson.dumps(key))}"
 
 
 def _expiration(now: int) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from batchwright.aws.faults import told
@@ -28,6 +29,12 @@ CHECKSUMS = (
 )
 # S3 says 409 where two conditional writes of one key meet; which of them wins is known at the next try.
 CONFLICT_TRIES = 5
+# What browsers show when a person follows a link to it. The rest is downloaded: it may be of any size.
+SHOWN = {
+    ".html": "text/html; charset=utf-8",
+    ".json": "application/json",
+    ".txt": "text/plain; charset=utf-8",
+}
 
 
 class S3Objects:
@@ -80,7 +87,7 @@ class S3Objects:
     def write(self, key: str, content: bytes) -> None:
         """Write an object whole."""
         with told(f"write of {key}"):
-            self._s3.put_object(Bucket=self.bucket, Key=key, Body=content)
+            self._s3.put_object(Bucket=self.bucket, Key=key, Body=content, **_shown(key))
 
     def create(self, key: str, content: bytes) -> None:
         """Write an object that must not exist yet."""
@@ -94,10 +101,11 @@ class S3Objects:
             self._put_if(key, content, IfMatch=seen.etag)
 
     def _put_if(self, key: str, content: bytes, **condition: Any) -> None:
+        given = {**_shown(key), **condition}
         for last in (*[False] * (CONFLICT_TRIES - 1), True):
             try:
                 with told(f"write of {key}"):
-                    self._s3.put_object(Bucket=self.bucket, Key=key, Body=content, **condition)
+                    self._s3.put_object(Bucket=self.bucket, Key=key, Body=content, **given)
             except Unavailable as fault:
                 if last or "ConditionalRequestConflict" not in str(fault):
                     raise
@@ -162,6 +170,7 @@ class S3Upload:
         """Nothing is sent yet."""
         self._s3 = client
         self._place: Any = {"Bucket": bucket, "Key": key}
+        self._shown = _shown(key)
         self._held: list[bytes] = []
         self._size = 0
         self._sent = 0
@@ -197,7 +206,7 @@ class S3Upload:
         """Make the object appear."""
         with told(f"upload of {self._place['Key']}"):
             if self._id is None:
-                self._s3.put_object(**self._place, Body=b"".join(self._held))
+                self._s3.put_object(**self._place, Body=b"".join(self._held), **self._shown)
                 return
             if self._size:
                 self._send()
@@ -215,7 +224,7 @@ class S3Upload:
         with told(f"upload of {self._place['Key']}"):
             if self._id is None:
                 self._id = self._s3.create_multipart_upload(
-                    **self._place, ChecksumAlgorithm="CRC32"
+                    **self._place, ChecksumAlgorithm="CRC32", **self._shown
                 )["UploadId"]
             number = len(self._parts) + 1
             sent = self._s3.upload_part(
@@ -241,6 +250,11 @@ def part_size(sent: int) -> int:
 def _named(key: str) -> str:
     """Return a key for an error's text; those that users chose are theirs."""
     return "an input" if key.startswith((INBOX, UPLOADS)) else key
+
+
+def _shown(key: str) -> Any:
+    shown = SHOWN.get(PurePosixPath(key).suffix)
+    return {"ContentType": shown} if shown else {}
 
 
 def _version(version_id: str | None) -> Any:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from batchwright.filters.filter import Filter, Means, RemoteSettings, Subject
 from batchwright.finding import Finding
 
-ARN = (
+FUNCTION = (
     r"^arn:aws(-[a-z-]+)?:lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]{1,140}"
     r"(:[A-Za-z0-9_$-]{1,128})?$"
 )
@@ -19,7 +19,7 @@ MOST_FINDINGS = 10_000
 class FunctionSettings(RemoteSettings):
     """Which function, and how long it may take."""
 
-    arn: Annotated[str, Field(pattern=ARN)]
+    arn: Annotated[str, Field(pattern=FUNCTION)]
     timeout: Annotated[float, Field(gt=0, le=60)] = 10.0
 
     def filter(self, means: Means) -> Filter:

@@ -10,6 +10,7 @@ from batchwright.filters.filter import Filter, Means, RemoteSettings, Subject
 from batchwright.filters.segments import Segment, packed, segments
 from batchwright.filters.services import Guardrails, Json
 from batchwright.finding import Finding, Stage
+from batchwright.route import GUARDRAIL
 
 # A call takes 25 text units of 1,000 characters; with grounding, of the answer five
 # (docs.aws.amazon.com/bedrock/latest/userguide/guardrails-contextual-grounding-check.html).
@@ -27,12 +28,7 @@ LONGEST_KIND = 48
 class GuardrailSettings(RemoteSettings):
     """Which guardrail, in which version, and whether it compares answers with what was asked."""
 
-    id: Annotated[
-        str,
-        Field(
-            pattern=r"^([a-z0-9]+|arn:aws(-[^:]+)?:bedrock:[a-z0-9-]+:[0-9]{12}:guardrail/[a-z0-9]+)$"
-        ),
-    ]
+    id: Annotated[str, Field(pattern=GUARDRAIL)]
     version: Annotated[int, Field(ge=1, le=99_999_999)]
     grounding: bool = False
 
@@ -40,7 +36,9 @@ class GuardrailSettings(RemoteSettings):
     @classmethod
     def _is_pinned(cls, version: Any) -> Any:
         if isinstance(version, str) and not (version.isascii() and version.isdigit()):
-            raise ValueError("the number of a version is wanted: a draft may change under a job")
+            raise ValueError(
+                "the number of a version is wanted, as 3: a draft may change under a job"
+            )
         return version
 
     def filter(self, means: Means) -> Filter:

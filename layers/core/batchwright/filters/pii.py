@@ -14,6 +14,7 @@ from batchwright.finding import Finding
 REGIONS = (
     "US", "CA", "GB", "IE", "DE", "AT", "CH", "FR", "ES", "IT", "NL", "BE", "PT", "SE", "PL", "BR", "IN", "AU",
 )  # fmt: skip
+REGION = r"^[A-Z]{2}$"
 _MARKS = re.compile(r"[\s().+/_-]+")
 
 
@@ -25,7 +26,7 @@ class PiiSettings(FilterSettings):
     """All that are precise, if nothing is said."""
     allow: tuple[Annotated[str, Field(min_length=2, max_length=320)], ...] = ()
     """Values that may be seen; ``@example.com`` is every address there."""
-    regions: tuple[Annotated[str, Field(pattern="^[A-Z]{2}$")], ...] = REGIONS
+    regions: tuple[Annotated[str, Field(pattern=REGION)], ...] = REGIONS
     """Where phone numbers without a country's code are dialled."""
     recognisers: tuple[OwnRecogniser, ...] = ()
 

@@ -11,11 +11,13 @@ from batchwright.filters.recognisers.recogniser import Place, Reading
 from batchwright.filters.recognisers.words import Words
 from batchwright.written import Written
 
+OWN_KIND = r"^[a-z][a-z0-9_]{0,39}$"
+
 
 class OwnRecogniser(Written):
     """One kind of value: a pattern, and what else must be true of what it matches."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+    name: Annotated[str, Field(pattern=OWN_KIND)]
     pattern: Annotated[str, Field(min_length=1, max_length=1000)]
     context: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = ()
     """One of these words stands near it; without any, none needs to."""
