@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from tests.emulator.host.running import ROOT, RunningHost
 
 NOVA = "us.amazon.nova-lite-v1:0"
+MICRO = "us.amazon.nova-micro-v1:0"
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 unchecked", "Content-Type": "application/json"}
 
 
@@ -73,6 +74,17 @@ def test_a_scripted_error_is_the_services_own_and_costs_nothing(
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
     assert [(call["status"], call["output_tokens"]) for call in host.calls()] == [(status, 0)]
     assert converse(host)[0] == 200
+
+
+def test_a_model_can_be_down_while_the_others_answer(host: RunningHost) -> None:
+    host.behave(faults=[{"do": "503", "model": NOVA}])
+    messages: list[Any] = [{"role": "user", "content": [{"text": "hi"}]}]
+
+    assert converse(host)[0] == 503
+    with host.client() as client:
+        client.converse(modelId=MICRO, messages=messages)
+
+    assert [(call["model"], call["status"]) for call in host.calls()] == [(NOVA, 503), (MICRO, 200)]
 
 
 def test_the_error_type_header_carries_the_services_namespace(host: RunningHost) -> None:

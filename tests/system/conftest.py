@@ -85,6 +85,6 @@ def deployed(cloud: Cloud) -> Iterator[StackUnderTest]:
 def stack(deployed: StackUnderTest) -> Iterator[StackUnderTest]:
     """Give the stack with a host that behaves, before and after."""
     deployed.behave()
-    deployed.forget_limits()
+    deployed.forget_models()
     yield deployed
     deployed.behave()

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from batchwright.aws import circuits, schedules
 from batchwright.aws.jobs import DynamoDBJobs
-from batchwright.aws.schedules import KIND
 from batchwright.job import JobRow
 from tests.emulator.cloud import Cloud
 from tests.emulator.host.running import RunningHost
@@ -163,12 +163,12 @@ class StackUnderTest:
         self.host.reset()
         self.host.behave(engine="echo", **behaviour)
 
-    def forget_limits(self) -> None:
-        """Let workers begin anew with learning what the models take: the next test's host knows other limits."""
+    def forget_models(self) -> None:
+        """Let workers begin anew with learning what models take and which are down: the next test's host is another."""
         table = {"TableName": self.cloud.physical("StateTable")}
         dynamodb = self.cloud.client("dynamodb")
         for item in dynamodb.scan(**table)["Items"]:
-            if item["id"]["S"].startswith(KIND):
+            if item["id"]["S"].startswith((schedules.KIND, circuits.KIND)):
                 dynamodb.delete_item(**table, Key={"id": item["id"]})
 
     def calls(self) -> list[dict[str, Any]]:

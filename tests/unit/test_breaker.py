@@ -16,6 +16,7 @@ from batchwright.errors import (
     TimedOut,
     Unavailable,
 )
+from batchwright.pace import LeftForLater
 from batchwright.ports import Circuits
 from batchwright.route import Route
 from tests.fakes import MODEL, MemoryCircuits
@@ -347,15 +348,43 @@ async def test_a_model_that_denies_a_probe_is_not_down(hours: Hours, table: Lost
     assert await seconds_of_who_begins(hours, table) is None
 
 
-async def test_a_probe_that_was_given_up_is_made_by_the_same_worker_or_a_minute_later_by_another(
+@pytest.mark.parametrize("given_up", [LeftForLater(), asyncio.CancelledError()])
+async def test_who_is_to_try_and_leaves_without_a_word_of_the_model_lets_another_try_at_once(
+    hours: Hours, table: Lost, given_up: BaseException
+) -> None:
+    one, other = await two_who_found_it_down(hours, table)
+    hours.time = FIRST_PAUSE
+
+    await call(one, given_up)
+    assert table.state("bedrock#" + MODEL) == Circuit(opened_at=0, failures=FAILURES)
+    await call(other)
+
+    assert not other.open
+
+
+async def test_who_is_to_try_leaves_it_to_others_also_when_an_older_call_was_answered_meanwhile(
+    hours: Hours, table: Lost
+) -> None:
+    model = breaker(hours, circuits=table)
+
+    async with model.call():
+        await fail(model)
+        hours.time = FIRST_PAUSE
+        probe = await model.begin()
+    await model.ended(LeftForLater(), probe=probe)
+
+    assert probe
+    assert table.state("bedrock#" + MODEL) == Circuit(opened_at=0, failures=FAILURES)
+
+
+async def test_a_probe_of_a_worker_that_died_is_made_by_another_a_minute_later(
     hours: Hours, table: Lost
 ) -> None:
     one, other = await two_who_found_it_down(hours, table)
     hours.time = FIRST_PAUSE
-    await call(one, asyncio.CancelledError())
+    await one.begin()
 
     assert await seconds_to_wait(other) == PROBING
-    await call(one, asyncio.CancelledError())
     hours.time += 60
     await call(other)
 

@@ -77,6 +77,10 @@ class Others:
         """Whether this worker is the one that tries."""
         return await _reached(self._half_open, opened_at)
 
+    async def leave_it(self, failures: int, opened_at: int) -> None:
+        """Tell that this worker does not try after all, so that another may."""
+        await _reached(self._open, failures, opened_at)
+
     async def close(self) -> None:
         """Tell that the model is back."""
         await _reached(self.circuits.close, self.name)
@@ -120,7 +124,8 @@ class Breaker:
         self._failures = 0
         self._next_probe: float | None = None
         self._probing = False
-        self._elected = False
+        # Since when the model is down that this worker was chosen to try; None where it was not.
+        self._elected: int | None = None
         # Since when the model is down, as the other workers know it; None where they do not.
         self._known_since: int | None = None
         self._denied: JobStops | None = None
@@ -160,19 +165,22 @@ class Breaker:
 
     async def ended(self, fault: BaseException | None, *, probe: bool) -> None:
         """Take in how a call ended."""
-        elected = probe and self._elected
+        elected = self._elected if probe else None
         if probe:
-            self._probing = self._elected = False
+            self._probing, self._elected = False, None
         if isinstance(fault, JobStops):
             self._denied = fault
         answers = _answers(fault, probe=probe)
         if answers:
             self._answered()
-            if elected:
+            if elected is not None:
                 await self._others.close()
-        elif answers is False and self._opens(probe=probe):
-            await self._tell(elected=elected)
-        # A probe that was given up has told nothing: the next one tries.
+        elif answers is None:
+            # A probe that was given up has told nothing: the next one tries, this worker's or another's.
+            if elected is not None:
+                await self._others.leave_it(max(self._failures, FAILURES), elected)
+        elif self._opens(probe=probe):
+            await self._tell(elected=elected is not None)
 
     async def _heard(self) -> None:
         """Wait for what others know, which is asked once: who is given up meanwhile does not end that for all."""
@@ -196,8 +204,8 @@ class Breaker:
         if circuit.opened_at is None:
             self._answered()
             return False
-        if circuit.holder == self._others.holder:  # a probe was given up, or a reply was lost
-            self._elected = True
+        if circuit.holder == self._others.holder:  # the reply was lost
+            self._elected = circuit.opened_at
             return True
         if circuit.holder is not None:
             raise self._down_for(PROBING)
@@ -207,7 +215,7 @@ class Breaker:
         won = await self._others.half_open(circuit.opened_at)
         if won is False:
             raise self._down_for(PROBING)
-        self._elected = won is True
+        self._elected = circuit.opened_at if won else None
         return True
 
     async def _tell(self, *, elected: bool) -> None:

@@ -32,6 +32,8 @@ class Fault(ScriptedFault):
 
     api: str | None = None
     """The operation that it hits; without one, calls of models."""
+    model: str | None = None
+    """The model that it hits; without one, all."""
     do: Doing
 
 

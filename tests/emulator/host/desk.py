@@ -79,7 +79,7 @@ class Desk:
 
     def admit(self, ask: Ask, *, model: str) -> tuple[Doing | None, Reservation]:
         """Return the fault that is to hit the call, and its reservation; or refuse it at once."""
-        doing = self.fault(ask.user_text)
+        doing = self.fault(ask.user_text, model=model)
         wanted = UNSET_MAX_TOKENS if ask.max_tokens is None else ask.max_tokens
         tokens = ask.input_tokens + wanted
         reservation = self._quotas.reserve(model, tokens, now=time.monotonic())
@@ -87,9 +87,9 @@ class Desk:
             raise too_many(reservation.what)
         return doing, reservation
 
-    def fault(self, text: str, api: str | None = None) -> Doing | None:
+    def fault(self, text: str, api: str | None = None, *, model: str | None = None) -> Doing | None:
         """Return the fault that is to hit a call, or refuse the call by it."""
-        doing = self._faults.of_call(text, api=api)
+        doing = self._faults.of_call(text, api=api, model=model)
         if doing is not None and (refusal := scripted(doing)) is not None:
             raise refusal
         return doing

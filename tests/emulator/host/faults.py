@@ -12,9 +12,12 @@ class Faults(Script[Fault]):
     def __init__(self, faults: Sequence[Fault], *, seed: int) -> None:
         super().__init__(faults, seed=f"{seed}")
 
-    def of_call(self, user_text: str, *, api: str | None = None) -> Doing | None:
+    def of_call(
+        self, user_text: str, *, api: str | None = None, model: str | None = None
+    ) -> Doing | None:
         """Return what the first fault that hits this call does, or None; models are asked by no ``api``."""
         for each in self.armed:
-            if each.fault.api == api and each.hits(user_text):
+            meant = each.fault.api == api and each.fault.model in {None, model}
+            if meant and each.hits(user_text):
                 return each.fault.do
         return None
