@@ -3,10 +3,9 @@
 from functools import cache
 from typing import Any
 
-import boto3
-
 from batchwright.aws.batchinference import BRISK, BedrockBatchInference
 from batchwright.aws.clock import SystemClock
+from batchwright.aws.sessions import session
 from batchwright.aws.slots import DynamoDBSlots
 from batchwright.aws.submissions import DynamoDBSubmissions
 from batchwright.aws.tasks import StepFunctionsTasks
@@ -17,7 +16,7 @@ from batchwright.aws.wiring import LONGEST_JOB, client, settings
 def batch_inference() -> BedrockBatchInference:
     """Return Bedrock's batch inference over the stack's bucket."""
     told = settings()
-    bedrock: Any = boto3.client("bedrock", config=BRISK)
+    bedrock: Any = session().create_client("bedrock", config=BRISK)
     return BedrockBatchInference(
         bedrock, told.bucket, role=told.batch_role_arn, key=told.bucket_key
     )

@@ -10,13 +10,13 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 from botocore.credentials import Credentials
 
 from batchwright.aws.jobs import DynamoDBJobs
 from batchwright.aws.ledger import DynamoDBLedger
 from batchwright.aws.s3 import S3Objects
+from batchwright.aws.sessions import session
 from batchwright.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -46,13 +46,13 @@ def settings() -> Settings:
 @cache
 def client(service: str) -> Any:
     """Return the one client of a service."""
-    return boto3.client(service, config=PLUMBING)
+    return session().create_client(service, config=PLUMBING)
 
 
 @cache
 def credentials() -> Credentials:
     """Return what the hot calls are signed with; what expires is renewed where it is asked for."""
-    found = boto3.Session().get_credentials()
+    found = session().get_credentials()
     if found is None:
         raise RuntimeError("there are no AWS credentials")
     return found

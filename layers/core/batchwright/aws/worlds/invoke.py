@@ -8,8 +8,6 @@ from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
 
-import boto3
-
 from batchwright.aws.bedrock import BedrockEngine
 from batchwright.aws.budgets import DynamoDBBudgets
 from batchwright.aws.circuits import DynamoDBCircuits
@@ -21,6 +19,7 @@ from batchwright.aws.guardrails import BedrockGuardrails
 from batchwright.aws.keys import EndpointKeys
 from batchwright.aws.openai import OpenAIEngine
 from batchwright.aws.schedules import QUICK, DynamoDBSchedules
+from batchwright.aws.sessions import new_session, session
 from batchwright.aws.threads import once
 from batchwright.aws.wiring import (
     PLUMBING,
@@ -81,22 +80,22 @@ def circuits() -> DynamoDBCircuits:
 
 @cache
 def _quick() -> Any:
-    return boto3.client("dynamodb", config=QUICK)
+    return session().create_client("dynamodb", config=QUICK)
 
 
 @cache
 def endpoints() -> SageMakerEndpoints:
     """Return the account's asynchronous endpoints."""
-    # With a session of its own: the client is made in a thread, where boto3's common one is not safe.
+    # With a session of its own: the client is made in a thread, where the common one is not safe.
     return SageMakerEndpoints(
-        lambda: boto3.Session().client("sagemaker-runtime", config=ONCE), settings().bucket
+        lambda: new_session().create_client("sagemaker-runtime", config=ONCE), settings().bucket
     )
 
 
 @cache
 def keys() -> EndpointKeys:
     """Return the keys of endpoints."""
-    return EndpointKeys(lambda: boto3.Session().client("secretsmanager", config=PLUMBING))
+    return EndpointKeys(lambda: new_session().create_client("secretsmanager", config=PLUMBING))
 
 
 @asynccontextmanager
@@ -124,8 +123,8 @@ async def _means() -> AsyncIterator[Means]:
 
 
 def _client(service: Any, seconds: float) -> Any:
-    # With a session of its own: it is made in a thread, where boto3's common one is not safe.
-    return boto3.Session().client(service, config=once(seconds))
+    # With a session of its own: it is made in a thread, where the common one is not safe.
+    return new_session().create_client(service, config=once(seconds))
 
 
 def _openai() -> OpenAIEngine:

@@ -2,11 +2,10 @@
 
 from functools import cache
 
-import boto3
-
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.eventbridge import EventBridgeEvents
 from batchwright.aws.servicequotas import BRIEF, ServiceQuotas
+from batchwright.aws.sessions import session
 from batchwright.aws.wiring import armed, client, jobs, objects, settings
 from batchwright.steps.plan import World
 
@@ -25,4 +24,4 @@ def world() -> World:
 @cache
 def account() -> ServiceQuotas:
     """Return what AWS grants the account."""
-    return ServiceQuotas(lambda: boto3.client("service-quotas", config=BRIEF))
+    return ServiceQuotas(lambda: session().create_client("service-quotas", config=BRIEF))
