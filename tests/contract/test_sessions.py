@@ -54,8 +54,8 @@ def test_the_same_services_are_known() -> None:
 
 def test_what_is_no_service_is_said_to_be_none() -> None:
     with pytest.raises(UnknownServiceError, match="s33"):
-        new_session().create_client("s33")
+        new_session().client("s33")
 
 
 def test_clients_are_made_of_what_orjson_read() -> None:
-    assert isinstance(session().get_component("data_loader"), Models)
+    assert isinstance(session()._session.get_component("data_loader"), Models)

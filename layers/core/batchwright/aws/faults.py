@@ -69,7 +69,7 @@ def told(what: str) -> Iterator[None]:
 
 
 def member(answer: Any, name: str, what: str) -> Any:
-    """Return a member that every answer has; of one that was cut on its way, botocore makes an empty answer."""
+    """Return a member that every answer has; of one that was cut on its way, boto3 makes an empty answer."""
     if name not in answer:
         raise Unavailable(f"the answer to a {what} has no {name}: it was cut")
     return answer[name]

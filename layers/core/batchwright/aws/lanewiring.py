@@ -16,7 +16,7 @@ from batchwright.aws.wiring import LONGEST_JOB, client, settings
 def batch_inference() -> BedrockBatchInference:
     """Return Bedrock's batch inference over the stack's bucket."""
     told = settings()
-    bedrock: Any = session().create_client("bedrock", config=BRISK)
+    bedrock: Any = session().client("bedrock", config=BRISK)
     return BedrockBatchInference(
         bedrock, told.bucket, role=told.batch_role_arn, key=told.bucket_key
     )

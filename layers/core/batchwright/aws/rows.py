@@ -1,9 +1,11 @@
 """The table of jobs as items: a job's row, a chunk's report, the reason of a stop, and what is due to be deleted."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import orjson
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from batchwright.job import JobRow, Reason, Redrive, Status, timestamp
 from batchwright.outcome import Tally
@@ -18,23 +20,18 @@ DUES = "dues"
 # So long somebody has to find out why nothing was deleted, before the notes go, too.
 DUE_LIFE = timedelta(days=365)
 
+_write = TypeSerializer().serialize
+_read = TypeDeserializer().deserialize
+
 
 def written(item: dict[str, Any]) -> dict[str, Any]:
-    """Return an item as DynamoDB takes it; it holds texts, whole numbers and None.
-
-    >>> written({"sk": "job", "total": 3, "line": None})
-    {'sk': {'S': 'job'}, 'total': {'N': '3'}, 'line': {'NULL': True}}
-    """
-    return {name: _typed(value) for name, value in item.items()}
+    """Return an item as DynamoDB takes it."""
+    return {name: _write(value) for name, value in item.items()}
 
 
 def read(item: dict[str, Any]) -> dict[str, Any]:
-    """Return an item that came from DynamoDB.
-
-    >>> read({"sk": {"S": "job"}, "total": {"N": "3"}, "line": {"NULL": True}})
-    {'sk': 'job', 'total': 3, 'line': None}
-    """
-    return {name: _untyped(value) for name, value in item.items()}
+    """Return an item that came from DynamoDB; its numbers are whole."""
+    return {name: _whole(_read(value)) for name, value in item.items()}
 
 
 def seconds(time: datetime) -> int:
@@ -129,13 +126,5 @@ def row_of(item: dict[str, Any]) -> JobRow:
     )
 
 
-def _typed(value: str | int | None) -> dict[str, Any]:
-    if value is None:
-        return {"NULL": True}
-    return {"N": str(value)} if isinstance(value, int) else {"S": value}
-
-
-def _untyped(value: dict[str, Any]) -> str | int | None:
-    if "NULL" in value:
-        return None
-    return int(value["N"]) if "N" in value else value["S"]
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, Decimal) else value

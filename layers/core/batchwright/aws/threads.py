@@ -1,4 +1,4 @@
-"""Services that filters ask, in threads of their own: a slow one must not hold up the worker's own writes."""
+"""Services that filters ask, by boto3 in threads of their own: a slow one must not hold up the worker's own writes."""
 
 import asyncio
 from collections.abc import Callable
@@ -58,7 +58,7 @@ def once(seconds: float) -> Config:
 
 
 class Service:
-    """One client, made when it is first needed."""
+    """One client of boto3, made when it is first needed."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
         """``make`` returns the client."""

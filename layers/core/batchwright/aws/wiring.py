@@ -46,7 +46,7 @@ def settings() -> Settings:
 @cache
 def client(service: str) -> Any:
     """Return the one client of a service."""
-    return session().create_client(service, config=PLUMBING)
+    return session().client(service, config=PLUMBING)
 
 
 @cache

@@ -80,7 +80,7 @@ def circuits() -> DynamoDBCircuits:
 
 @cache
 def _quick() -> Any:
-    return session().create_client("dynamodb", config=QUICK)
+    return session().client("dynamodb", config=QUICK)
 
 
 @cache
@@ -88,14 +88,14 @@ def endpoints() -> SageMakerEndpoints:
     """Return the account's asynchronous endpoints."""
     # With a session of its own: the client is made in a thread, where the common one is not safe.
     return SageMakerEndpoints(
-        lambda: new_session().create_client("sagemaker-runtime", config=ONCE), settings().bucket
+        lambda: new_session().client("sagemaker-runtime", config=ONCE), settings().bucket
     )
 
 
 @cache
 def keys() -> EndpointKeys:
     """Return the keys of endpoints."""
-    return EndpointKeys(lambda: new_session().create_client("secretsmanager", config=PLUMBING))
+    return EndpointKeys(lambda: new_session().client("secretsmanager", config=PLUMBING))
 
 
 @asynccontextmanager
@@ -124,7 +124,7 @@ async def _means() -> AsyncIterator[Means]:
 
 def _client(service: Any, seconds: float) -> Any:
     # With a session of its own: it is made in a thread, where the common one is not safe.
-    return new_session().create_client(service, config=once(seconds))
+    return new_session().client(service, config=once(seconds))
 
 
 def _openai() -> OpenAIEngine:

@@ -24,4 +24,4 @@ def world() -> World:
 @cache
 def account() -> ServiceQuotas:
     """Return what AWS grants the account."""
-    return ServiceQuotas(lambda: session().create_client("service-quotas", config=BRIEF))
+    return ServiceQuotas(lambda: session().client("service-quotas", config=BRIEF))
