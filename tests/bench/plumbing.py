@@ -158,9 +158,7 @@ def run(records: int, host: RunningHost, in_flight: int | None = None) -> Bill:
     host.reset()
     host.behave(latency_ms=LATENCY * 1000)
     in_flight = in_flight or int(default_of("InFlight"))
-    errand = Errand(
-        model=MODEL, first=0, count=records, in_flight=in_flight, max_tokens=64, rpm=NO_LIMIT
-    )
+    errand = Errand(model=MODEL, prompts=records, in_flight=in_flight, max_tokens=64, rpm=NO_LIMIT)
     with ministack(host.url) as url:
         environment = of_a_client(ministack=url, host=host.url)
         (report,) = send(JOB, [errand], environment, begin=lambda: None, patience=PATIENCE)

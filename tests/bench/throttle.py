@@ -1,8 +1,8 @@
 """A limit shared by workers that know nothing of each other: how much of it is used, and how many calls are wasted.
 
-The model host keeps the limit and a ledger. For each scenario our workers and the peers ask the same prompts, one
-client after the other; without BENCH_LONG=1 only the first scenarios and boto3. The ledgers are kept in
-``.local/bench``, for ``tests/bench/plot.py``.
+Ours are workers of one job, each with its chunk of it. The model host keeps the limit and a ledger. For each scenario
+our workers and the peers ask the same prompts, one client after the other; without BENCH_LONG=1 only the first
+scenarios and boto3. The ledgers are kept in ``.local/bench``, for ``tests/bench/plot.py``.
 """
 
 import json
@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import chain, pairwise
+from itertools import chain
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -46,8 +46,7 @@ PATIENCE = 6
 LEAST_PATIENCE = 20.0
 # Of the table, for each call that is answered, where eight workers share 3,000 calls a minute.
 MOST_WRITES = 0.05
-# So many of the asks are not granted in the simulation, for one job: another was first, or the schedule is given away.
-# Our processes here are a job each, and those lease for shorter where a limit moves (docs/governor.md).
+# So many of the asks are not granted in the simulation: another was first, or the schedule is given away.
 NOT_GRANTED = 0.1
 
 
@@ -330,20 +329,20 @@ def leading_to(host: RunningHost, client: Client) -> Iterator[dict[str, str]]:
 
 def errands(scenario: Scenario, client: Client) -> Sequence[Errand]:
     """Deal the prompts out."""
-    shares = [scenario.prompts * worker // scenario.workers for worker in range(scenario.workers)]
     per_minute = int(scenario.limit.per_minute) if scenario.told else None
     return [
         Errand(
             model=MODEL,
-            first=first,
-            count=after - first,
+            prompts=scenario.prompts,
+            clients=scenario.workers,
+            number=number,
             in_flight=scenario.in_flight,
             max_tokens=scenario.max_tokens,
             mode=client.mode,
             rpm=None if scenario.limit.tokens else per_minute,
             tpm=per_minute if scenario.limit.tokens else None,
         )
-        for first, after in pairwise([*shares, scenario.prompts])
+        for number in range(scenario.workers)
     ]
 
 

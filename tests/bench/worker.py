@@ -88,8 +88,7 @@ def run(load: Load, client: Client, host: RunningHost) -> Report:
     with TemporaryDirectory() as folder:
         errand = Errand(
             model=MODEL,
-            first=0,
-            count=load.records,
+            prompts=load.records,
             in_flight=load.in_flight,
             max_tokens=64,
             rpm=NO_LIMIT,
@@ -107,7 +106,7 @@ def lay_out(errand: Errand) -> None:
     """Write a file, the job that is to be run, and its plan of one chunk."""
     folder = Path(errand.folder)
     objects, jobs = DiskObjects(folder), MemoryJobs()
-    content = jsonl(lines(errand, map(triage_of, range(errand.count))))
+    content = jsonl(lines(errand, map(triage_of, range(errand.prompts))))
     (folder / "input.jsonl").write_bytes(content)
     objects.write(INPUT, content)
     now = datetime.now(UTC)
@@ -123,7 +122,7 @@ def lay_out(errand: Errand) -> None:
     answer = plan(
         JOB,
         world,
-        chunk_records=errand.count,
+        chunk_records=errand.prompts,
         max_concurrency=1,
         in_flight=8,
         time_left=lambda: 900.0,

@@ -50,10 +50,13 @@ class Errand:
     """Prompts to ask, so many at once."""
 
     model: str
-    first: int
-    count: int
+    prompts: int
+    """Of all clients together."""
     in_flight: int
     max_tokens: int
+    clients: int = 1
+    number: int = 0
+    """Which of them this one is."""
     mode: str = ""
     """Which of its ways of retrying the client takes, where it has several."""
     rpm: int | None = None
@@ -62,9 +65,19 @@ class Errand:
     folder: str = ""
     """Where its input lies, for a client that reads one."""
 
+    @property
+    def share(self) -> int:
+        """How many prompts each client has; the last may have fewer."""
+        return -(-self.prompts // self.clients)
+
     def texts(self) -> list[str]:
-        """Return the prompts."""
-        return [text_of(number) for number in range(self.first, self.first + self.count)]
+        """Return the client's own prompts."""
+        first = self.number * self.share
+        return self.all_texts()[first : first + self.share]
+
+    def all_texts(self) -> list[str]:
+        """Return the prompts of all clients."""
+        return [text_of(number) for number in range(self.prompts)]
 
     def told(self) -> str:
         """Return it for the command line."""

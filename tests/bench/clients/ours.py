@@ -1,4 +1,4 @@
-"""One worker of Batchwright on one chunk: the bucket and the table of jobs in memory, the rest as in Lambda."""
+"""One worker of Batchwright on its chunk of a job: bucket and table of jobs in memory, the rest as in Lambda."""
 
 import asyncio
 import json
@@ -38,13 +38,14 @@ def prepare(errand: Errand) -> Callable[[], Report]:
     wire, permits = Wire(), Permits()
     laptop = Laptop(
         models=(errand.model,),
-        chunk_records=errand.count,
+        chunk_records=errand.share,
         clock=StoppedClock(datetime.now(UTC)),  # the worker's is real: the job must be of today
     )
     laptop.put_contract("bench", contract_of(errand))
-    job_id = laptop.drop(jsonl(lines(errand, errand.texts())), "inbox/bench/file.jsonl")
+    # Each worker plans the same file by itself, and so the same job.
+    job_id = laptop.drop(jsonl(lines(errand, errand.all_texts())), "inbox/bench/file.jsonl")
     laptop.plan(job_id)
-    (chunk,) = laptop.chunks(job_id)
+    chunk = laptop.chunks(job_id)[errand.number]
     warm(errand)
 
     def around(real: World) -> World:

@@ -1,11 +1,11 @@
-"""Every request that boto3 sends, counted as it leaves."""
+"""Every request that the functions' clients send, counted as it leaves."""
 
 from collections import Counter
 from typing import Any
 
-import boto3
 import orjson
 
+from batchwright.aws.sessions import session
 from tests.bench.clients.errand import STATE_TABLE
 
 # Where the logs of chunks lie.
@@ -14,16 +14,14 @@ READS = ("BatchGet", "Describe", "Get", "List", "Query", "Scan")
 
 
 class Wire:
-    """Counts the requests of clients of the default session that are made after it, those sent again, too."""
+    """Counts the requests of clients that are made after it, those sent again, too."""
 
     def __init__(self) -> None:
-        boto3.setup_default_session()
-        assert boto3.DEFAULT_SESSION is not None
         self.step = ""
         """What is being done; empty: what is sent now does not count."""
         self.requests: Counter[str] = Counter()
         """By step, service and operation; what goes to the logs of chunks, and to the state table, is told apart."""
-        boto3.DEFAULT_SESSION.events.register("before-send", self._count)
+        session().events.register("before-send", self._count)
 
     def writes(self, service: str) -> int:
         """Return how many requests were no reads."""
