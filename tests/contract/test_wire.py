@@ -1,8 +1,8 @@
 """What is counted on the wire is what was sent."""
 
-import boto3
 import pytest
 
+from batchwright.aws.sessions import session
 from tests.bench.clients.errand import STATE_TABLE
 from tests.bench.clients.wire import Wire
 
@@ -10,7 +10,7 @@ from tests.bench.clients.wire import Wire
 @pytest.mark.usefixtures("aws")
 def test_requests_are_counted_by_step_and_operation_and_reads_are_no_writes() -> None:
     wire = Wire()
-    dynamodb = boto3.client("dynamodb")
+    dynamodb = session().client("dynamodb")
     dynamodb.list_tables()  # before the first step
     key = {"AttributeName": "id", "KeyType": "HASH"}
     name = {"AttributeName": "id", "AttributeType": "S"}
@@ -29,7 +29,7 @@ def test_requests_are_counted_by_step_and_operation_and_reads_are_no_writes() ->
         AttributeDefinitions=[name],
         BillingMode="PAY_PER_REQUEST",
     )
-    boto3.client("s3").list_buckets()
+    session().client("s3").list_buckets()
 
     assert wire.requests == {
         "make:dynamodb.CreateTable": 1,

@@ -183,7 +183,7 @@ async def test_a_limit_that_nobody_told_is_learnt_by_all_workers() -> None:
 
 async def test_the_longer_the_workflow_has_waited_in_vain_the_longer_it_waits() -> None:
     schedules = MemorySchedules()
-    laptop, job_id = told("rpm: 600", 60, schedules=schedules, chance=lambda: 0.5)
+    laptop, job_id = told("rpm: 600", 200, schedules=schedules, chance=lambda: 0.5)
     (chunk,) = laptop.chunks(job_id)
     given = int(1000 * (timelapse.of_day(asyncio.get_running_loop()) + 12))
     schedules.exchange(NAME, Change(put={"given": given}))

@@ -13,6 +13,7 @@ leave.
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from statistics import mean
 
 from batchwright.believed import LOWERED, SINCE, USUAL, reopens, suspicious
 from batchwright.demand import Demand, Ticket, endless
@@ -34,6 +35,8 @@ BETWEEN_PROBES = 2.0 * SECOND
 PATIENCE = 5 * SECOND
 # It leaves for about so many seconds where nobody knows when there will be room.
 REST = 60.0
+# Nor for longer than such a part of what its records take: the others may be done before, and the limit stand idle.
+SHARE_OF_WORK = 1 / 8
 # Without the table: a part of the limit, among as many workers as there seem to be, and at least a call in ten seconds.
 CAUTION = 0.1
 SLOWEST = 10 * SECOND
@@ -75,8 +78,10 @@ class Turnstile:
     _busy_since: int = 0
     _next_alone: int = 0
     _had_turns: bool = False
-    _rest: float | None = None
-    """For how many seconds it should leave, since there was no room when it last looked."""
+    _leaves: bool = False
+    """Whether there was no room for it soon when it last looked."""
+    _opens: int | None = None
+    """When a window opens, where that is what it has to wait for."""
     _stretches: deque[Stretch] = field(default_factory=deque)
     _demand: Demand = field(init=False)
     _reckoning: Reckoning = field(init=False)
@@ -191,24 +196,27 @@ class Turnstile:
             since = self._stuck_since()
             stuck = since is not None and now - since >= self.patience
             return self._long_rest() if stuck else None
-        return None if self._stretches or self.asking else self._rest
+        if not self._leaves or self._stretches or self.asking:
+            return None
+        if self._opens is not None:
+            return max(0.0, (self._opens - now) / SECOND)
+        return self._rest_until_room(now)
 
-    def _rest_until_room(self) -> float:
-        """Return for how long to leave: until what is given away has passed; a minute, where that was in vain.
+    def _rest_until_room(self, now: int) -> float:
+        """Return for how long to leave: until what is given away has passed; a minute at most, where that was in vain.
 
         Who got turns after a rest leaves for half as long the next time.
         """
         before = self.rested / 2 if self._had_turns else REST if self.rested else 0.0
-        ahead = (self._tenancy.turns_from - self._now) / SECOND
-        seconds = min(REST, max(ahead, min(before, self._records_take() / 2))) * (
-            0.75 + self.chance() / 2
-        )
-        return max(PATIENCE / SECOND, seconds)
+        ahead = (self._tenancy.turns_from - now) / SECOND
+        seconds = min(REST, max(ahead, min(before, SHARE_OF_WORK * self._records_take())))
+        return max(PATIENCE / SECOND, seconds * (0.75 + self.chance() / 2))
 
     def _records_take(self) -> float:
         """Return the seconds that the worker's records take, as far as they are known, where all have as many."""
         records = len(self.waiting) + self.to_come()
-        return records * self._reckoning.turn / self._tenancy.crowd / SECOND
+        a_call = mean(self._reckoning.expected(ticket.tokens) for ticket in self.waiting)
+        return self._reckoning.cost(records, records * a_call) / self._tenancy.crowd / SECOND
 
     def _long_rest(self) -> float:
         return REST * (0.5 + self.chance())
@@ -328,7 +336,7 @@ class Turnstile:
         self._heard = True
         self._tenancy.hear(item, now)
         self.lengths.hear(item.get(ANSWERS + self.job, 0), item.get(LONGEST + self.job, 0))
-        self._rest = None
+        self._leaves = False
         if applied:
             self._news.told()
             if self._news.asked:
@@ -347,10 +355,8 @@ class Turnstile:
         if turn <= last:
             # Nothing is known of when others leave some: to ask again and again would not bring it nearer.
             self._pause_until = min(pause, turn if self._tenancy.turns_from else last)
-        elif opens is None:
-            self._rest = self._rest_until_room()
         else:
-            self._rest = (opens - now) / SECOND
+            self._leaves, self._opens = True, opens
 
     def failed(self, now: int) -> None:
         """Note that the table did not answer."""
