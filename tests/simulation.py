@@ -11,6 +11,7 @@ from functools import partial
 from batchwright.demand import Ticket
 from batchwright.lengths import Lengths
 from batchwright.quotas import Quota
+from batchwright.schedule import Item
 from batchwright.turnstile import Turnstile
 from tests.emulator.host.behaviour import LimitModel
 from tests.emulator.host.quota import Quotas, Shortage
@@ -64,6 +65,8 @@ class Fleet:
     table_fails: tuple[int, int] = (0, 0)
     table_takes: tuple[int, int] = (2, 6)
     """How long a change is on its way to the table, and its answer on the way back."""
+    reads_are_old: int = 5
+    """How long before a worker begins the schedule was as it reads it."""
     now: int = START
     latency: int | None = None
     schedules: MemorySchedules = field(default_factory=MemorySchedules)
@@ -173,6 +176,13 @@ class SimulatedWorker:
 
     def begin(self, *, rested: float = 0) -> None:
         """Begin, or come back from a rest of so many seconds."""
+        if self.fleet.table_is_away:
+            self._begin(rested, None)
+        else:
+            read = self.fleet.schedules.read(MODEL)
+            self.fleet.later(self.fleet.reads_are_old, lambda: self._begin(rested, read))
+
+    def _begin(self, rested: float, read: Item | None) -> None:
         if self.dead:
             return
         self.gate = Turnstile(
@@ -195,8 +205,8 @@ class SimulatedWorker:
         self.waits_since: int | None = None
         self.idle = False
         self.answered_at = self.now
-        if not self.fleet.table_is_away:
-            self.gate.begin(self.fleet.schedules.read(MODEL), self.now)
+        if read is not None:
+            self.gate.begin(read, self.now)
         self.work()
 
     @property
@@ -215,8 +225,10 @@ class SimulatedWorker:
         if self.dead or self.left:
             return
         self._watch()
-        if self.rest is None and (seconds := self.gate.rest(self.now)) is not None:
-            self._rest(seconds)
+        if self.rest is None:
+            self._queue_records()
+            if (seconds := self.gate.rest(self.now)) is not None:
+                self._rest(seconds)
         if self.rest is not None:
             self._tell()
             self._watch()
@@ -225,10 +237,6 @@ class SimulatedWorker:
                 back = partial(self.begin, rested=self.rest)
                 self.fleet.later(int(self.rest * SECOND) + COMES_BACK, back)
             return
-        while self.busy < self.job.in_flight and self.fleet.left[self.pile] > 0:
-            self.fleet.left[self.pile] -= 1
-            self.busy += 1
-            self._queue(Call(job=self.job))
         for ticket in self.gate.released(self.now):
             self._turn_came()
             self._send(ticket)
@@ -242,6 +250,12 @@ class SimulatedWorker:
         if self.wake <= self.fleet.now or at < self.wake:
             self.wake = at
             self.fleet.later(at - self.fleet.now, self.work)
+
+    def _queue_records(self) -> None:
+        while self.busy < self.job.in_flight and self.fleet.left[self.pile] > 0:
+            self.fleet.left[self.pile] -= 1
+            self.busy += 1
+            self._queue(Call(job=self.job))
 
     def _rest(self, seconds: float) -> None:
         self.rest = max(1, round(seconds))

@@ -18,6 +18,8 @@ NONE_CUT = 128
 CROWD = Job(
     workers=500, input_tokens=1500, output_tokens=300, max_tokens=1000, latency=4000, told=LARGE
 )
+# Of 24 workers each leases once in six seconds, which are 60 calls; a tenth more may be written.
+MANY_WRITES = 1.1 * 24 / 60
 # A wait that is longer is the workflow's.
 LONGEST_WAIT = 9
 # What of a window such calls can have: each holds 2,148 tokens for a second and uses 157.
@@ -95,7 +97,7 @@ def _told(limit_model: LimitModel) -> Iterator[Figure]:
     runs = _runs("24_workers_600_rpm", limit_model, SLOW, Job(workers=24, told=SLOW))
     yield runs.used(600, 0, 10, 0.96)
     yield runs.refused(0.005)
-    yield runs.writes(0.05)
+    yield runs.writes(MANY_WRITES)
     yield runs.longest_wait()
     deaths = {number: 60 * SECOND * (number + 1) for number in range(8)}
     runs = _runs("8_deaths", limit_model, FAST, Job(told=FAST, dies_after=deaths))
@@ -155,8 +157,7 @@ def _crowd(limit_model: LimitModel) -> Iterator[Figure]:
     yield runs.refused(0.03)
     yield runs.longest_wait()
     most = max(len(run.writes) / 600 for run in runs.fleets)
-    yield at_most(f"governor.{runs.name}.writes_a_second", round(most, 1), 50)
-    yield runs.writes(0.05)
+    yield at_most(f"governor.{runs.name}.writes_a_second", round(most, 1), 25)
 
 
 def _shares(limit_model: LimitModel) -> Figure:

@@ -46,8 +46,9 @@ PATIENCE = 6
 LEAST_PATIENCE = 20.0
 # Of the table, for each call that is answered, where eight workers share 3,000 calls a minute.
 MOST_WRITES = 0.05
-# So many of the asks are not granted in the simulation: another was first, or the schedule is given away.
-NOT_GRANTED = 0.1
+# So much more than is reckoned may be written: asks that are not granted, since another was first or the schedule is
+# given away, and first stretches of workers that leave and come back.
+BESIDES = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +96,7 @@ class Scenario:
         believed_for = paced - told_for - found_for
         horizons = (TOLD, told_for), (BELIEVED, believed_for), (LEARNING, found_for)
         leases = sum(self.workers * seconds * SECOND / reach.target for reach, seconds in horizons)
-        needed = (1 + NOT_GRANTED) * (leases + 1 / FIRST_PART) / self.prompts
+        needed = (1 + BESIDES) * (leases + 1 / FIRST_PART) / self.prompts
         return round(max(MOST_WRITES, needed), 3)
 
     @property

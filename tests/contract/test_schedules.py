@@ -8,11 +8,11 @@ import pytest
 
 from batchwright.aws.schedules import QUICK, DynamoDBSchedules
 from batchwright.errors import Unavailable
-from batchwright.learnt import KEEP, Learnt
+from batchwright.learnt import Learnt
 from batchwright.lengths import Earlier, Lengths
 from batchwright.ports import Schedules
 from batchwright.retries import FLOOR, Retries
-from batchwright.schedule import SECOND, Change, Item
+from batchwright.schedule import Change, Item
 from batchwright.warmth import Warmth
 from tests.fakes import MemorySchedules
 from tests.house.cloudformation import table_of
@@ -182,19 +182,19 @@ async def test_a_job_begins_with_what_earlier_ones_under_its_contract_have_learn
     assert await heard_of(schedules, "c", "n") == Earlier()
 
 
-async def test_a_contract_is_forgotten_a_week_after_its_last_job(schedules: Schedules) -> None:
-    lengths = Lengths()
-    lengths.add(70)
-    await learnt(schedules, "c").tell("m", lengths, ratio=None)
+async def test_a_contract_is_kept_for_a_week_after_its_last_job_and_forgotten_after_ten_days(
+    schedules: Schedules,
+) -> None:
+    day = 86_400
+    for at in (0, 2 * day, 9 * day):  # the second finds nothing to tell again
+        lengths, worker = saw(70, times=20), learnt(schedules, "c", at)
+        await worker.fetch("m", lengths)
+        assert lengths.earlier.longest == (70 if at else 0)
+        await worker.tell("m", lengths, ratio=0.5)
 
-    # Who has answers under it keeps it for another week.
-    week = KEEP // SECOND
-    later = learnt(schedules, "c", week)
-    assert await heard_of(schedules, "c", "m", later=week) == Earlier(seen=1, longest=70)
-    await later.fetch("m", lengths)
-    await later.tell("m", lengths, ratio=None)
-    assert (await heard_of(schedules, "c", "m", later=2 * week)).longest == 70
-    assert await heard_of(schedules, "c", "m", later=2 * week + 1) == Earlier()
+    assert (await heard_of(schedules, "c", "m", later=16 * day)).longest == 70
+    assert (await heard_of(schedules, "c", "m", later=19 * day)).longest == 70
+    assert await heard_of(schedules, "c", "m", later=19 * day + 1) == Earlier()
 
 
 @pytest.mark.parametrize(
@@ -202,6 +202,7 @@ async def test_a_contract_is_forgotten_a_week_after_its_last_job(schedules: Sche
     [
         (70, 0.5, 1, False),
         (74, 0.52, 3, False),
+        (70, 2.25, 1, True),
         (60, 0.5, 1, True),
         (80, 0.5, 1, True),
         (70, 0.6, 1, True),
@@ -222,15 +223,6 @@ async def test_what_is_about_as_it_was_found_is_not_told_again_for_some_days(
     await worker.tell("m", lengths, ratio=ratio)
 
     assert schedules.writes == 1 + told
-
-
-@pytest.mark.parametrize(("ratio", "writes"), [(0.95, 0), (0.85, 1)])
-async def test_that_calls_use_what_they_may_is_not_told(ratio: float, writes: int) -> None:
-    schedules = MemorySchedules()
-
-    await learnt(schedules, "c").tell("m", saw(70, times=200), ratio=ratio)
-
-    assert schedules.writes == writes
 
 
 async def test_what_was_found_of_a_few_answers_is_told_better() -> None:

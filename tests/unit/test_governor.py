@@ -201,6 +201,15 @@ async def test_without_the_table_calls_go_slowly_and_one_by_one() -> None:
     assert 1 <= broken.asked <= 4
 
 
+async def test_who_cannot_look_at_the_schedule_begins_as_if_nobody_had() -> None:
+    gate = governor(BrokenSchedules(Unavailable("down")))
+
+    await gate.begin()
+
+    await gate.permit(10)
+    await gate.close()
+
+
 async def test_a_fault_of_our_own_is_not_hidden_in_a_slow_pace() -> None:
     gate = governor(BrokenSchedules(TypeError("no such word")))
 

@@ -30,7 +30,9 @@ from batchwright.judging import route_of
 from batchwright.money import spent_billionths
 from batchwright.request import Request
 from batchwright.route import Route
+from batchwright.schedule import Change
 from batchwright.usage import Usage
+from tests import timelapse
 from tests.fakes import MODEL, ScriptedEngine, echo, texts_of
 from tests.laptop import Laptop, chat_line, jsonl
 from tests.lookers import ScriptedGuardrails
@@ -382,6 +384,23 @@ def test_the_governor_of_the_judges_model_knows_of_its_calls() -> None:
     assert f"bedrock#{JUDGE}" in laptop.schedules.items
     assert f"learnt#bedrock#{JUDGE}#{outcome['contract_digest']}#judges" in laptop.schedules.items
     assert Verdict(outcome["verdict"]) is Verdict.PASS
+
+
+async def test_a_judge_whose_turn_comes_late_is_waited_for_and_no_answer_is_asked_again() -> None:
+    laptop = laptop_with(contract(more=", rpm: 600"), judging(by_insult))
+    lines = [chat_line(f"r{number}", "hello") for number in range(8)]
+    job_id = laptop.drop(jsonl(lines), "inbox/judged/file.jsonl")
+    laptop.plan(job_id)
+    (chunk,) = laptop.chunks(job_id)
+    loop = asyncio.get_running_loop()
+    given = int(1000 * (timelapse.of_day(loop) + 10))
+    laptop.schedules.exchange(f"bedrock#{JUDGE}", Change(put={"given": given}))
+    began = loop.time()
+
+    assert await laptop.invoke(chunk) == {"state": "done"}
+
+    assert 9 <= loop.time() - began <= 30
+    assert laptop.jobs.progress(job_id).calls == 16
 
 
 async def test_an_answer_is_judged_even_where_the_worker_stops_meanwhile() -> None:

@@ -297,6 +297,24 @@ def test_a_worker_that_finds_no_room_leaves_without_a_write() -> None:
     assert table.writes == 0
 
 
+def test_a_worker_that_stays_though_its_turn_is_far_away_gets_it_when_it_has_come_near() -> None:
+    """A judge's: the answer that it judges is there already."""
+    table = MemorySchedules()
+    table.items[MODEL] = {"given": NOW + 10 * SECOND}
+    worker = Worker(caps=Quota(rpm=600), table=table)
+    worker.begin()
+    for _ in range(2):
+        worker.queue(1)
+        assert worker.gate.rest(worker.now) is not None
+        worker.gate.leave(worker.gate.waiting[0])
+        worker.run(3)
+
+    worker.queue(1)
+
+    assert worker.gate.rest(worker.now) is None
+    assert len(worker.run(5)) == 1
+
+
 def test_who_comes_back_in_vain_rests_for_an_eighth_of_what_its_records_take_at_most() -> None:
     """Else the others may be done, and nobody uses the limit."""
     rests = []

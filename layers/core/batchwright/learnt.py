@@ -14,8 +14,10 @@ from batchwright.lengths import FEW, Earlier, Lengths
 from batchwright.ports import Schedules
 from batchwright.schedule import EXPIRATION, MINUTE, SECOND, Change, Item
 
-# A contract that no job had for so long is forgotten: by then what it asks may be of another kind.
-KEEP = 7 * 24 * 60 * MINUTE
+# What nobody told again for so long is forgotten: by then what the contract asks may be of another kind.
+KEEP = 10 * 24 * 60 * MINUTE
+# What has not changed is told again after so long: so a contract is kept for a week after its last job at least.
+AGAIN = 3 * 24 * 60 * MINUTE
 SEEN, LONGEST, RATIO = "seen", "longest", "ratio"
 # What differs by no more than this part is not told: answers of the same kind are not the same.
 ABOUT = 0.1
@@ -61,13 +63,8 @@ class Learnt:
                 await asyncio.to_thread(self._schedules.exchange, self._name(model), change)
 
     def _is_news(self, found: Item, put: Item) -> bool:
-        """Whether what was found says something else, or of too few answers, or will be forgotten before long.
-
-        Where calls use what they may, nobody has to know: that is what is assumed of a contract that has none.
-        """
-        if not found:
-            return put.get(RATIO, 0) < 1000 * (1 - ABOUT)
-        if found.get(SEEN, 0) < FEW or put[EXPIRATION] - found[EXPIRATION] > KEEP // SECOND // 2:
+        """Whether what was found says something else, or of too few answers, or some days ago."""
+        if found.get(SEEN, 0) < FEW or put[EXPIRATION] - found[EXPIRATION] > AGAIN // SECOND:
             return True
         return any(
             abs(put[name] - found.get(name, 0)) > ABOUT * found.get(name, 0)

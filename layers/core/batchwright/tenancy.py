@@ -161,13 +161,22 @@ class Tenancy:
         else:
             self._standing = "within"
 
+    def begin(self) -> int | None:
+        """See how the job stands before anything is asked; return when there may be room, ``None`` for at once."""
+        self._look()
+        return self._pause() if self._standing == "full" else None
+
     def refused(self) -> int | None:
         """Take in that a lease was not granted; return when to try again, ``None`` for at once."""
         self._tries += 1
+        self._look()
+        return self._pause() if self._standing == "full" or self._tries == MOST_TRIES else None
+
+    def _look(self) -> None:
         self._behind = self.item.get(GIVEN, 0) < self._oldest()
         self._standing = self._stands()
-        if self._standing != "full" and self._tries < MOST_TRIES:
-            return None
+
+    def _pause(self) -> int:
         first, last = PAUSES_AMONG_OTHERS
         if self._standing == "full":
             self._standing = "alone" if self._alone else "within"

@@ -118,7 +118,10 @@ class Turnstile:
     def begin(self, item: Item, now: int) -> None:
         """Take in how the item stood before the worker asks for anything."""
         self._waits_since = now
-        self.heard(False, item, now)
+        self._hear(item, now)
+        pause = self._tenancy.begin()
+        if pause is not None:
+            self._wait_for_room(pause)
 
     # ---- calls -----------------------------------------------------------------------------------------------------
 
@@ -196,10 +199,11 @@ class Turnstile:
             since = self._stuck_since()
             stuck = since is not None and now - since >= self.patience
             return self._long_rest() if stuck else None
-        if not self._leaves or self._stretches or self.asking:
+        # Who stayed for another's sake may find that its turn has come near.
+        if not self._leaves or self._stretches or self.asking or not self._is_late(now):
             return None
         if self._opens is not None:
-            return max(0.0, (self._opens - now) / SECOND)
+            return (self._opens - now) / SECOND
         return self._rest_until_room(now)
 
     def _rest_until_room(self, now: int) -> float:
@@ -213,7 +217,10 @@ class Turnstile:
         return max(PATIENCE / SECOND, seconds * (0.75 + self.chance() / 2))
 
     def _records_take(self) -> float:
-        """Return the seconds that the worker's records take, as far as they are known, where all have as many."""
+        """Return the seconds that the worker's records take, as far as they are known, where all have as many.
+
+        Of more than sixty workers it is less than that: nobody knows how many there are.
+        """
         records = len(self.waiting) + self.to_come()
         a_call = mean(self._reckoning.expected(ticket.tokens) for ticket in self.waiting)
         return self._reckoning.cost(records, records * a_call) / self._tenancy.crowd / SECOND
@@ -330,13 +337,7 @@ class Turnstile:
 
     def heard(self, applied: bool, item: Item, now: int) -> None:
         """Take in how the item stands: after the change where it was done, else as the change found it."""
-        self._news.item, self._news.heard_at = item, now
-        self._at(now)
-        self.asking = self.deaf = False
-        self._heard = True
-        self._tenancy.hear(item, now)
-        self.lengths.hear(item.get(ANSWERS + self.job, 0), item.get(LONGEST + self.job, 0))
-        self._leaves = False
+        self._hear(item, now)
         if applied:
             self._news.told()
             if self._news.asked:
@@ -346,17 +347,35 @@ class Turnstile:
         if pause is not None:
             self._wait_for_room(pause)
 
+    def _hear(self, item: Item, now: int) -> None:
+        self._news.item, self._news.heard_at = item, now
+        self._at(now)
+        self.asking = self.deaf = self._leaves = False
+        self._heard = True
+        self._tenancy.hear(item, now)
+        self.lengths.hear(item.get(ANSWERS + self.job, 0), item.get(LONGEST + self.job, 0))
+
     def _wait_for_room(self, pause: int) -> None:
         """Wait until it is worth another look, or leave where the next turn would come too late."""
-        now, last = self._now, self._waits_since + PATIENCE
-        self._pause_until = pause
-        opens = reopens(self.item, now, self.chance())
-        turn = max(now + AHEAD, self._tenancy.turns_from if opens is None else opens)
-        if turn <= last:
+        self._opens = reopens(self.item, self._now, self.chance())
+        self._leaves, self._pause_until = self._is_late(self._now), pause
+        if not self._leaves:
             # Nothing is known of when others leave some: to ask again and again would not bring it nearer.
-            self._pause_until = min(pause, turn if self._tenancy.turns_from else last)
-        else:
-            self._leaves, self._opens = True, opens
+            turn = self._room_from(self._now) if self._tenancy.turns_from else self._last_turn
+            self._pause_until = min(pause, turn)
+
+    def _is_late(self, now: int) -> bool:
+        return self._room_from(now) > self._last_turn
+
+    @property
+    def _last_turn(self) -> int:
+        """When the turn of the call that waits longest must come."""
+        return self._waits_since + PATIENCE
+
+    def _room_from(self, now: int) -> int:
+        """Return when there is room at the soonest, as far as it is known."""
+        room = self._tenancy.turns_from if self._opens is None else self._opens
+        return max(now + AHEAD, room)
 
     def failed(self, now: int) -> None:
         """Note that the table did not answer."""

@@ -90,7 +90,7 @@ class Warming:
     async def _is_shared(self, known: Known, model: str, key: Key) -> bool:
         """Whether a beginning was met often enough to be kept, by this worker or by another.
 
-        What others met is looked up once, of the first that comes: prompts that nobody shares must not cost a write
+        What others met is looked up once, of the first that comes: prompts that nobody shares must not cost a look
         each.
         """
         if self._wish is True:

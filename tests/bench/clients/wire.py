@@ -14,7 +14,10 @@ READS = ("BatchGet", "Describe", "Get", "List", "Query", "Scan")
 
 
 class Wire:
-    """Counts the requests of clients that are made after it, those sent again, too."""
+    """Counts the requests of the common session's clients that are made after it, those sent again, too.
+
+    Filters, secrets and endpoints have sessions of their own: of a job with those it does not tell all.
+    """
 
     def __init__(self) -> None:
         self.step = ""
