@@ -146,6 +146,13 @@ def test_the_transcript_of_sam_local_is_of_the_job_that_the_events_tell() -> Non
     page = (ROOT / "docs/sam-local.md").read_text()
 
     assert set(re.findall(r"\b[0-9a-f]{32}\b", page)) == {job_id}
+    assert f"`{job_id[:8]}…`" in page
+
+
+def test_every_event_for_sam_local_is_in_its_table() -> None:
+    told = [name for row in table("docs/sam-local.md", "event") for name in names(row[0])]
+
+    assert sorted(told) == sorted(file.name for file in ROOT.glob("events/*"))
 
 
 def test_every_alarm_and_all_that_the_sweeper_does_is_explained(written: Template) -> None:
