@@ -31,6 +31,7 @@ from batchwright.responseformat import ResponseFormat
 from batchwright.route import Route
 from batchwright.steps.sweep import MOST_RESTARTS, Did, Swept
 from batchwright.unasked import ENDINGS, INPUT_GONE, NO_REASON
+from batchwright.written import Written
 from tests.house.cloudformation import Template, of_type
 
 ROOT = Path(__file__).parents[2]
@@ -134,6 +135,26 @@ def test_every_field_of_a_contract_is_documented() -> None:
     }
     for example, each in zip(examples, found, strict=True):
         read_contract(example.encode(), name=each["name"])
+
+
+def test_what_a_contract_does_not_say_is_told() -> None:
+    page = (ROOT / "docs/contracts.md").read_text()
+    told = page.partition("Where nothing is said it is ")[2].partition("\n\n")[0]
+    parts: list[tuple[str, type[Written]]] = [
+        ("", Contract),
+        ("", Route),
+        ("prompt.", Prompt),
+        ("response.", ResponseFormat),
+        ("document.", Document),
+        ("cache.", Cache),
+    ]
+
+    assert sorted(names(told)) == sorted(
+        f"{place}{name}: {json.dumps(field.default).strip('"')}"
+        for place, model in parts
+        for name, field in model.model_fields.items()
+        if isinstance(field.default, str | int)
+    )
 
 
 @pytest.mark.parametrize("file", sorted(ROOT.glob("docs/contracts/*.yaml")), ids=lambda f: f.name)
