@@ -21,7 +21,7 @@ from batchwright.errors import (
     Withheld,
 )
 from batchwright.finding import Stage, Verdict
-from batchwright.job import reason_of
+from batchwright.job import Status, reason_of
 from batchwright.logwriter import FLUSH_OUTCOMES, FLUSH_SECONDS
 from batchwright.message import Wish, wishes_of
 from batchwright.outcome import Ending
@@ -187,6 +187,34 @@ def test_every_alarm_and_all_that_the_sweeper_does_is_explained(written: Templat
     assert all(f"`Jobs{name.title()}`" in page for name in swept)
     assert f"({written['Parameters']['SweepMinutes']['Default']})" in page
     assert f"{MOST_RESTARTS + 1} executions failed" in page.replace("Four", "4")
+
+
+def test_every_parameter_of_the_template_is_in_its_table_with_its_default(
+    written: Template,
+) -> None:
+    told = {
+        parameter: set(names(default))
+        for parameters, default, _ in table("docs/operations.md", "parameter")
+        for parameter in names(parameters)
+    }
+
+    assert told == {
+        name: {part.rpartition("/")[2] for part in str(parameter["Default"]).split(",") if part}
+        for name, parameter in written["Parameters"].items()
+    }
+
+
+def test_every_metric_is_in_its_table() -> None:
+    source = (SOURCE / "aws/metrics.py").read_text()
+    added = set(re.findall(r'(?:add|single)_metric\(\s*f?"(\w+)', source))
+    ends: dict[str, list[str]] = {"Records": [*Ending], "Verdicts": [*Verdict]}
+    ends["Jobs"] = [*(status for status in Status if status.final), *Swept().counts()]
+    told = [name for row in table("docs/operations.md", "metric") for name in names(row[0])]
+
+    assert ends.keys() <= added
+    assert sorted(told) == sorted(
+        name + end.title() for name in added for end in ends.get(name, [""])
+    )
 
 
 def test_every_way_to_end_is_in_the_readme() -> None:
