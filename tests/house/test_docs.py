@@ -7,17 +7,31 @@ from pathlib import Path
 import pytest
 import yaml
 
+from batchwright.asking import OWN
 from batchwright.cache import Cache
 from batchwright.contract import Contract
 from batchwright.contractfile import read_contract
 from batchwright.document import Document
+from batchwright.errors import (
+    ContentFiltered,
+    JobStops,
+    NotAnswered,
+    RecordEnds,
+    Unforeseen,
+    Withheld,
+)
+from batchwright.finding import Stage, Verdict
+from batchwright.job import Status, reason_of
 from batchwright.logwriter import FLUSH_OUTCOMES, FLUSH_SECONDS
+from batchwright.message import Wish, wishes_of
 from batchwright.outcome import Ending
 from batchwright.prices import Price
 from batchwright.prompt import Prompt
 from batchwright.responseformat import ResponseFormat
 from batchwright.route import Route
 from batchwright.steps.sweep import MOST_RESTARTS, Did, Swept
+from batchwright.unasked import ENDINGS, INPUT_GONE, NO_REASON
+from batchwright.written import Written
 from tests.house.cloudformation import Template, of_type
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +39,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 SOURCE = ROOT / "layers/core/batchwright"
 # Codes that stand for a file, a line, a message or a record; found where they are raised or kept.
 CODE = re.compile(r'(?:Refused\(\s*|RecordInvalid\(\s*|Reason\(\s*code=)"([a-z_]+)"')
+INVALID = re.compile(r'RecordInvalid\(\s*"([a-z_]+)"')
 CLASS_CODE = re.compile(r'^    code = "([a-z_]+)"$', re.MULTILINE)
 NEVER_SEEN = {
     "error",
@@ -33,8 +48,18 @@ NEVER_SEEN = {
     "missing",
     "already_exists",
     "log_broken",
-    "unforeseen",
 }
+
+
+def table(page: str, column: str) -> list[list[str]]:
+    """Return the cells of the page's table whose first column is called so."""
+    lines = (ROOT / page).read_text().partition(f"\n| {column} |")[2].partition("\n\n")[0]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in lines.splitlines()[2:]]
+
+
+def names(cell: str) -> list[str]:
+    """Return the names in a cell."""
+    return re.findall(r"`([^`]+)`", cell)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -61,6 +86,38 @@ def test_every_code_that_a_user_can_see_is_explained() -> None:
     assert raised - NEVER_SEEN <= told
 
 
+def test_every_code_of_a_record_stands_once_in_its_table_with_its_ending() -> None:
+    rows = table("docs/formats.md", "code of a record")
+    told = {code: row[1] for row in rows for code in names(row[0])}
+    endings = {kind.code: "failed" for kind in RecordEnds.__subclasses__() if "code" in vars(kind)}
+    endings |= {kind.code: "failed" for kind in JobStops.__subclasses__()}
+    endings |= {kind.code: "failed" for kind in OWN}
+    endings |= {reason.code: "failed" for reason in (NO_REASON, INPUT_GONE, reason_of({}))}
+    endings |= {NotAnswered("", expired=over).code: "failed" for over in (True, False)}
+    endings |= {code: ending.value for code, ending in ENDINGS.items()}
+    endings |= {Unforeseen.code: "failed", "batch_refused": "failed"}
+    endings[ContentFiltered.code] = "blocked"
+    for verdict, ending in ((Verdict.BLOCK, "blocked"), (Verdict.REVIEW, "review")):
+        endings[Withheld("", verdict=verdict, stage=Stage.INPUT).code] = ending
+    of_lines = {code for file in SOURCE.rglob("*.py") for code in INVALID.findall(file.read_text())}
+
+    assert len(told) == sum(len(names(row[0])) for row in rows), "one stands there twice"
+    assert told == dict.fromkeys(of_lines & told.keys(), "failed") | endings
+
+
+def test_a_message_for_a_job_is_as_the_code_reads_it() -> None:
+    page = (ROOT / "docs/formats.md").read_text()
+    examples = re.findall(r"^    (\{.*\})$", page, re.MULTILINE)
+    (sent,) = re.findall(r"--message-body '(.*)'", page)
+
+    assert {field for row in table("docs/formats.md", "field") for field in names(row[0])} == set(
+        Wish.model_fields
+    )
+    assert len(examples) == 2
+    assert all(wishes_of(message.replace("BUCKET", "bucket"), "id") for message in examples)
+    assert sent in examples
+
+
 def test_every_field_of_a_contract_is_documented() -> None:
     page = (ROOT / "docs/contracts.md").read_text()
     examples = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
@@ -80,6 +137,26 @@ def test_every_field_of_a_contract_is_documented() -> None:
         read_contract(example.encode(), name=each["name"])
 
 
+def test_what_a_contract_does_not_say_is_told() -> None:
+    page = (ROOT / "docs/contracts.md").read_text()
+    told = page.partition("Where nothing is said it is ")[2].partition("\n\n")[0]
+    parts: list[tuple[str, type[Written]]] = [
+        ("", Contract),
+        ("", Route),
+        ("prompt.", Prompt),
+        ("response.", ResponseFormat),
+        ("document.", Document),
+        ("cache.", Cache),
+    ]
+
+    assert sorted(names(told)) == sorted(
+        f"{place}{name}: {json.dumps(field.default).strip('"')}"
+        for place, model in parts
+        for name, field in model.model_fields.items()
+        if isinstance(field.default, str | int)
+    )
+
+
 @pytest.mark.parametrize("file", sorted(ROOT.glob("docs/contracts/*.yaml")), ids=lambda f: f.name)
 def test_every_example_of_a_contract_reads(file: Path) -> None:
     assert read_contract(file.read_bytes(), name=file.stem).digest()
@@ -90,6 +167,13 @@ def test_the_transcript_of_sam_local_is_of_the_job_that_the_events_tell() -> Non
     page = (ROOT / "docs/sam-local.md").read_text()
 
     assert set(re.findall(r"\b[0-9a-f]{32}\b", page)) == {job_id}
+    assert f"`{job_id[:8]}…`" in page
+
+
+def test_every_event_for_sam_local_is_in_its_table() -> None:
+    told = [name for row in table("docs/sam-local.md", "event") for name in names(row[0])]
+
+    assert sorted(told) == sorted(file.name for file in ROOT.glob("events/*"))
 
 
 def test_every_alarm_and_all_that_the_sweeper_does_is_explained(written: Template) -> None:
@@ -103,6 +187,34 @@ def test_every_alarm_and_all_that_the_sweeper_does_is_explained(written: Templat
     assert all(f"`Jobs{name.title()}`" in page for name in swept)
     assert f"({written['Parameters']['SweepMinutes']['Default']})" in page
     assert f"{MOST_RESTARTS + 1} executions failed" in page.replace("Four", "4")
+
+
+def test_every_parameter_of_the_template_is_in_its_table_with_its_default(
+    written: Template,
+) -> None:
+    told = {
+        parameter: set(names(default))
+        for parameters, default, _ in table("docs/operations.md", "parameter")
+        for parameter in names(parameters)
+    }
+
+    assert told == {
+        name: {part.rpartition("/")[2] for part in str(parameter["Default"]).split(",") if part}
+        for name, parameter in written["Parameters"].items()
+    }
+
+
+def test_every_metric_is_in_its_table() -> None:
+    source = (SOURCE / "aws/metrics.py").read_text()
+    added = set(re.findall(r'(?:add|single)_metric\(\s*f?"(\w+)', source))
+    ends: dict[str, list[str]] = {"Records": [*Ending], "Verdicts": [*Verdict]}
+    ends["Jobs"] = [*(status for status in Status if status.final), *Swept().counts()]
+    told = [name for row in table("docs/operations.md", "metric") for name in names(row[0])]
+
+    assert ends.keys() <= added
+    assert sorted(told) == sorted(
+        name + end.title() for name in added for end in ends.get(name, [""])
+    )
 
 
 def test_every_way_to_end_is_in_the_readme() -> None:

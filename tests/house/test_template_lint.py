@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from cfnlint.api import ManualArgs, lint  # type: ignore[import-untyped]
 
+from batchwright import natives
+from batchwright.families import family_of
 from batchwright.settings import Settings
 from tests.house.cloudformation import ROOT, Template, names_used, number
 
@@ -70,6 +72,12 @@ def test_samconfig_gives_only_parameters_and_values_that_the_template_takes(
         assert value in map(str, parameter.get("AllowedValues", [value]))
         if parameter["Type"] == "Number":
             assert parameter["MinValue"] <= int(value) <= parameter.get("MaxValue", int(value))
+
+
+def test_the_laptop_may_ask_a_model_of_every_family() -> None:
+    models = overrides("local")["ModelArns"].split(",")
+
+    assert {family_of(model) for model in models} == set(natives.NAMES)
 
 
 @pytest.mark.parametrize("environment", LAPTOP_AND_CLOUD)

@@ -181,7 +181,7 @@ def redrive_command(
 
 @app.command("cancel")
 def cancel_command(job: JobId, *, wait_for_end: Wait = False, as_json: Json = False) -> int:
-    """Stop a job. It ends within a minute, with what it has; batchwright redrive goes on with it."""
+    """Stop a job. It ends soon, one that waits for batches or an endpoint in some minutes; redrive goes on with it."""
     stack = find_stack()
     row = cancel(job, stack)
     if not as_json:
