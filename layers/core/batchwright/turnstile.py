@@ -361,21 +361,21 @@ class Turnstile:
         self._leaves, self._pause_until = self._is_late(self._now), pause
         if not self._leaves:
             # Nothing is known of when others leave some: to ask again and again would not bring it nearer.
-            turn = self._room_from(self._now) if self._tenancy.turns_from else self._last_turn
+            turn = self._waits_since + PATIENCE
+            if self._tenancy.turns_from:
+                turn = max(self._now + AHEAD, self._room_from)
             self._pause_until = min(pause, turn)
 
     def _is_late(self, now: int) -> bool:
-        return self._room_from(now) > self._last_turn
+        """Whether the turn of the call that waits longest comes too late: where there is room now, it may be had."""
+        if 0 < self._room_from <= now:
+            return False
+        return max(now + AHEAD, self._room_from) > self._waits_since + PATIENCE
 
     @property
-    def _last_turn(self) -> int:
-        """When the turn of the call that waits longest must come."""
-        return self._waits_since + PATIENCE
-
-    def _room_from(self, now: int) -> int:
-        """Return when there is room at the soonest, as far as it is known."""
-        room = self._tenancy.turns_from if self._opens is None else self._opens
-        return max(now + AHEAD, room)
+    def _room_from(self) -> int:
+        """From when on there is room at the soonest; 0 where nobody knows."""
+        return self._tenancy.turns_from if self._opens is None else self._opens
 
     def failed(self, now: int) -> None:
         """Note that the table did not answer."""
