@@ -339,6 +339,13 @@ class MemoryCircuits:
             self.leases[model] = self.clock() + 60
             return True
 
+    def open_again(self, model: str, holder: str, *, failures: int, opened_at: int) -> bool:
+        with self._lock:
+            if self.circuits.get(model, Circuit()).holder != holder:
+                return False
+            self.circuits[model] = Circuit(opened_at, failures)
+            return True
+
     def close(self, model: str) -> None:
         with self._lock:
             self.circuits[model] = Circuit()

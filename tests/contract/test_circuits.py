@@ -118,14 +118,46 @@ def test_a_model_that_is_back_is_told_to_all(one: Circuits, other: Circuits) -> 
     assert one.state("m") == other.state("m") == Circuit()
 
 
-def test_a_model_that_is_still_down_can_be_tried_again(one: Circuits, other: Circuits) -> None:
+def test_who_tries_can_say_that_it_is_down_still_and_another_can_try_then(
+    one: Circuits, other: Circuits
+) -> None:
     one.open("m", failures=10, opened_at=1_000)
     one.half_open("m", "one", opened_at=1_000)
 
-    one.open("m", failures=11, opened_at=2_000)
+    assert one.open_again("m", "one", failures=11, opened_at=2_000)
 
     assert other.state("m") == Circuit(opened_at=2_000, failures=11)
     assert other.half_open("m", "other", opened_at=2_000)
+
+
+def test_who_does_not_try_cannot_say_that_it_is_down_still(one: Circuits, other: Circuits) -> None:
+    assert not one.open_again("m", "one", failures=10, opened_at=1_000)
+    assert other.state("m") == Circuit()
+
+    one.open("m", failures=10, opened_at=1_000)
+    assert not one.open_again("m", "one", failures=11, opened_at=2_000)
+    assert other.state("m") == Circuit(opened_at=1_000, failures=10)
+
+    one.half_open("m", "one", opened_at=1_000)
+    other.close("m")
+    assert not one.open_again("m", "one", failures=11, opened_at=2_000)
+    assert other.state("m") == Circuit()
+
+
+def test_who_had_its_minute_can_say_so_until_another_tries(
+    table: Table, one: Circuits, other: Circuits
+) -> None:
+    one.open("m", failures=10, opened_at=1_000)
+    one.half_open("m", "one", opened_at=1_000)
+    table.let_a_minute_pass("m")
+    assert one.open_again("m", "one", failures=10, opened_at=1_000)
+
+    one.half_open("m", "one", opened_at=1_000)
+    table.let_a_minute_pass("m")
+    other.half_open("m", "other", opened_at=1_000)
+
+    assert not one.open_again("m", "one", failures=10, opened_at=1_000)
+    assert one.state("m").holder == "other"
 
 
 def test_who_tries_and_is_not_heard_of_for_a_minute_is_followed_by_another(
@@ -150,6 +182,8 @@ def test_a_table_that_cannot_be_used_is_told_as_one_error(dynamodb: Any) -> None
         gone.open("m", failures=10, opened_at=1_000)
     with pytest.raises(Unavailable, match="circuit of a model"):
         gone.half_open("m", "one", opened_at=1_000)
+    with pytest.raises(Unavailable, match="circuit of a model"):
+        gone.open_again("m", "one", failures=10, opened_at=1_000)
     with pytest.raises(Unavailable, match="circuit of a model"):
         gone.close("m")
 

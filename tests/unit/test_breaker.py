@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from threading import Event
 
 import pytest
 
@@ -51,6 +52,10 @@ class Lost(MemoryCircuits):
         self._reach("half_open")
         return super().half_open(model, holder, opened_at=opened_at)
 
+    def open_again(self, model: str, holder: str, *, failures: int, opened_at: int) -> bool:
+        self._reach("open_again")
+        return super().open_again(model, holder, failures=failures, opened_at=opened_at)
+
     def close(self, model: str) -> None:
         self._reach("close")
         super().close(model)
@@ -59,6 +64,21 @@ class Lost(MemoryCircuits):
         self.asked.append(what)
         if self.gone:
             raise Unavailable("the table")
+
+
+@dataclass
+class Slow(Lost):
+    """A table that does one thing only when it is let."""
+
+    slow: str = ""
+    reached: Event = field(default_factory=Event)
+    let: Event = field(default_factory=Event)
+
+    def _reach(self, what: str) -> None:
+        super()._reach(what)
+        if what == self.slow:
+            self.reached.set()
+            assert self.let.wait(60)
 
 
 @pytest.fixture
@@ -389,6 +409,79 @@ async def test_a_probe_of_a_worker_that_died_is_made_by_another_a_minute_later(
     await call(other)
 
     assert not other.open
+
+
+@pytest.mark.parametrize("fault", [LeftForLater(), TimedOut("late"), Unavailable("503")])
+async def test_a_probe_that_ends_when_another_has_found_the_model_back_does_not_take_it_for_down(
+    hours: Hours, table: Lost, fault: BaseException
+) -> None:
+    one, other = await two_who_found_it_down(hours, table)
+    hours.time = FIRST_PAUSE
+    probe = await one.begin()
+    hours.time += 60
+    await call(other)
+
+    await one.ended(fault, probe=probe)
+
+    assert table.state("bedrock#" + MODEL) == Circuit()
+    hours.time += PROBING
+    await call(one)
+    assert not one.open
+
+
+@pytest.mark.parametrize("fault", [LeftForLater(), TimedOut("late"), Unavailable("503")])
+async def test_a_probe_that_ends_while_another_tries_leaves_that_try_alone(
+    hours: Hours, table: Lost, fault: BaseException
+) -> None:
+    one, other = await two_who_found_it_down(hours, table)
+    hours.time = FIRST_PAUSE
+    probe = await one.begin()
+    hours.time += 60
+
+    async with other.call():
+        await one.ended(fault, probe=probe)
+        assert table.state("bedrock#" + MODEL).holder == "other"
+        hours.time += PROBING
+        assert await seconds_to_wait(one) == PROBING
+
+
+async def test_who_is_given_up_while_it_asks_to_try_lets_another_try_at_once(
+    hours: Hours,
+) -> None:
+    table = Slow(hours.now, slow="half_open")
+    one, other = await two_who_found_it_down(hours, table)
+    hours.time = FIRST_PAUSE
+    asking = asyncio.create_task(one.begin())
+    await asyncio.to_thread(table.reached.wait, 60)
+
+    asking.cancel()
+    table.let.set()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+    assert table.state("bedrock#" + MODEL) == Circuit(opened_at=0, failures=FAILURES)
+    await call(other)
+    assert not other.open
+
+
+@pytest.mark.parametrize("fault", [LeftForLater(), Unavailable("503")])
+async def test_no_record_tries_while_its_worker_tells_how_the_last_try_ended(
+    hours: Hours, fault: BaseException
+) -> None:
+    table = Slow(hours.now, slow="open_again")
+    one, _ = await two_who_found_it_down(hours, table)
+    hours.time = FIRST_PAUSE
+    telling = asyncio.create_task(call(one, fault))
+    await asyncio.to_thread(table.reached.wait, 60)
+
+    hours.time += LONGEST_PAUSE - 1
+    assert await seconds_to_wait(one) == PROBING
+    table.let.set()
+    await telling
+    await call(one)
+
+    assert not one.open
+    assert await seconds_of_who_begins(hours, table) is None
 
 
 @pytest.mark.parametrize("back", [True, False])

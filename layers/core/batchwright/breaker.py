@@ -77,9 +77,9 @@ class Others:
         """Whether this worker is the one that tries."""
         return await _reached(self._half_open, opened_at)
 
-    async def leave_it(self, failures: int, opened_at: int) -> None:
-        """Tell that this worker does not try after all, so that another may."""
-        await _reached(self._open, failures, opened_at)
+    async def open_again(self, failures: int, opened_at: int) -> bool | None:
+        """Tell that the model is down still; ``False`` where another worker tries by now, or has."""
+        return await _reached(self._open_again, failures, opened_at)
 
     async def close(self) -> None:
         """Tell that the model is back."""
@@ -88,6 +88,11 @@ class Others:
     def _open(self, failures: int, opened_at: int) -> bool:
         self.circuits.open(self.name, failures=failures, opened_at=opened_at)
         return True
+
+    def _open_again(self, failures: int, opened_at: int) -> bool:
+        return self.circuits.open_again(
+            self.name, self.holder, failures=failures, opened_at=opened_at
+        )
 
     def _half_open(self, opened_at: int) -> bool:
         return self.circuits.half_open(self.name, self.holder, opened_at=opened_at)
@@ -166,21 +171,24 @@ class Breaker:
     async def ended(self, fault: BaseException | None, *, probe: bool) -> None:
         """Take in how a call ended."""
         elected = self._elected if probe else None
-        if probe:
-            self._probing, self._elected = False, None
-        if isinstance(fault, JobStops):
-            self._denied = fault
-        answers = _answers(fault, probe=probe)
-        if answers:
-            self._answered()
-            if elected is not None:
-                await self._others.close()
-        elif answers is None:
-            # A probe that was given up has told nothing: the next one tries, this worker's or another's.
-            if elected is not None:
-                await self._others.leave_it(max(self._failures, FAILURES), elected)
-        elif self._opens(probe=probe):
-            await self._tell(elected=elected is not None)
+        try:
+            if isinstance(fault, JobStops):
+                self._denied = fault
+            answers = _answers(fault, probe=probe)
+            if answers:
+                self._answered()
+                if elected is not None:
+                    await self._others.close()
+            elif answers is None:
+                # A probe that was given up has told nothing: the next one tries, this worker's or another's.
+                if elected is not None:
+                    await self._leave(elected)
+            elif self._opens(probe=probe):
+                await (self._tell() if elected is None else self._tell_again())
+        finally:
+            if probe:
+                # Not before all is told: who begins meanwhile would find its own worker to be the one that tries.
+                self._probing, self._elected = False, None
 
     async def _heard(self) -> None:
         """Wait for what others know, which is asked once: who is given up meanwhile does not end that for all."""
@@ -212,24 +220,46 @@ class Breaker:
         if circuit.opened_at != self._known_since:
             self._adopt(circuit, circuit.opened_at)
             self._wait_until_due()
-        won = await self._others.half_open(circuit.opened_at)
+        won = await self._elect(circuit.opened_at)
         if won is False:
             raise self._down_for(PROBING)
         self._elected = circuit.opened_at if won else None
         return True
 
-    async def _tell(self, *, elected: bool) -> None:
+    async def _elect(self, opened_at: int) -> bool | None:
+        """Whether this worker is the one that tries; who is given up meanwhile leaves that to another."""
+        election = asyncio.create_task(self._others.half_open(opened_at))
+        try:
+            return await asyncio.shield(election)
+        except asyncio.CancelledError:
+            await asyncio.wait([election])  # a thread writes to its end
+            await self._leave(opened_at)
+            raise
+
+    async def _leave(self, opened_at: int) -> None:
+        """Let another try, and as soon as this one would have."""
+        await self._others.open_again(max(self._failures, FAILURES), opened_at)
+
+    async def _tell(self) -> None:
         """Tell that the model is down, or hear that it is known, and since when."""
-        if not elected:
-            circuit = await self._others.state()
-            if circuit is not None and circuit.opened_at is not None:
-                # What is known already does not end a pause: the table may take no word of it.
-                if self.open and circuit.opened_at != self._known_since:
-                    self._adopt(circuit, circuit.opened_at)
-                return
+        circuit = await self._others.state()
+        if circuit is not None and circuit.opened_at is not None:
+            # What is known already does not end a pause: the table may take no word of it.
+            if self.open and circuit.opened_at != self._known_since:
+                self._adopt(circuit, circuit.opened_at)
+            return
         known_since = await self._others.open(self._failures)
         if self.open:  # no call that was under way has found it back meanwhile
             self._known_since = known_since
+
+    async def _tell_again(self) -> None:
+        """Tell that the model is down still; who took so long that another tries, or has, looks what came of that."""
+        now = int(self._others.time())
+        told = await self._others.open_again(self._failures, now)
+        if self.open and told is False:
+            self._next_probe = self._now() + PROBING
+        elif self.open:
+            self._known_since = now if told else None
 
     def _adopt(self, circuit: Circuit, opened_at: int) -> None:
         self._known_since = opened_at

@@ -99,6 +99,7 @@ BY_METHOD = {
     "succeed": Point.WAKE,
     "open": Point.CIRCUIT,
     "half_open": Point.CIRCUIT,
+    "open_again": Point.CIRCUIT,
     "close": Point.CIRCUIT,
 }
 # A call of an endpoint: as of a model, the client sends it once.

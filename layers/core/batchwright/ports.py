@@ -245,6 +245,13 @@ class Circuits(Protocol):
         """
         ...
 
+    def open_again(self, model: str, holder: str, *, failures: int, opened_at: int) -> bool:
+        """Tell that a model is down still, where the holder is the one that tries; whether it was.
+
+        It is until another one tries, also when it had its minute.
+        """
+        ...
+
     def close(self, model: str) -> None:
         """Tell that a model answers."""
         ...

@@ -51,13 +51,17 @@ class DynamoDBCircuits:
     def open(self, model: str, *, failures: int, opened_at: int) -> None:
         """Tell that a model is down."""
         with _reached():
-            # Again, too: its save_reopen would forget the failures, by which pauses are reckoned.
             self._store.save_open(self._named(model), failures, opened_at)
 
     def half_open(self, model: str, holder: str, *, opened_at: int) -> bool:
         """Choose one who tries."""
         with _reached():
             return self._store.try_acquire_half_open(self._named(model), holder, opened_at)
+
+    def open_again(self, model: str, holder: str, *, failures: int, opened_at: int) -> bool:
+        """Tell that a model is down still, where the holder is the one that tries."""
+        with _reached():
+            return self._store.save_held(self._named(model), holder, failures, opened_at)
 
     def close(self, model: str) -> None:
         """Tell that a model is back."""
@@ -74,6 +78,24 @@ class _Store(CircuitBreakerDynamoDBPersistence):
     def read(self, name: str) -> CircuitStateRecord | None:
         """Read the table: ``get_state`` says what it read before, and "closed" where there was no answer."""
         return self._get_record(name)
+
+    def save_held(self, name: str, holder: str, failures: int, opened_at: int) -> bool:
+        """Open a circuit again: ``save_reopen`` asks not who holds it, and forgets the failures."""
+        record = CircuitStateRecord(
+            name=name,
+            state=CircuitState.OPEN,
+            failure_count=failures,
+            opened_at=opened_at,
+            expiry_timestamp=self._durable_ttl(name),
+        )
+        update = self._build_update_query(record)
+        update["ConditionExpression"] = "#half_open_owner = :holder"
+        update["ExpressionAttributeValues"][":holder"] = {"S": holder}
+        try:
+            self.client.update_item(**update)
+        except self.client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
 
 
 @contextmanager
