@@ -1,4 +1,7 @@
-"""What is proved, on the deployed stack: signed in KMS, verified by the command, and forgotten with its proof left."""
+"""What is proved, on the deployed stack: signed in KMS, verified by the command, and forgotten with its proof left.
+
+While the ledger is not as it was signed, jobs end, and nothing is signed.
+"""
 
 import base64
 import json
@@ -9,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from batchwright.checkpoint import DER_PREFIX, PublicKey
+from batchwright.job import JobRow, Status
 from tests.laptop import chat_file
 from tests.system.stack_under_test import StackUnderTest
 
@@ -34,6 +38,13 @@ def public_key(stack: StackUnderTest) -> PublicKey:
     return PublicKey.of_der(stack.outputs["LedgerName"], content)
 
 
+def seal(stack: StackUnderTest, row: JobRow) -> dict[str, Any]:
+    assert row.results is not None
+    found = stack.s3.get_object(Bucket=stack.bucket, Key=row.results["seal"])
+    told: dict[str, Any] = json.loads(found["Body"].read())
+    return told
+
+
 def test_a_job_is_sealed_verified_and_forgotten(deployed: StackUnderTest, tmp_path: Path) -> None:
     row = deployed.run("inbox/sealed.jsonl", chat_file(12))
     key = tmp_path / "key.txt"
@@ -51,14 +62,8 @@ def test_a_job_is_sealed_verified_and_forgotten(deployed: StackUnderTest, tmp_pa
         Bucket=deployed.outputs["CheckpointBucketName"], Prefix="ledger/checkpoints/"
     )
     kept = {each["Key"] for each in locked["Contents"]}
-    seal = json.loads(
-        deployed.s3.get_object(Bucket=deployed.bucket, Key=f"results/{row.job_id}/seal.json")[
-            "Body"
-        ].read()
-    )
-    assert f"ledger/checkpoints/{seal['size']:012d}" in kept, (
-        "a copy lies where nobody can change it"
-    )
+    copy = f"ledger/checkpoints/{seal(deployed, row)['size']:012d}"
+    assert copy in kept, "a copy lies where nobody can change it"
 
     code, proof = command(deployed, "prove", row.job_id, "req-3")
     assert code == 0
@@ -83,3 +88,34 @@ def test_a_job_is_sealed_verified_and_forgotten(deployed: StackUnderTest, tmp_pa
     code, trace = command(deployed, "verify", row.job_id, "--public-key", key, "--ledger")
     assert code == 5
     assert trace["ledger"]["verified"], "the ledger still holds, the deletion in it"
+
+
+def test_no_checkpoint_is_signed_while_the_ledger_is_not_as_it_was_signed(
+    stack: StackUnderTest,
+) -> None:
+    signed = seal(stack, stack.run("inbox/signed.jsonl", chat_file(1)))
+    entry = {"log": {"S": "entry"}, "sequence": {"N": f"{signed['number']}"}}
+    table, dynamodb = stack.outputs["LedgerTableName"], stack.cloud.client("dynamodb")
+    item = dynamodb.get_item(TableName=table, Key=entry)["Item"]
+    other = {**item, "content": {"S": item["content"]["S"].replace("completed", "cancelled")}}
+    assert other != item
+    dynamodb.put_item(TableName=table, Item=other)
+    try:
+        row = stack.run("inbox/unsigned.jsonl", chat_file(1))
+    finally:
+        dynamodb.put_item(TableName=table, Item=item)
+    unsigned = seal(stack, row)
+    again = seal(stack, stack.run("inbox/signed-again.jsonl", chat_file(1)))
+    code, found = command(stack, "verify", row.job_id, "--ledger")
+
+    assert row.status is Status.COMPLETED
+    assert unsigned["checkpoint"] is None
+    why = f"entry {signed['number']}, or one before it, is not what it was"
+    assert unsigned["unsigned"] == why
+    assert any(why in line for line in stack.logs("close"))
+    assert signed["checkpoint"]
+    assert again["checkpoint"]
+    assert "unsigned" not in again
+    assert code == 5
+    assert why in found["files"]["differences"][0]["reason"]
+    assert found["ledger"]["verified"], "the next checkpoint that is signed covers its entry"

@@ -1,4 +1,4 @@
-"""Models that are down, and a ledger that was touched, under the deployed workflow: what waits, and what goes on."""
+"""Models that are down, under the deployed workflow: what waits, and what goes on."""
 
 import json
 from collections import Counter
@@ -16,7 +16,6 @@ from batchwright.usage import Usage
 from tests.fakes import MODEL
 from tests.laptop import chat_file
 from tests.system.stack_under_test import StackUnderTest, until
-from tests.system.test_ledger import command
 
 IN_FLIGHT = 400  # template.yaml's
 CHUNK = 1000
@@ -131,41 +130,3 @@ def test_while_a_model_is_down_the_next_one_answers_and_when_it_is_back_it_does_
     costs = [cost_usd(each["model"], Usage(**each["usage"])) for each in outcomes]
     assert [each["cost_usd"] for each in outcomes] == costs
     assert row.tally.cost_usd == pytest.approx(sum(filter(None, costs)))
-
-
-def seal(stack: StackUnderTest, row: JobRow) -> dict[str, Any]:
-    assert row.results is not None
-    found = stack.s3.get_object(Bucket=stack.bucket, Key=row.results["seal"])
-    told: dict[str, Any] = json.loads(found["Body"].read())
-    return told
-
-
-def test_no_checkpoint_is_signed_while_the_ledger_is_not_as_it_was_signed(
-    stack: StackUnderTest,
-) -> None:
-    signed = seal(stack, stack.run("inbox/signed.jsonl", chat_file(1)))
-    entry = {"log": {"S": "entry"}, "sequence": {"N": f"{signed['number']}"}}
-    table, dynamodb = stack.outputs["LedgerTableName"], stack.cloud.client("dynamodb")
-    item = dynamodb.get_item(TableName=table, Key=entry)["Item"]
-    other = {**item, "content": {"S": item["content"]["S"].replace("completed", "cancelled")}}
-    assert other != item
-    dynamodb.put_item(TableName=table, Item=other)
-    try:
-        row = stack.run("inbox/unsigned.jsonl", chat_file(1))
-    finally:
-        dynamodb.put_item(TableName=table, Item=item)
-    unsigned = seal(stack, row)
-    again = seal(stack, stack.run("inbox/signed-again.jsonl", chat_file(1)))
-    code, found = command(stack, "verify", row.job_id, "--ledger")
-
-    assert row.status is Status.COMPLETED
-    assert unsigned["checkpoint"] is None
-    why = f"entry {signed['number']}, or one before it, is not what it was"
-    assert unsigned["unsigned"] == why
-    assert any(why in line for line in stack.logs("close"))
-    assert signed["checkpoint"]
-    assert again["checkpoint"]
-    assert "unsigned" not in again
-    assert code == 5
-    assert why in found["files"]["differences"][0]["reason"]
-    assert found["ledger"]["verified"], "the next checkpoint that is signed covers its entry"
