@@ -332,7 +332,10 @@ def test_a_job_of_one_system_prompt_reads_it_from_the_cache_and_tells_what_that_
     assert row.counts()["succeeded"] == 100
     prefix = len(LONG) // 4
     assert row.tally.usage.cache_write_tokens == prefix
-    assert row.tally.usage.cache_read_tokens == 99 * prefix
+    # What begins while the worker looks whether others have the prompt kept is met: how many do is the thread's.
+    marked = sum(map(is_marked, engine.calls))
+    assert 100 - MET_BEFORE <= marked <= 100
+    assert row.tally.usage.cache_read_tokens == (marked - 1) * prefix
     assert row.tally.cost_usd is not None
     assert plain.tally.cost_usd is not None
     assert row.tally.saved_usd == pytest.approx(plain.tally.cost_usd - row.tally.cost_usd)
@@ -348,7 +351,6 @@ def test_a_job_of_one_system_prompt_reads_it_from_the_cache_and_tells_what_that_
     assert answers == [
         each["modelOutput"]["output"] for each in other.results(plain.job_id, output)
     ]
-    assert all(map(is_marked, engine.calls))
 
 
 def test_a_mark_is_no_part_of_a_requests_digest() -> None:
