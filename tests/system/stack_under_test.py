@@ -83,7 +83,12 @@ class StackUnderTest:
             row = self.jobs.get(job_id)
             return row if row is not None and row.status.final else None
 
-        return until(final, seconds=seconds)
+        try:
+            return until(final, seconds=seconds)
+        except NothingHappened as nothing:
+            row, status = self.jobs.get(job_id), self.execution_status(job_id)
+            nothing.add_note(f"its execution is {status}, and its row says {row}")
+            raise
 
     def run(self, key: str, content: bytes, *, seconds: float = PATIENCE) -> JobRow:
         self.drop(key, content)
