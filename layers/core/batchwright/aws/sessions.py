@@ -42,11 +42,14 @@ class Files(JSONFileLoader):
         return None
 
 
-def new_session() -> boto3.Session:
-    """Return a session of its own, for a thread: none is safe to be shared while it makes a client."""
+def new_session(*, region: str | None = None) -> boto3.Session:
+    """Return a session of its own, for a thread: none is safe to be shared while it makes a client.
+
+    Without ``region`` it has the Region that the surroundings name.
+    """
     session = botocore.session.get_session()
     session.register_component("data_loader", Models())
-    return boto3.Session(botocore_session=session)
+    return boto3.Session(botocore_session=session, region_name=region or None)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,13 @@ from batchwright.aws.faults import told
 from batchwright.aws.jobs import DynamoDBJobs
 from batchwright.aws.ledger import DynamoDBLedger
 from batchwright.aws.s3 import S3Objects
+from batchwright.aws.sessions import new_session
 from batchwright.cli.faults import Code, Halt
 from batchwright.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
@@ -30,9 +33,9 @@ PATIENT = Config(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Stack:
-    """What the command needs of a stack."""
+    """What the command needs of a stack; clients that few commands need are made when they do."""
 
     name: str
     objects: S3Objects
@@ -41,10 +44,14 @@ class Stack:
     models: tuple[str, ...]
     """The ids that may be asked."""
     s3: "S3Client"
-    sqs: "SQSClient"
+    session: boto3.Session
     queue_url: str
     dead_letters_url: str | None
-    sts: Any
+
+    @cached_property
+    def _sqs(self) -> "SQSClient":
+        sqs: SQSClient = self.session.client("sqs", config=PATIENT)
+        return sqs
 
     def address(self, key: str) -> str:
         """Return where a key of the stack's bucket lies."""
@@ -65,19 +72,20 @@ class Stack:
     def caller(self) -> str | None:
         """Return who AWS says that we are; ``None`` where it does not say."""
         try:
-            return str(self.sts.get_caller_identity()["Arn"])
+            sts = self.session.client("sts", config=PATIENT)
+            return str(sts.get_caller_identity()["Arn"])
         except (BotoCoreError, ClientError):
             return None
 
     def send(self, wish: dict[str, Any]) -> None:
         """Put a message on the jobs queue."""
         with told("message to the jobs queue"):
-            self.sqs.send_message(QueueUrl=self.queue_url, MessageBody=orjson.dumps(wish).decode())
+            self._sqs.send_message(QueueUrl=self.queue_url, MessageBody=orjson.dumps(wish).decode())
 
     def dead_letters(self, queue_url: str) -> str:
         """Return about how many messages a dead-letter queue holds."""
         with told("look at the dead-letter queue"):
-            found = self.sqs.get_queue_attributes(
+            found = self._sqs.get_queue_attributes(
                 QueueUrl=queue_url, AttributeNames=["ApproximateNumberOfMessages"]
             )
         return found["Attributes"]["ApproximateNumberOfMessages"]
@@ -87,7 +95,7 @@ def find_stack() -> Stack:
     """Find the stack that the environment names; raises :class:`Halt` where there is none."""
     name = os.environ.get(NAME) or DEFAULT_NAME
     # boto3 alone reads AWS_DEFAULT_REGION only, where the AWS CLI and Lambda know AWS_REGION.
-    session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
+    session = new_session(region=os.environ.get("AWS_REGION"))
     outputs = _outputs(name, session)
     try:
         settings = Settings.model_validate(
@@ -106,19 +114,17 @@ def find_stack() -> Stack:
             Code.USAGE,
         ) from None
     s3: S3Client = session.client("s3", config=PATIENT)
+    dynamodb: DynamoDBClient = session.client("dynamodb", config=PATIENT)
     return Stack(
         name=name,
         objects=S3Objects(s3, settings.bucket),
-        jobs=DynamoDBJobs(session.client("dynamodb", config=PATIENT), settings.jobs_table),
-        ledger=DynamoDBLedger(
-            session.client("dynamodb", config=PATIENT), outputs.get("LedgerTableName", "")
-        ),
+        jobs=DynamoDBJobs(dynamodb, settings.jobs_table),
+        ledger=DynamoDBLedger(dynamodb, outputs.get("LedgerTableName", "")),
         models=settings.models,
         s3=s3,
-        sqs=session.client("sqs", config=PATIENT),
+        session=session,
         queue_url=queue_url,
         dead_letters_url=outputs.get("JobsDeadLetterQueueUrl"),
-        sts=session.client("sts", config=PATIENT),
     )
 
 
