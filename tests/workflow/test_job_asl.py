@@ -24,9 +24,21 @@ type Rule = Callable[[Definition], Iterator[str]]
 
 ROOT = Path(__file__).parents[2]
 SUBSTITUTION = re.compile(r"\$\{(\w+)\}")
-INFRASTRUCTURE = {
+NO_ROOM = "Lambda.TooManyRequestsException"
+# Besides what AWS's own patterns retry: a function in a VPC that nobody called for weeks, and its interfaces.
+IN_A_VPC = {
+    "Lambda.EC2ThrottledException",
+    "Lambda.EC2UnexpectedException",
+    "Lambda.ENILimitReachedException",
+    "Lambda.ENINotReadyException",
+    "Lambda.ResourceNotReadyException",
+    "Lambda.SubnetIPAddressLimitReachedException",
+}
+INFRASTRUCTURE = IN_A_VPC | {
+    NO_ROOM,
+    "Lambda.AWSLambdaException",
+    "Lambda.ClientExecutionTimeoutException",
     "Lambda.ServiceException",
-    "Lambda.TooManyRequestsException",
     "Lambda.SdkClientException",
     "Lambda.Unknown",
     "Runtime.ExitError",
@@ -35,6 +47,9 @@ INFRASTRUCTURE = {
     "States.Timeout",
 }
 OURS = {name for name, thing in vars(errors).items() if isinstance(thing, type)}
+DAY = 86_400
+# An execution has 25,000 events; a try takes three, and a worker's rests take what is left (`MOST_RESTS`).
+MOST_TRIES = 1_000
 LAMBDA_LIFE = 900  # no task may be given up before its function is
 WRITE_NO_UPLOADS = {"Invoke", "Collect", "Give up"}
 ANSWERS = {
@@ -183,10 +198,27 @@ def herds(definition: Definition) -> Iterator[str]:
         for retry in state.get("Retry", []):
             if retry.get("JitterStrategy") != "FULL" or not 1 <= retry["BackoffRate"] <= 3:
                 yield f"{name} does not spread its retries"
-            if not retry["IntervalSeconds"] < retry.get("MaxDelaySeconds", 0) <= 300:
+            patient = retry["ErrorEquals"] == [NO_ROOM]
+            if not retry["IntervalSeconds"] < retry.get("MaxDelaySeconds", 0) <= 600:
                 yield f"{name} may wait for ever"
-            if not 1 <= retry["MaxAttempts"] <= 20:
+            if not 1 <= retry["MaxAttempts"] <= (MOST_TRIES if patient else 20):
                 yield f"{name} may try for ever"
+
+
+def jobs_that_others_end(definition: Definition) -> Iterator[str]:
+    """Where all of the account's Lambdas are busy, a job waits for days: who else runs must not end it."""
+    for name, state in states(definition):
+        for retry in state.get("Retry", []):
+            if NO_ROOM in retry["ErrorEquals"] and expected_seconds(retry) < 3 * DAY:
+                yield f"{name} gives up where others are busy"
+
+
+def expected_seconds(retry: State) -> float:
+    """Return how long its tries take where the jitter is full: half of what they may."""
+    delays = (retry["IntervalSeconds"] * retry["BackoffRate"] ** n for n in range(40))
+    begun = [min(delay, retry["MaxDelaySeconds"]) for delay in delays][: retry["MaxAttempts"]]
+    rest = max(retry["MaxAttempts"] - len(begun), 0) * retry["MaxDelaySeconds"]
+    return float(sum(begun) + rest) / 2
 
 
 def tasks_without_a_good_end(definition: Definition) -> Iterator[str]:
@@ -346,14 +378,16 @@ BROKEN: list[tuple[Rule, str, object]] = [
     (states_that_lead_nowhere, f"{CHUNK}.Wait.End", True),
     (states_without_a_word, f"{CHUNK}.Wait.Comment", ""),
     (errors_that_nobody_raises, "Plan.Retry.0.ErrorEquals.0", "Lambda.TooManyRequestException"),
-    (errors_that_nobody_raises, "Plan.Retry.1.ErrorEquals.0", "States.ALL"),
-    (errors_that_nobody_raises, "Close.Retry.0.ErrorEquals.3", "Unavailible"),
+    (errors_that_nobody_raises, "Plan.Retry.2.ErrorEquals.0", "States.ALL"),
+    (errors_that_nobody_raises, "Close.Retry.1.ErrorEquals.3", "Unavailible"),
     (errors_that_nobody_retries, f"{CHUNK}.Invoke.Retry", []),
-    (errors_that_nobody_retries, f"{CHUNK}.Invoke.Retry.1.ErrorEquals", ["States.Timeout"]),
+    (errors_that_nobody_retries, f"{CHUNK}.Invoke.Retry.2.ErrorEquals", ["States.Timeout"]),
     (maps_that_start_over, "Run chunks.Retry", [{"ErrorEquals": ["States.Timeout"]}]),
     (herds, "Plan.Retry.0.JitterStrategy", "NONE"),
-    (herds, "Plan.Retry.1.MaxDelaySeconds", 86400),
-    (herds, "Close.Retry.1.MaxAttempts", 1000),
+    (herds, "Plan.Retry.2.MaxDelaySeconds", 86400),
+    (herds, "Close.Retry.2.MaxAttempts", 1000),
+    (herds, "Close.Retry.0.MaxAttempts", 10_000),
+    (jobs_that_others_end, f"{SUBMISSION}.Collect.Retry.0.MaxAttempts", 20),
     (tasks_without_a_good_end, "Close.TimeoutSeconds", ...),
     (tasks_without_a_good_end, "Plan.TimeoutSeconds", 60),
     (failures_that_leave_no_receipt, "Plan.Catch", []),
