@@ -161,11 +161,15 @@ def on_the_host() -> Iterator[OnTheHost]:
         "success_topic": topics[0],
         "error_topic": topics[1],
     }
-    elsewhere = {**told, "output": "s3://other/output"}
+    elsewhere = {
+        "in_another_bucket": {**told, "output": "s3://other/output"},
+        "in_another_folder": {**told, "output": "s3://box/endpoints/qwen"},
+        "beside_the_failures": {**told, "failure": "s3://box/endpoints/failures"},
+    }
     with hosting(Account()) as host:
         client: Any = boto3.client("sagemaker-runtime", endpoint_url=host.url, config=ONCE)
         endpoints = SageMakerEndpoints(lambda: client, "box")
-        named = {"own": told, "elsewhere": elsewhere}
+        named = {"own": told, **elsewhere}
         place = OnTheHost(S3Objects(s3, "box"), endpoints, host, sqs, queue, named)
         place.behave()
         yield place

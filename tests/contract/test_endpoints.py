@@ -204,9 +204,12 @@ def test_what_has_no_form_that_sagemaker_takes_is_refused(
         hosted.endpoints.send(call(**other))
 
 
-def test_an_endpoint_that_writes_elsewhere_stops_the_job(hosted: OnTheHost) -> None:
-    with pytest.raises(AccessDenied, match="S3OutputPath"):
-        hosted.endpoints.send(call(endpoint="elsewhere"))
+@pytest.mark.parametrize("where", ["in_another_bucket", "in_another_folder", "beside_the_failures"])
+def test_an_endpoint_that_writes_where_nobody_may_read_stops_the_job(
+    hosted: OnTheHost, where: str
+) -> None:
+    with pytest.raises(AccessDenied, match="S3OutputPath s3://box/endpoints/output"):
+        hosted.endpoints.send(call(endpoint=where))
 
 
 def test_nobody_listens(aws: None) -> None:  # noqa: ARG001

@@ -62,7 +62,7 @@ GRANTS = {
         s3:GetObject  ${Bucket.Arn}/jobs/*/job.json ${Bucket.Arn}/jobs/*/plan.jsonl
         s3:GetObject  ${Bucket.Arn}/jobs/*/submissions.jsonl
         dynamodb:GetItem  ${StateTable.Arn}
-        states:SendTaskSuccess  ${JobStateMachine}
+        states:SendTaskSuccess  ${JobStateMachine} ${JobStateMachine}/*
         s3:ListBucket  ${Bucket.Arn}  if s3:prefix in inbox/* uploads/* contracts/* jobs/*
         s3:PutObject  ${Bucket.Arn}/jobs/*/job.json ${Bucket.Arn}/jobs/*/input.jsonl
         dynamodb:GetItem dynamodb:PutItem  ${JobsTable.Arn} ${LedgerTable.Arn}
@@ -90,7 +90,7 @@ GRANTS = {
         bedrock:ListModelInvocationJobs  *
         iam:PassRole  ${BatchRole.Arn}  if iam:PassedToService is bedrock.amazonaws.com
         s3:PutObject s3:AbortMultipartUpload  ${Bucket.Arn}/jobs/*/batches/* ${Bucket.Arn}/jobs/*/work/submit-*.json
-        states:SendTaskSuccess  ${JobStateMachine}
+        states:SendTaskSuccess  ${JobStateMachine} ${JobStateMachine}/*
     """ + runs("Submit"),
     "CollectRole": ASKS + """
         dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem  ${StateTable.Arn}
@@ -100,7 +100,7 @@ GRANTS = {
     "WakeRole": """
         sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes  ${CompletionsQueue.Arn}
         dynamodb:UpdateItem  ${StateTable.Arn}
-        states:SendTaskSuccess  ${JobStateMachine}
+        states:SendTaskSuccess  ${JobStateMachine} ${JobStateMachine}/*
     """ + runs("Wake"),
     "BatchRole": """
         bedrock:InvokeModel  ${ModelArns}

@@ -19,6 +19,9 @@ from tests.lanefakes import MemorySubmissions
 from tests.lanelaptop import BATCH, LaneLaptop, hurrying
 from tests.laptop import chat_file, chat_line, jsonl, song
 
+# A submission's child has 25,000 events; the three states of a rest take so many.
+EVENTS_OF_A_REST = 10
+DAY = 86_400
 BLOCKING = BATCH + "filters: {input: [{terms: {words: [forbidden], then: block}}]}\n"
 
 
@@ -179,6 +182,19 @@ async def test_without_a_place_it_waits_until_another_gives_one_back() -> None:
     assert await laptop.collect(first) == {"state": "done"}
     assert (await laptop.submit(second))[1] is None
     assert len(laptop.batches.runs) == 2
+
+
+async def test_a_submission_of_a_long_job_rests_for_longer_so_that_its_history_holds_all_rests() -> (
+    None
+):
+    laptop = laptop_with(contract=BATCH + "deadline: 14d\n")
+    laptop.batches.refusals = [Throttled("too many jobs")]
+    _, (submission,) = laptop.batch(chat_file(100))
+
+    _, answer = await laptop.submit(submission)
+
+    assert answer is not None
+    assert 14 * DAY / answer["seconds"] * EVENTS_OF_A_REST < 25_000
 
 
 async def test_bedrocks_own_quota_is_waited_for_and_the_place_given_back() -> None:

@@ -10,7 +10,9 @@ QUARANTINE = "quarantine/"
 LEDGER = "ledger/"
 CHECKPOINTS = f"{LEDGER}checkpoints/"
 ENDPOINTS = "endpoints/"
-ENDPOINT_FILES = (f"{ENDPOINTS}input/", f"{ENDPOINTS}output/", f"{ENDPOINTS}failure/")
+ENDPOINT_OUTPUT = f"{ENDPOINTS}output/"
+ENDPOINT_FAILURE = f"{ENDPOINTS}failure/"
+ENDPOINT_FILES = (f"{ENDPOINTS}input/", ENDPOINT_OUTPUT, ENDPOINT_FAILURE)
 PUBLIC_KEY = "ledger/public-key.txt"
 
 

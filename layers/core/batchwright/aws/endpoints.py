@@ -5,7 +5,6 @@
 from collections.abc import Callable
 from threading import Lock
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.config import Config
 from botocore.exceptions import (
@@ -26,6 +25,7 @@ from batchwright.errors import (
     TimedOut,
     Unavailable,
 )
+from batchwright.places import ENDPOINT_FAILURE, ENDPOINT_OUTPUT
 
 # One attempt: a call that is repeated is queued, worked on and paid for again.
 ONCE = Config(
@@ -69,8 +69,8 @@ class SageMakerEndpoints:
         if "OutputLocation" not in answer:  # every answer has it, and none may be believed without
             raise TimedOut(f"{what}: its reply was cut, and it may wait there now")
         return Placed(
-            output_key=self._key(answer.get("OutputLocation"), call),
-            failure_key=self._key(answer.get("FailureLocation"), call),
+            output_key=self._key(answer.get("OutputLocation"), ENDPOINT_OUTPUT, call),
+            failure_key=self._key(answer.get("FailureLocation"), ENDPOINT_FAILURE, call),
         )
 
     def _made(self) -> Any:
@@ -96,14 +96,15 @@ class SageMakerEndpoints:
             **source,
         }
 
-    def _key(self, address: str | None, call: EndpointCall) -> str:
-        found = urlsplit(address or "")
-        if found.scheme != "s3" or found.netloc != self._bucket:
+    def _key(self, address: str | None, folder: str, call: EndpointCall) -> str:
+        stack = f"s3://{self._bucket}/"
+        if address is None or not address.startswith(stack + folder):
             raise AccessDenied(
                 f"endpoint {call.endpoint} writes answers or failures where this stack does not read: give its"
-                f" AsyncInferenceConfig an S3OutputPath and an S3FailurePath under s3://{self._bucket}/endpoints/"
+                f" AsyncInferenceConfig the S3OutputPath {(stack + ENDPOINT_OUTPUT).rstrip('/')}"
+                f" and the S3FailurePath {(stack + ENDPOINT_FAILURE).rstrip('/')}"
             )
-        return found.path.lstrip("/")
+        return address.removeprefix(stack)
 
 
 def _refusal(fault: ClientError, what: str) -> BatchwrightError:

@@ -31,7 +31,7 @@ from batchwright.places import job_key
 from batchwright.ports import Slots, Submissions, Tasks, Upload
 from batchwright.sleepers import wake_all
 from batchwright.staging import Stage, Staged
-from batchwright.steps.invoke import Worker
+from batchwright.steps.invoke import MOST_RESTS, Worker
 from batchwright.submission import Submission, SubmissionRow
 from batchwright.workplace import Report
 from batchwright.workplace import World as WorkerWorld
@@ -320,5 +320,6 @@ class Handing:
 
     def _paused(self, seconds: float = 0.0) -> dict[str, Any]:
         give_a_sign(self._submission, self._objects, self._world.worker.jobs)
-        rest = max(seconds, PATIENCE * (0.5 + self._world.worker.chance() / 2))
-        return {"state": "paused", "seconds": round(rest)}
+        rest = PATIENCE * (0.5 + self._world.worker.chance() / 2)
+        shortest = self._job.terms.lifetime.total_seconds() / MOST_RESTS
+        return {"state": "paused", "seconds": round(max(seconds, rest, shortest))}
