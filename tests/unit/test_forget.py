@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from batchwright.errors import Unavailable
+from batchwright.errors import Missing, Unavailable
 from batchwright.job import Status
 from batchwright.retention import Retention
 from batchwright.steps.forget import Forgot, World, forget_due
@@ -197,6 +197,34 @@ def test_a_job_that_cannot_be_forgotten_keeps_no_other_from_it() -> None:
         forgot.check()
     laptop.objects = easy
     assert [each.job_id for each in after(laptop, days=1).done] == [first]
+
+
+@pytest.mark.parametrize("refused", ["inbox/", "cache/"])
+def test_what_was_not_deleted_is_deleted_the_next_time_and_told_only_then(refused: str) -> None:
+    laptop = laptop_with("{results: 1d}")
+    run(laptop, "hello")
+    assert left(laptop, refused)
+
+    class Refusing(MemoryObjects):
+        """Deletes all but some, and says so, as S3 may."""
+
+        def erase(self, versions: Any) -> int:
+            super().erase([each for each in versions if not each[0].startswith(refused)])
+            if any(key.startswith(refused) for key, _ in versions):
+                raise Missing("1 objects could not be deleted")
+            return len(versions)
+
+    refusing = Refusing()
+    refusing.versions = laptop.objects.versions
+    willing, laptop.objects = laptop.objects, refusing
+    for _ in range(2):
+        assert after(laptop, days=1).faults
+        assert told(laptop) == []
+    laptop.objects = willing
+
+    assert [each.what for each in after(laptop, days=1).done] == ["job"]
+    assert left(laptop, "inbox/") == left(laptop, "cache/") == left(laptop, "jobs/") == []
+    assert len(told(laptop)) == 1
 
 
 def test_a_job_that_was_forgotten_by_hand_is_told_once() -> None:

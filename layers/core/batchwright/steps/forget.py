@@ -5,7 +5,7 @@ By hand, and when a contract's time for it is over. The deletion is an entry of 
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import batched
+from itertools import batched, chain
 
 import orjson
 
@@ -85,10 +85,11 @@ def forget(
     Can be repeated, after a crash for one: what is left is deleted, and the entry is made once.
     """
     deleted = 0
-    for some in batched(_doomed(job_id, redrives, world.objects, what), MOST_AT_ONCE, strict=False):
-        if not enough_time():
-            return None
-        deleted += world.objects.erase(some)
+    for doomed in _doomed(job_id, redrives, world.objects, what):
+        for some in batched(doomed, MOST_AT_ONCE, strict=False):
+            if not enough_time():
+                return None
+            deleted += world.objects.erase(some)
     facts = {"redrives": redrives} | ({} if what == "job" else {"only": what})
     entry = Entry("forget", job_id, timestamp(world.clock.now()), facts)
     number = world.ledger.append(entry).number
@@ -126,18 +127,21 @@ def _forget_due(due: Due, world: World, enough_time: Callable[[], bool], forgot:
     world.jobs.settle_due(due)
 
 
-def _doomed(job_id: str, redrives: int, objects: Erasable, what: What) -> Iterator[Version]:
-    """Yield what goes; first what only files tell of that go themselves."""
+def _doomed(
+    job_id: str, redrives: int, objects: Erasable, what: What
+) -> Iterator[Iterator[Version]]:
+    """Yield what goes, and what must be gone before the next: a file that alone tells of others outlives them."""
     if what == "quarantine":
-        yield from objects.every_version(f"{QUARANTINE}{job_id}/")
+        yield objects.every_version(f"{QUARANTINE}{job_id}/")
         return
     if what == "submissions":
-        yield from _submitted(job_id, redrives, objects)
+        yield _submitted(job_id, redrives, objects)
         return
-    yield from _cached(job_id, redrives, objects)
-    yield from _input(job_id, objects)
-    for prefix in (JOBS, *ENDPOINT_FILES, QUARANTINE, RESULTS):
-        yield from _going(objects.every_version(f"{prefix}{job_id}/"))
+    yield chain(_cached(job_id, redrives, objects), _input(job_id, objects))
+    prefixes = (JOBS, *ENDPOINT_FILES, QUARANTINE, RESULTS)
+    yield _going(
+        chain.from_iterable(objects.every_version(f"{each}{job_id}/") for each in prefixes)
+    )
 
 
 def _submitted(job_id: str, redrives: int, objects: Erasable) -> Iterator[Version]:
