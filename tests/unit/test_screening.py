@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -208,3 +209,30 @@ def test_nothing_that_was_to_be_redacted_is_left(text: str, secret: str) -> None
     result = screened(text, settings(words(re.escape(secret), "s")))
     now = result.texts.get(text, text)
     assert secret not in Text(now.replace("[S_1]", "|")).folded or secret in "S_1"
+
+
+def test_however_much_is_redacted_it_takes_no_more_time_than_its_length() -> None:
+    """Were it the square of its length, this would take minutes: of numbers in JSON, of many texts."""
+    numbers = json.dumps([{"id": 17, "card": 4111}] * 20_000)
+    many = [f"n{number} 4111" for number in range(20_000)]
+    begun = time.process_time()
+
+    for texts in ([numbers], many):
+        result = screened(texts, settings(words(r"\b4111\b")))
+        assert len(result.noted) == 20_000
+        assert len(result.texts) == len(texts)
+
+    assert time.process_time() - begun < 10
+
+
+@given(st.lists(st.text('a1"\\', max_size=6) | st.just(11), min_size=1))
+def test_only_what_stood_outside_of_strings_is_put_into_quotation_marks(
+    values: list[str | int],
+) -> None:
+    text = json.dumps(values)
+    ones = [Finding(kind="x", start=at.start(), end=at.end()) for at in re.finditer("1+", text)]
+
+    redacted = Placeholders().redacted(text, ones, quoted=True)
+
+    left = json.loads(re.sub(r"\[X_\d\]", "[X]", redacted))
+    assert left == [re.sub("1+", "[X]", str(value)) for value in values]

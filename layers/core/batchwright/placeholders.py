@@ -1,12 +1,14 @@
 """What stands where something was redacted: ``[EMAIL_1]``, the same for the same value within a record."""
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from batchwright.finding import Finding
 from batchwright.folding import Text
 
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _GAPS = re.compile(r"[\s().+/_-]+")
 
 
@@ -22,11 +24,12 @@ class Placeholders:
 
         ``quoted`` puts those that stand outside a JSON string into quotation marks: there was a number.
         """
+        outside = _outside_strings(text) if quoted else None
         pieces: list[str] = []
         last = 0
         for start, end, kind in _apart(findings):
             placeholder = self._placeholder(kind, Text(text[start:end]).folded)
-            bare = quoted and not _within_string(text, start)
+            bare = outside is not None and outside(start)
             pieces += text[last:start], f'"{placeholder}"' if bare else placeholder
             last = end
         return "".join((*pieces, text[last:]))
@@ -59,14 +62,12 @@ def _known_as(value: str) -> str:
     return bare if bare.isdigit() else " ".join(value.casefold().split())
 
 
-def _within_string(written: str, place: int) -> bool:
-    """Whether a place in a JSON text lies in a string."""
-    within, skip = False, False
-    for letter in written[:place]:
-        if skip:
-            skip = False
-        elif letter == "\\":
-            skip = within
-        elif letter == '"':
-            within = not within
-    return within
+def _outside_strings(written: str) -> Callable[[int], bool]:
+    """Return what tells whether a place in a JSON text lies in none of its strings."""
+    spans = [each.span() for each in _STRING.finditer(written)]
+
+    def outside(place: int) -> bool:
+        before = bisect_left(spans, (place,)) - 1
+        return before < 0 or place >= spans[before][1]
+
+    return outside

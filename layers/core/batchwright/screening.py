@@ -120,15 +120,14 @@ class Screen:
     ) -> Subject:
         if screened.verdict.withholds or len(screened.noted) == since:
             return subject
+        found: dict[int, list[Finding]] = {}
+        for each in screened.noted[since:]:
+            if each.verdict is Verdict.REDACT:
+                found.setdefault(each.finding.part, []).append(each.finding)
         texts = list(subject.texts)
-        for part, text in enumerate(subject.texts):
-            found = [
-                each.finding
-                for each in screened.noted[since:]
-                if each.verdict is Verdict.REDACT and each.finding.part == part
-            ]
-            if found:
-                texts[part] = Text(self._redacted(text.raw, found, screened, placeholders))
+        for part in sorted(found):  # placeholders are numbered in the order of the texts
+            raw = texts[part].raw
+            texts[part] = Text(self._redacted(raw, found[part], screened, placeholders))
         return replace(subject, texts=texts)
 
     def _redacted(
