@@ -1,7 +1,7 @@
 """Jobs are forgotten when their contract's time for them is over, and the ledger says so."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -170,7 +170,10 @@ def test_what_is_not_done_in_time_is_done_the_next_time() -> None:
     assert after(laptop, lambda: next(turns, False), days=30).done == []
     assert told(laptop) == []
 
-    assert [each.what for each in after(laptop, days=30).done] == ["quarantine", "job"]
+    done = after(laptop, days=30, seconds=1).done
+    assert [each.what for each in done] == ["job", "quarantine"], (
+        "what took long waits behind the others"
+    )
 
 
 def test_a_job_that_cannot_be_forgotten_keeps_no_other_from_it() -> None:
@@ -197,6 +200,57 @@ def test_a_job_that_cannot_be_forgotten_keeps_no_other_from_it() -> None:
         forgot.check()
     laptop.objects = easy
     assert [each.job_id for each in after(laptop, days=1).done] == [first]
+
+
+class Listing(MemoryObjects):
+    """Counts the listings of answers."""
+
+    listings = 0
+
+    def every_version(self, prefix: str) -> Iterator[tuple[str, str | None]]:
+        self.listings += prefix.startswith("cache/")
+        yield from super().every_version(prefix)
+
+
+def listing(laptop: Laptop) -> Listing:
+    objects = Listing()
+    objects.versions = laptop.objects.versions
+    laptop.objects = objects
+    return objects
+
+
+def test_nobody_looks_for_answers_where_the_contract_keeps_none() -> None:
+    laptop = Laptop()
+    laptop.put_contract(
+        "brief",
+        CONTRACT.replace("cache:", "cache: {prompt: auto} #") % (MODEL, MODEL, "{results: 1d}"),
+    )
+    run(laptop, "hello", "again")
+    objects = listing(laptop)
+
+    assert [each.what for each in after(laptop, days=1).done] == ["job"]
+    assert objects.listings == 0
+
+
+def test_where_the_time_is_over_others_are_forgotten_first_and_then_it_goes_on_where_it_was() -> (
+    None
+):
+    laptop = laptop_with("{results: 1d}")
+    long = run(laptop, *[f"hello {number}" for number in range(450)])
+    laptop.clock.time += timedelta(minutes=1)
+    short = laptop.run(jsonl([chat_line("a", "short")]), "inbox/brief/short.jsonl").job_id
+    objects = listing(laptop)
+    looks = iter([True, True, True, False])
+
+    first = after(laptop, lambda: next(looks, True), days=1)
+
+    assert [each.job_id for each in first.done] == [short]
+    assert objects.listings == 200 + 1, "after every hundred the time is looked at"
+    then = after(laptop, days=1, seconds=1)
+    assert [each.job_id for each in then.done] == [long]
+    assert objects.listings == 450 + 1
+    assert left(laptop, "cache/") == left(laptop, "jobs/") == []
+    assert len(told(laptop)) == 2
 
 
 @pytest.mark.parametrize("refused", ["inbox/", "cache/"])

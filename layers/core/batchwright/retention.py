@@ -67,3 +67,5 @@ class Due:
     ended_at: str
     """Which end of the job it is counted from, as its row tells it: a redrive's end is another."""
     at: datetime
+    looked_up: int = 0
+    """Of how many outcomes the answers that were kept are deleted already."""

@@ -62,6 +62,7 @@ def item_of_due(due: Due) -> dict[str, Any]:
         "redrives": due.redrives,
         "ended_at": due.ended_at,
         "at": timestamp(due.at),
+        "looked_up": due.looked_up,
         "expires_at": seconds(due.at + DUE_LIFE),
     }
 
@@ -69,7 +70,8 @@ def item_of_due(due: Due) -> dict[str, Any]:
 def due_of(item: dict[str, Any]) -> Due:
     """Return what an item notes."""
     at = datetime.fromisoformat(item["at"])
-    return Due(item["of"], item["what"], item["redrives"], item["ended_at"], at)
+    looked_up = item.get("looked_up", 0)
+    return Due(item["of"], item["what"], item["redrives"], item["ended_at"], at, looked_up)
 
 
 def item_of(row: JobRow) -> dict[str, Any]:

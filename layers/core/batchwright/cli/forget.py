@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from batchwright.aws.clock import SystemClock
 from batchwright.cli.evidence import ended
 from batchwright.job import JobRow
-from batchwright.steps.forget import World
+from batchwright.steps.forget import Forgotten, World
 from batchwright.steps.forget import forget as forget_job
 
 if TYPE_CHECKING:
@@ -17,5 +17,5 @@ def forget(row: JobRow, stack: "Stack") -> dict[str, Any]:
     ended(row, stack)
     world = World(objects=stack.objects, jobs=stack.jobs, ledger=stack.ledger, clock=SystemClock())
     done = forget_job(row.job_id, row.redrives, world)
-    assert done is not None  # noqa: S101 - there is time
+    assert isinstance(done, Forgotten)  # noqa: S101 - there is time
     return {"job_id": row.job_id, "deleted": done.deleted, "entry": done.entry}

@@ -4,8 +4,9 @@ By hand, and when a contract's time for it is over. The deletion is an entry of 
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from itertools import batched, chain
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import batched, chain, islice
 
 import orjson
 
@@ -32,6 +33,8 @@ TREE = "/tree/"
 OUTCOMES = "outcomes.jsonl"
 # As many as S3 deletes at once.
 MOST_AT_ONCE = 1000
+# Some two seconds' worth of listings, between two looks at the time.
+LOOKED_UP_AT_ONCE = 100
 
 type Version = tuple[str, str | None]
 """A key, and a version of it."""
@@ -58,6 +61,14 @@ class Forgotten:
     entry: int
 
 
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """That the time was over before all was deleted."""
+
+    looked_up: int
+    """Of how many outcomes the answers that were kept are deleted."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Forgot:
     """What became of what was due."""
@@ -78,17 +89,25 @@ def forget(
     world: World,
     *,
     what: What = "job",
+    looked_up: int = 0,
     enough_time: Callable[[], bool] = lambda: True,
-) -> Forgotten | None:
-    """Delete what a job holds, in all versions; ``None`` where the time was over before all was.
+) -> Forgotten | Unfinished:
+    """Delete what a job holds, in all versions, as far as the time goes.
 
-    Can be repeated, after a crash for one: what is left is deleted, and the entry is made once.
+    Can be repeated, after a crash for one: what is left is deleted, and the entry is made once. ``looked_up`` is of how
+    many outcomes the answers were deleted by an earlier call.
     """
     deleted = 0
+    if what == "job":
+        for answers in _cached(job_id, redrives, world.objects, looked_up):
+            if not enough_time():
+                return Unfinished(looked_up)
+            deleted += _erased(answers, world.objects)
+            looked_up += LOOKED_UP_AT_ONCE
     for doomed in _doomed(job_id, redrives, world.objects, what):
         for some in batched(doomed, MOST_AT_ONCE, strict=False):
             if not enough_time():
-                return None
+                return Unfinished(looked_up)
             deleted += world.objects.erase(some)
     facts = {"redrives": redrives} | ({} if what == "job" else {"only": what})
     entry = Entry("forget", job_id, timestamp(world.clock.now()), facts)
@@ -120,10 +139,20 @@ def _forget_due(due: Due, world: World, enough_time: Callable[[], bool], forgot:
         return  # a redrive may be at it: what the run before it left goes when that has ended
     # A row lives as long as results may, and may be gone by now.
     if row is None or (row.status.final and (of_a_run or row.updated_at == due.ended_at)):
-        done = forget(due.job_id, due.redrives, world, what=due.what, enough_time=enough_time)
-        if done is None:
-            return
-        forgot.done.append(done)
+        done = forget(
+            due.job_id,
+            due.redrives,
+            world,
+            what=due.what,
+            looked_up=due.looked_up,
+            enough_time=enough_time,
+        )
+        if isinstance(done, Unfinished):
+            # Behind all that is due by now: one that takes long keeps no other from being forgotten.
+            later = world.clock.now() + timedelta(seconds=1)
+            world.jobs.add_due(replace(due, at=later, looked_up=done.looked_up))
+        else:
+            forgot.done.append(done)
     world.jobs.settle_due(due)
 
 
@@ -137,7 +166,7 @@ def _doomed(
     if what == "submissions":
         yield _submitted(job_id, redrives, objects)
         return
-    yield chain(_cached(job_id, redrives, objects), _input(job_id, objects))
+    yield _input(job_id, objects)
     prefixes = (JOBS, *ENDPOINT_FILES, QUARANTINE, RESULTS)
     yield _going(
         chain.from_iterable(objects.every_version(f"{each}{job_id}/") for each in prefixes)
@@ -159,21 +188,38 @@ def _going(versions: Iterable[Version]) -> Iterator[Version]:
 
 def _input(job_id: str, objects: Erasable) -> Iterator[Version]:
     """Yield the version of the input that the job pinned; what else lies under its key is not the job's."""
-    try:
-        job = Job.model_validate_json(objects.read(job_key(job_id)))
-    except Missing:
-        return
-    if job.input is not None and job.input.key:
+    job = _job(job_id, objects)
+    if job is not None and job.input is not None and job.input.key:
         yield job.input.key, job.input.version_id
 
 
-def _cached(job_id: str, redrives: int, objects: Erasable) -> Iterator[Version]:
-    for redrive in range(redrives + 1):
-        try:
-            pin = objects.pin(result_key(job_id, OUTCOMES, redrive))
-        except Missing:
-            continue
-        for line in lines(objects.blocks(pin)):
-            request_digest = orjson.loads(line.content or b"{}").get("request_digest")
-            if request_digest:
-                yield from objects.every_version(answer_key(request_digest))
+def _job(job_id: str, objects: Erasable) -> Job | None:
+    try:
+        return Job.model_validate_json(objects.read(job_key(job_id)))
+    except Missing:
+        return None
+
+
+def _cached(
+    job_id: str, redrives: int, objects: Erasable, looked_up: int
+) -> Iterator[Iterator[Version]]:
+    """Yield the answers that are kept for later, of some outcomes at a time: each takes a listing of its own."""
+    job = _job(job_id, objects)
+    if job is None or not (job.contract or {}).get("cache", {}).get("exact"):
+        return
+    digests = chain.from_iterable(_digests(job_id, each, objects) for each in range(redrives + 1))
+    for some in batched(islice(digests, looked_up, None), LOOKED_UP_AT_ONCE, strict=False):
+        yield chain.from_iterable(objects.every_version(answer_key(each)) for each in some if each)
+
+
+def _digests(job_id: str, redrive: int, objects: Erasable) -> Iterator[str | None]:
+    try:
+        pin = objects.pin(result_key(job_id, OUTCOMES, redrive))
+    except Missing:
+        return
+    for line in lines(objects.blocks(pin)):
+        yield orjson.loads(line.content or b"{}").get("request_digest")
+
+
+def _erased(versions: Iterable[Version], objects: Erasable) -> int:
+    return sum(map(objects.erase, batched(versions, MOST_AT_ONCE, strict=False)))
