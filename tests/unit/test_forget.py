@@ -202,6 +202,22 @@ def test_a_job_that_cannot_be_forgotten_keeps_no_other_from_it() -> None:
     assert [each.job_id for each in after(laptop, days=1).done] == [first]
 
 
+def test_an_input_that_another_job_still_reads_waits_until_that_has_ended() -> None:
+    laptop = laptop_with("{results: 1d}")
+    laptop.put_contract("other", CONTRACT.replace("brief", "other") % (MODEL, MODEL, BOTH))
+    done = run(laptop, "hello", "again")
+    body = {"input": "s3://box/inbox/brief/file.jsonl", "contract": "other"}
+    running = laptop.say(json.dumps(body))
+
+    assert after(laptop, days=1).done == []
+    assert told(laptop) == []
+    laptop.finish(running)
+
+    assert laptop.row(running).status is Status.COMPLETED
+    assert [each.job_id for each in after(laptop, days=1, seconds=1).done] == [done]
+    assert left(laptop, "inbox/brief/") == []
+
+
 class Listing(MemoryObjects):
     """Counts the listings of answers."""
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchwright.aws.clock import SystemClock
 from batchwright.cli.evidence import ended
+from batchwright.cli.faults import Code, Halt
 from batchwright.job import JobRow
 from batchwright.steps.forget import Forgotten, World
 from batchwright.steps.forget import forget as forget_job
@@ -17,5 +18,10 @@ def forget(row: JobRow, stack: "Stack") -> dict[str, Any]:
     ended(row, stack)
     world = World(objects=stack.objects, jobs=stack.jobs, ledger=stack.ledger, clock=SystemClock())
     done = forget_job(row.job_id, row.redrives, world)
-    assert isinstance(done, Forgotten)  # noqa: S101 - there is time
+    if not isinstance(done, Forgotten):
+        raise Halt(
+            f"job {done.needed_by} reads the same input and has not ended: nothing was deleted; wait for it with:"
+            f" batchwright watch {done.needed_by}",
+            Code.REFUSED,
+        )
     return {"job_id": row.job_id, "deleted": done.deleted, "entry": done.entry}

@@ -27,7 +27,7 @@ from batchwright.places import (
 from batchwright.ports import Clock, Erasable, Jobs, Ledger
 from batchwright.retention import Due, What
 
-# Counts, and hashes, all of them under a salt that goes: nobody can guess from them what they are of.
+# Counts, and hashes: those of records under a salt that goes, those of whole files plain (docs/audit.md).
 STAYS = ("receipt.json", "report.html", "seal.json")
 TREE = "/tree/"
 OUTCOMES = "outcomes.jsonl"
@@ -63,10 +63,12 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """That the time was over before all was deleted."""
+    """That not all was deleted: the time was over before."""
 
     looked_up: int
     """Of how many outcomes the answers that were kept are deleted."""
+    needed_by: str | None = None
+    """The job that reads the same input and has not ended: nothing was deleted for its sake."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,6 +101,8 @@ def forget(
     """
     deleted = 0
     if what == "job":
+        if needed_by := _reader(job_id, world):
+            return Unfinished(looked_up, needed_by)
         for answers in _cached(job_id, redrives, world.objects, looked_up):
             if not enough_time():
                 return Unfinished(looked_up)
@@ -191,6 +195,19 @@ def _input(job_id: str, objects: Erasable) -> Iterator[Version]:
     job = _job(job_id, objects)
     if job is not None and job.input is not None and job.input.key:
         yield job.input.key, job.input.version_id
+
+
+def _reader(job_id: str, world: World) -> str | None:
+    """Return another job that reads the same version of the same object, and has not ended."""
+    job = _job(job_id, world.objects)
+    if job is None or job.input is None:
+        return None
+    for row in world.jobs.unended():
+        if row.job_id != job_id and row.input and row.input.endswith(f"/{job.input.key}"):
+            other = _job(row.job_id, world.objects)
+            if other is not None and other.input == job.input:
+                return row.job_id
+    return None
 
 
 def _job(job_id: str, objects: Erasable) -> Job | None:
