@@ -176,6 +176,29 @@ def test_a_record_that_was_held_before_it_was_asked_has_nothing_to_release(
     assert batchwright("review", "reject", job, "asked", "--why", "no").code == 0
 
 
+def test_all_that_can_be_released_are_and_the_rest_is_named(
+    cloud: Cloud, batchwright: Command, job: str
+) -> None:
+    said = batchwright("review", "release", job, "--all", "--why", "samples")
+    assert said.code == 0
+    released = [each["custom_id"] for each in lines(cloud, job, "released.jsonl")]
+    assert released == ["mail", "code", "evil"]
+    assert (
+        said.err == "asked: left: it was held before it was asked, and has no answer to release\n"
+    )
+    again = batchwright("review", "release", job, "--all", "--why", "samples")
+    assert (again.code, again.out) == (0, "")
+    assert "asked: left" in again.err
+    assert waiting(batchwright, job) == ["asked"]
+    assert batchwright("review", "reject", job, "--all", "--why", "the rest").code == 0
+    assert waiting(batchwright, job) == []
+
+
+def test_a_record_that_is_named_twice_still_verifies(batchwright: Command, job: str) -> None:
+    assert release(batchwright, job, "mail", "code", "mail") == 0
+    assert differences(batchwright, job) == []
+
+
 def test_all_of_a_kind_are_decided_at_once(cloud: Cloud, batchwright: Command, job: str) -> None:
     said = batchwright("review", "release", job, "--all", "--kind", "email", "--why", "samples")
     assert said.code == 0

@@ -1,7 +1,7 @@
 """Deciding about held records: once each, whatever two reviewers or a crash do in between."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,8 @@ class Interrupted(MemoryObjects):
     """A bucket in which something happens just before a file grows."""
 
     before: list[Callable[[str], None]] = field(default_factory=list)
+    streamed: list[str] = field(default_factory=list)
+    """Which keys were read as a stream."""
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -44,6 +46,10 @@ class Interrupted(MemoryObjects):
         if self.before:
             self.before.pop(0)(key)
         super().swap(key, content, seen)
+
+    def blocks(self, pin: Pin, *, start: int = 0) -> Iterator[bytes]:
+        self.streamed.append(pin.key)
+        return super().blocks(pin, start=start)
 
 
 @dataclass
@@ -155,6 +161,26 @@ def test_a_lost_reply_is_no_decision_of_somebody_else(bench: Bench) -> None:
 
     bench.objects.before = [written_but_not_heard]
     assert bench.decide("r1", Word.RELEASE).new, "the line is the same, to the millisecond"
+
+
+def test_a_record_that_is_named_twice_is_decided_once(bench: Bench) -> None:
+    outcome = bench.review.find("r1").outcome
+    decided = [*bench.review.decide([outcome, outcome], Word.RELEASE, "so", ADA)]
+    assert [(each.decision.record_id, each.new) for each in decided] == [("r1", True)]
+    assert len(bench.objects.lines(result_key(bench.job_id, "decisions.jsonl"))) == 1
+    assert bench.released() == ["r1"]
+
+
+def test_many_records_are_found_in_one_reading(bench: Bench) -> None:
+    bench.objects.streamed.clear()
+    found = bench.review.find_all(["r2", "r0", "r2"])
+    assert [each.outcome.record_id for each in found] == ["r2", "r0"], "as named, each once"
+    assert bench.objects.streamed == [result_key(bench.job_id, "outcomes.jsonl")]
+
+
+def test_of_many_records_the_one_that_nobody_held_is_told(bench: Bench) -> None:
+    with pytest.raises(Missing, match="holds no record 'r9'"):
+        bench.review.find_all(["r1", "r9"])
 
 
 def test_hundreds_are_few_writes(bench: Bench) -> None:

@@ -52,6 +52,11 @@ class Waiting:
         """What holds it: not what was only noted or redacted."""
         return [each for each in self.outcome.findings if each["verdict"] in {"review", "block"}]
 
+    @property
+    def stage(self) -> str | None:
+        """Where it was held: before it was asked, or when it was answered."""
+        return self.findings[0]["stage"] if self.findings else None
+
     def to_json(self) -> dict[str, Any]:
         """Return it without a word of the record."""
         outcome = self.outcome
@@ -60,7 +65,7 @@ class Waiting:
             "line": outcome.line,
             "record_id": outcome.record_id,
             "status": outcome.status.value,
-            "stage": self.findings[0]["stage"] if self.findings else None,
+            "stage": self.stage,
             "filters": sorted({each["filter"] for each in self.findings}),
             "kinds": sorted({each["kind"] for each in self.findings}),
             "held": outcome.held,
@@ -106,10 +111,21 @@ class Review:
 
     def find(self, record_id: str) -> Waiting:
         """Return one record that was held; raises :class:`Missing`."""
+        return self.find_all([record_id])[0]
+
+    def find_all(self, record_ids: Iterable[str]) -> list[Waiting]:
+        """Return records that were held, as they are named, each once; raises :class:`Missing`."""
+        sought = dict.fromkeys(record_ids)
+        found: dict[str | None, Waiting] = {}
         for each in self.waiting(blocked=True):
-            if each.outcome.record_id == record_id:
-                return each
-        raise Missing(f"job {self.job_id} holds no record {record_id!r}")
+            if each.outcome.record_id in sought:
+                found.setdefault(each.outcome.record_id, each)
+            if len(found) == len(sought):
+                break
+        for record_id in sought:
+            if record_id not in found:
+                raise Missing(f"job {self.job_id} holds no record {record_id!r}")
+        return [found[record_id] for record_id in sought]
 
     def held(self, outcome: Outcome) -> dict[str, Any]:
         """Return what the quarantine holds of a record; raises :class:`Missing` and :class:`LogBroken`."""
@@ -139,19 +155,19 @@ class Review:
     def decide(
         self, outcomes: Iterable[Outcome], word: Word, why: str, reviewer: Reviewer
     ) -> Iterator[Decided]:
-        """Decide about held records; yields what stands, which may be what somebody else decided before.
+        """Decide about held records; yields what stands, once each, which may be what somebody else decided before.
 
         Raises :class:`Missing` where there is no answer to release, and what :meth:`held` raises, before anything is
         decided about the records of the same write.
         """
         for some in batched(outcomes, AT_ONCE, strict=False):
+            once = {(each.index, each.held or ""): each for each in some}
             answers = {
-                (each.index, each.held or ""): self._line(each) if word is Word.RELEASE else None
-                for each in some
+                about: self._line(each) if word is Word.RELEASE else None
+                for about, each in once.items()
             }
             wished = [
-                self._wish(each, answers[each.index, each.held or ""], why, reviewer)
-                for each in some
+                self._wish(each, answers[about], why, reviewer) for about, each in once.items()
             ]
             yield from self._decide(wished, answers)
 

@@ -16,6 +16,7 @@ from batchwright.cli.evidence import ended
 from batchwright.cli.faults import Code, Halt
 from batchwright.cli.watch import find_job
 from batchwright.decision import LONGEST_NAME, LONGEST_REASON, Word, checked
+from batchwright.finding import Stage
 from batchwright.outcome import Outcome
 from batchwright.reviewing import Decided, Review, Reviewer, told
 
@@ -104,11 +105,13 @@ def _deciding(word: Word) -> Callable[..., int]:
             raise Halt(str(fault), Code.USAGE) from None
         stack = find_stack()
         looked = _review(job, stack)
-        decided = [*looked.decide(chosen.of(looked), word, reason, _reviewer(by, stack))]
+        outcomes, left = chosen.of(looked, word)
+        decided = [*looked.decide(outcomes, word, reason, _reviewer(by, stack))]
+        show_review.write_left(left)
         if as_json:
             facts = [{**(told(each.decision) or {}), "new": each.new} for each in decided]
             show.write_json({"job_id": job, "decisions": facts})
-        else:
+        elif decided or not left:
             show_review.write_decided(decided)
         return Code.REFUSED if any(_otherwise(each, word) for each in decided) else Code.DONE
 
@@ -159,11 +162,17 @@ class _Chosen:
         self.record_ids = record_ids
         self.kind = kind
 
-    def of(self, looked: Review) -> list[Outcome]:
+    def of(self, looked: Review, word: Word) -> tuple[list[Outcome], list[Outcome]]:
+        """Return what is to be decided about, and what waits and has no answer that could be released."""
         if self.record_ids:
-            return [looked.find(each).outcome for each in self.record_ids]
-        found = looked.waiting(kind=self.kind)
-        return [each.outcome for each in found if each.decision is None]
+            return [each.outcome for each in looked.find_all(self.record_ids)], []
+        chosen: list[Outcome] = []
+        left: list[Outcome] = []
+        for each in looked.waiting(kind=self.kind):
+            if each.decision is None:
+                unasked = word is Word.RELEASE and each.stage == Stage.INPUT
+                (left if unasked else chosen).append(each.outcome)
+        return chosen, left
 
 
 def _otherwise(decided: Decided, word: Word) -> bool:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from batchwright.cli.show import WIDE
 from batchwright.marked import Piece, shown, visible
+from batchwright.outcome import Outcome
 from batchwright.reviewing import Decided
 
 FOUND, UNSEEN = "bold black on yellow", "reverse red"
@@ -68,6 +69,14 @@ def write_decided(decided: Iterable[Decided]) -> None:
         lines += 1
     if not lines:
         console.print(Text("nothing waits"))
+
+
+def write_left(outcomes: Iterable[Outcome]) -> None:
+    """Say on stderr which records ``release --all`` leaves as they are, a line each."""
+    console = Console(stderr=True, highlight=False)
+    for each in outcomes:
+        reason = "it was held before it was asked, and has no answer to release"
+        console.print(Text(f"{visible(each.record_id or '')}: left: {reason}"), soft_wrap=True)
 
 
 def _held_for(facts: dict[str, Any]) -> str:
