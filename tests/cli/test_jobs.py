@@ -13,7 +13,7 @@ from batchwright.request import Request
 from tests.cli.cloud import Cloud
 from tests.cli.conftest import Command
 from tests.fakes import MODEL, ScriptedEngine, echo, withholding
-from tests.laptop import chat_file, song
+from tests.laptop import chat_file, chat_line, jsonl, song
 
 FACTS = {
     "job_id", "status", "contract", "input", "counts", "usage", "cost_usd", "calls", "cached", "saved_usd",
@@ -158,6 +158,21 @@ def test_jobs_lists_the_newest_first(cloud: Cloud, batchwright: Command, tmp_pat
     assert [job["job_id"] for job in said.json["jobs"]] == [ids[2], ids[1]]
     assert all(job.keys() == FACTS for job in said.json["jobs"])
     assert all(job_id in batchwright("jobs").out for job_id in ids)
+
+
+def test_names_from_outside_do_nothing_to_the_terminal(cloud: Cloud, batchwright: Command) -> None:
+    lines = jsonl([chat_line("r\x1b[2J", "a\nb")])
+    cloud.objects.write("inbox/default/a\x1b[31mred\u202e.jsonl", lines)
+    (row,) = cloud.run()
+
+    said = [batchwright(command, row.job_id) for command in ("status", "watch")]
+    said += [batchwright("jobs"), batchwright("trace", row.job_id, "r\x1b[2J")]
+
+    assert [one.code for one in said] == [0, 0, 0, 0]
+    assert not [one for one in said if {"\x1b", "\u202e"} & {*one.out, *one.err}]
+    assert all("aU+001B[31mredU+202E.jsonl" in one.out for one in said[:3])
+    assert "rU+001B[2J" in said[3].out
+    assert batchwright("status", row.job_id, "--json").json["input"] == row.input
 
 
 def test_a_stack_without_jobs_says_so(cloud: Cloud, batchwright: Command) -> None:

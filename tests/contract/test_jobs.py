@@ -203,6 +203,32 @@ def test_the_newest_jobs_come_first_whatever_their_status(jobs: Jobs) -> None:
     assert len(jobs.recent(10)) == 3
 
 
+def test_rows_of_more_than_one_page_are_all_listed(jobs: Jobs) -> None:
+    for number in range(5):
+        created = f"2026-11-2{number}T12:00:00.000Z"
+        jobs.add(row(f"j{number}", created_at=created, lane_reason="long" * 75_000))
+
+    assert [found.job_id for found in jobs.recent(4)] == ["j4", "j3", "j2", "j1"]
+    assert len(jobs.recent(10)) == 5
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_job_that_moves_on_while_it_is_listed_is_listed_once_and_as_it_came_to_stand() -> None:
+    dynamodb = boto3.client("dynamodb")
+    dynamodb.create_table(TableName="jobs", **table_of("JobsTable"))
+    jobs = DynamoDBJobs(dynamodb, "jobs")
+    jobs.add(row())
+    moves = iter([Status.RECEIVED, Status.VALIDATING, Status.RUNNING])
+
+    def move(**_: object) -> None:
+        if (status := next(moves, None)) is not None:
+            assert jobs.change(row(status=status))
+
+    dynamodb.meta.events.register("before-call.dynamodb.Query", move)
+
+    assert [found.status for found in jobs.recent(9)] == [Status.RUNNING]
+
+
 def test_what_is_due_comes_in_the_order_of_time_until_it_is_settled(jobs: Jobs) -> None:
     hours = [NOON + timedelta(hours=hour) for hour in range(4)]
     late = Due("a", "job", 1, "2026-11-22T12:00:00.000Z", hours[3])

@@ -107,18 +107,17 @@ class DynamoDBJobs:
     def unended(self) -> Iterator[JobRow]:
         """Yield the jobs that have not ended."""
         for status in WAY:
-            with told("query of the jobs table"):
-                pages = self._dynamodb.get_paginator("query").paginate(
-                    TableName=self._table, **_of_status(status)
-                )
-                for page in pages:
-                    for item in page["Items"]:
-                        yield row_of(read(item))
+            yield from self._of_status(status)
 
     def recent(self, limit: int) -> list[JobRow]:
         """Return the newest jobs."""
-        rows = [row for status in Status for row in self._of_status(status, limit)]
-        return sorted(rows, key=lambda row: row.created_at, reverse=True)[:limit]
+        rows: dict[str, JobRow] = {}
+        for status in Status:
+            for row in self._of_status(status, newest=limit):
+                # A job that moves on meanwhile is found twice, and the statuses come in the order of its way.
+                if row.job_id not in rows or rows[row.job_id].redrives <= row.redrives:
+                    rows[row.job_id] = row
+        return sorted(rows.values(), key=lambda row: row.created_at, reverse=True)[:limit]
 
     def add_due(self, due: Due) -> None:
         """Note what is to be deleted of a job."""
@@ -144,13 +143,17 @@ class DynamoDBJobs:
         with told("delete in the jobs table"):
             self._dynamodb.delete_item(TableName=self._table, Key=written(due_key(due)))
 
-    def _of_status(self, status: Status, limit: int) -> Iterator[JobRow]:
+    def _of_status(self, status: Status, *, newest: int | None = None) -> Iterator[JobRow]:
         with told("query of the jobs table"):
-            found = self._dynamodb.query(
-                TableName=self._table, ScanIndexForward=False, Limit=limit, **_of_status(status)
+            pages = self._dynamodb.get_paginator("query").paginate(
+                TableName=self._table,
+                ScanIndexForward=newest is None,
+                PaginationConfig={} if newest is None else {"MaxItems": newest, "PageSize": newest},
+                **_of_status(status),
             )
-        for item in found["Items"]:
-            yield row_of(read(item))
+            for page in pages:
+                for item in page["Items"]:
+                    yield row_of(read(item))
 
     def _replace(self, row: JobRow, standing: frozenset[Status], redrives: int) -> bool:
         statuses = {f":{status.value}": {"S": status.value} for status in standing}

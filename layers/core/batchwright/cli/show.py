@@ -1,4 +1,4 @@
-"""What the command prints: calm tables for people, one JSON object for programs."""
+"""What the command prints: calm tables for people, of visible letters alone, and one JSON object for programs."""
 
 import sys
 from collections.abc import Iterable
@@ -11,6 +11,7 @@ from rich.text import Text
 
 from batchwright.cli.faults import Code
 from batchwright.job import JobRow, Status
+from batchwright.marked import visible
 from batchwright.outcome import Ending
 
 RESULTS = ("output", "errors", "outcomes", "receipt", "report", "problems")
@@ -34,7 +35,8 @@ def write_lines(lines: Iterable[tuple[str, str]]) -> None:
     """Print facts, each on its line behind its name; long addresses stay whole."""
     console = Console(highlight=False)
     for name, fact in lines:
-        console.print(Text(f"{name:<10} ", style="dim"), Text(fact), sep="", soft_wrap=True)
+        told = Text(visible(fact))
+        console.print(Text(f"{name:<10} ", style="dim"), told, sep="", soft_wrap=True)
 
 
 def facts_of(row: JobRow, bucket: str) -> dict[str, Any]:
@@ -107,7 +109,7 @@ def write_jobs(jobs: Iterable[dict[str, Any]]) -> None:
             facts["contract"],
             counted(facts["counts"]),
             money(facts["cost_usd"]),
-            (facts["input"] or "").rpartition("/")[2],
+            visible((facts["input"] or "").rpartition("/")[2]),
         )
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
@@ -154,7 +156,8 @@ def write_facts(facts: dict[str, Any]) -> None:
         if fact in (None, [], {}):
             continue
         told = fact if isinstance(fact, str) else orjson.dumps(fact).decode()
-        console.print(Text(f"{name:<{width}} ", style="dim"), Text(told), sep="", soft_wrap=True)
+        line = Text(visible(told))
+        console.print(Text(f"{name:<{width}} ", style="dim"), line, sep="", soft_wrap=True)
 
 
 UNSIGNED = (
@@ -181,6 +184,6 @@ def write_verified(found: dict[str, dict[str, Any]], *, as_json: bool) -> None:
         facts = ", ".join(
             f"{what} {fact}" for what, fact in each.items() if what not in {"told", "differences"}
         )
-        console.print(Text(f"{name}: {facts}"), soft_wrap=True)
+        console.print(Text(visible(f"{name}: {facts}")), soft_wrap=True)
         if each.get("unsigned"):
             console.print(Text(UNSIGNED.format(**each)), soft_wrap=True)

@@ -23,6 +23,7 @@ from batchwright.cli.show import money
 from batchwright.errors import Missing
 from batchwright.job import JobRow, Status
 from batchwright.lane import ON_DEMAND
+from batchwright.marked import visible
 from batchwright.ports import Jobs
 
 if TYPE_CHECKING:
@@ -161,9 +162,8 @@ class Bar:
             done = f", {row.tally.settled} of {row.total} records" if row.total else ""
             known = row.lane is not None and row.status is Status.RUNNING
             way = f", {row.lane}: {row.lane_reason}" if known else ""
-            self._console.print(
-                f"{row.job_id} {status}{done}{way}", highlight=False, soft_wrap=True
-            )
+            told = Text(visible(f"{row.job_id} {status}{done}{way}"))
+            self._console.print(told, soft_wrap=True)
         self._status = status
         self._progress.update(
             self._task,
