@@ -159,6 +159,28 @@ def test_a_name_from_outside_becomes_a_harmless_key(
     assert cloud.admit()[0].job_id == said["job_id"]
 
 
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("отчёт.md", "file.md"),
+        ("報告.txt", "file.txt"),
+        ("данные за год.tsv.gz", "file.tsv.gz"),
+        ("отчёт-2.md", "2.md"),
+        ("отчёт", "file"),
+    ],
+)
+def test_a_name_in_another_script_keeps_its_suffix_which_tells_what_it_is(
+    cloud: Cloud, batchwright: Command, tmp_path: Path, name: str, kept: str
+) -> None:
+    file = tmp_path / name
+    file.write_bytes(chat_file(1))
+
+    said = batchwright("submit", file, "--json").json
+
+    assert said["input"].endswith(f"/{kept}")
+    assert cloud.admit()[0].job_id == said["job_id"]
+
+
 def test_an_unknown_contract_is_refused_before_anything_is_uploaded(
     cloud: Cloud, batchwright: Command, mails: Path
 ) -> None:

@@ -96,8 +96,15 @@ def safe_name(name: str) -> str:
 
     >>> safe_name("Mails of März (2).jsonl"), safe_name("../..")
     ('Mails-of-M-rz-2-.jsonl', 'file')
+
+    Of a name in another script its suffixes are left, which tell a document from a table.
+
+    >>> safe_name("отчёт.md.gz")
+    'file.md.gz'
     """
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip(".-")[-LONGEST_NAME:] or "file"
+    harmless = re.sub(r"[^A-Za-z0-9._-]+", "-", name)
+    named = re.sub(r"^[.-]*-(?=\.\w)", "file", harmless)
+    return named.lstrip(".-")[-LONGEST_NAME:] or "file"
 
 
 def upload_once(file: Path, content: str, key: str, stack: "Stack") -> bool:
