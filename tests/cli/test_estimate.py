@@ -318,6 +318,42 @@ def test_problems_are_counted_all_and_told_up_to_a_bound(batchwright: Command, l
     assert "and 985 more" in shown.out
 
 
+SUMMARY = """
+name: summary
+routes: [{model: us.amazon.nova-lite-v1:0, max_tokens: 48}]
+prompt: {user: "Sum up {{ text }}"}
+"""
+REPORT = b"# Report\n\nOf things, and of others.\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "dialect"),
+    [
+        ("report.md", REPORT, "document"),
+        ("REPORT.TXT", REPORT, "document"),
+        ("отчёт.md.gz", gzip.compress(REPORT, mtime=0), "document"),
+        ("report.csv", b"text\nhello\n", "csv"),
+    ],
+    ids=["md", "TXT", "md.gz", "csv"],
+)
+def test_a_files_suffix_says_that_it_is_a_document_as_it_does_to_a_job(
+    batchwright: Command, laid: Path, name: str, content: bytes, dialect: str
+) -> None:
+    (laid / name).write_bytes(content)
+    (laid / "summary.yaml").write_text(SUMMARY)
+    laptop = Laptop()
+    laptop.put_contract("summary", SUMMARY)
+    job_id = laptop.drop(content, f"{INBOX}summary/{name}")
+    laptop.plan(job_id)
+
+    said = batchwright("estimate", name, "--contract", "summary", "--model", MODEL, "--json")
+
+    (chunk,) = laptop.chunks(job_id)
+    assert said.code == 0
+    assert said.json["dialect"] == chunk.dialect == dialect
+    assert said.json["records"] == 1
+
+
 @pytest.mark.parametrize("place", ["tags.yaml", "contracts/tags.yaml"])
 def test_a_contract_is_found_by_its_name(batchwright: Command, laid: Path, place: str) -> None:
     (laid / "contracts").mkdir()

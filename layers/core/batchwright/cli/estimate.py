@@ -14,7 +14,7 @@ from batchwright.aws.clock import SystemClock
 from batchwright.budget import Budget
 from batchwright.cli.contracts import local_contract
 from batchwright.cli.faults import Code, Halt
-from batchwright.cli.local import INPUT, LocalObjects, Seen
+from batchwright.cli.local import LocalObjects, Seen
 from batchwright.contract import Contract, default_contract
 from batchwright.firstplan import FirstPlan
 from batchwright.job import Job, Pin, Reason, job_id_of
@@ -105,7 +105,7 @@ def estimate(file: Path, terms: Terms, dialect: str | None, seen: Seen) -> Estim
         raise Halt(f"{file} is no file that can be read twice; write it to disk first", Code.USAGE)
     with TemporaryDirectory(prefix="batchwright-") as folder:
         objects = LocalObjects(file, Path(folder), seen)
-        job = _job(objects.pin(INPUT), terms, dialect)
+        job = _job(objects.pin(objects.input), terms, dialect)
         run = FirstPlan(job, objects, CHUNK_RECORDS, late=lambda: False)
         run.go_on()
         return _found(job, objects, run.progress, run.refusal)

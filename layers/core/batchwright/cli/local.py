@@ -1,6 +1,7 @@
 """One local file as a bucket holds it, with the working files of its planning in a folder beside it."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,8 @@ from uuid import uuid4
 from batchwright.errors import AlreadyExists, Missing, UploadGone
 from batchwright.job import Pin
 
-INPUT = "input"
+INPUT = "input/"
+LONGEST_NAME = 100
 BLOCK = 4 * 1024 * 1024
 
 type Seen = Callable[[int, int], None]
@@ -19,12 +21,14 @@ type Seen = Callable[[int, int], None]
 
 
 class LocalObjects:
-    """The file under the key ``input``, read in blocks and never whole; everything else is a file of the folder."""
+    """The file under a key with its name, read in blocks and never whole; everything else is a file of the folder."""
 
     bucket = "here"
 
     def __init__(self, file: Path, folder: Path, seen: Seen) -> None:
         """``seen`` is told after every block."""
+        self.input = f"{INPUT}{safe_name(file.name)}"
+        """The file's key: as that of an upload, its suffix may tell what it is."""
         self._file = file
         self._seen = seen
         self._keys, self._parts = folder / "keys", folder / "parts"
@@ -98,7 +102,7 @@ class LocalObjects:
         yield from (key for key in keys if key.startswith(prefix) and key > after)
 
     def _place(self, key: str) -> Path:
-        return self._file if key == INPUT else self._keys / quote(key, safe="")
+        return self._file if key == self.input else self._keys / quote(key, safe="")
 
 
 class LocalUpload:
@@ -143,11 +147,27 @@ class LocalUpload:
             raise UploadGone(f"the upload of {self._place.name} is not there")
 
 
+def safe_name(name: str) -> str:
+    """Return a file's name with only what is harmless in a key and on a command line.
+
+    >>> safe_name("Mails of März (2).jsonl"), safe_name("../..")
+    ('Mails-of-M-rz-2-.jsonl', 'file')
+
+    Of a name in another script its suffixes are left, which tell a document from a table.
+
+    >>> safe_name("отчёт.md.gz")
+    'file.md.gz'
+    """
+    harmless = re.sub(r"[^A-Za-z0-9._-]+", "-", name)
+    named = re.sub(r"^[.-]*-(?=\.\w)", "file", harmless)
+    return named.lstrip(".-")[-LONGEST_NAME:] or "file"
+
+
 @contextmanager
 def _told(key: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        if key == INPUT:
+        if key.startswith(INPUT):
             raise  # it has a name of its own
         raise Missing(f"{key} is not there") from None

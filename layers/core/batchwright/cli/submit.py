@@ -1,13 +1,13 @@
 """Submit: a local file becomes an object, and the object a job whose id is known at once."""
 
 import hashlib
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from batchwright.cli.local import safe_name
 from batchwright.errors import Missing
 from batchwright.job import JobRow, Status, job_id_of
 from batchwright.places import INBOX, UPLOADS
@@ -16,7 +16,6 @@ from batchwright.steps.admit import find_contract
 if TYPE_CHECKING:
     from batchwright.cli.stack import Stack
 
-LONGEST_NAME = 100
 DIGEST = "sha256"
 """The object's metadata that holds the file's whole digest; the key has only the first quarter of it."""
 
@@ -89,22 +88,6 @@ def digest_of(file: Path) -> str:
     """Return the SHA-256 of a file, read in blocks."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def safe_name(name: str) -> str:
-    """Return a file's name with only what is harmless in a key and on a command line.
-
-    >>> safe_name("Mails of März (2).jsonl"), safe_name("../..")
-    ('Mails-of-M-rz-2-.jsonl', 'file')
-
-    Of a name in another script its suffixes are left, which tell a document from a table.
-
-    >>> safe_name("отчёт.md.gz")
-    'file.md.gz'
-    """
-    harmless = re.sub(r"[^A-Za-z0-9._-]+", "-", name)
-    named = re.sub(r"^[.-]*-(?=\.\w)", "file", harmless)
-    return named.lstrip(".-")[-LONGEST_NAME:] or "file"
 
 
 def upload_once(file: Path, content: str, key: str, stack: "Stack") -> bool:
