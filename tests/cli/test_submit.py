@@ -1,13 +1,16 @@
 """Submit: what is uploaded, what is asked for, and what is said of it."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 
 from batchwright.aws.jobs import DynamoDBJobs
+from batchwright.cli.faults import Halt
 from batchwright.cli.stack import find_stack
 from batchwright.cli.submit import Via, submit
 from batchwright.job import JobRow
@@ -145,6 +148,62 @@ def test_a_file_of_many_parts_arrives_whole(
     key = said["input"].removeprefix("s3://box/")
     assert cloud.objects.read(key) == file.read_bytes()
     assert cloud.admit()[0].job_id == said["job_id"]
+
+
+def test_a_pipe_is_refused_because_it_cannot_be_read_twice(
+    cloud: Cloud, batchwright: Command
+) -> None:
+    read, written = os.pipe()
+    os.write(written, chat_file(1))
+    os.close(written)
+
+    said = batchwright("submit", f"/dev/fd/{read}")
+
+    os.close(read)
+    assert said.code == 2
+    assert "is no file that can be read twice; write it to disk first" in said.err
+    assert [*cloud.objects.keys("")] == []
+
+
+@pytest.mark.parametrize(("records", "in_parts"), [(2, False), (200, True)])
+def test_of_a_file_that_changes_while_it_is_uploaded_nothing_is_left(
+    cloud: Cloud, tmp_path: Path, records: int, in_parts: bool
+) -> None:
+    file = tmp_path / "growing.jsonl"
+    whole = jsonl([chat_line(str(n), "x" * 100_000) for n in range(records)])
+    file.write_bytes(whole)
+    stack, calls = find_stack(), list[str]()
+
+    def change(model: Any, **_: Any) -> None:
+        calls.append(model.name)
+        if model.name in {"HeadObject", "CreateMultipartUpload"}:
+            file.write_bytes(whole.swapcase())  # as long as before
+
+    stack.s3.meta.events.register("before-call.s3", change)
+    with pytest.raises(Halt, match=r"growing.jsonl was changed while it was read"):
+        submit(file, stack, contract="default", via=Via.S3, again=None)
+
+    assert ("CreateMultipartUpload" in calls) == in_parts
+    assert not {"PutObject", "CompleteMultipartUpload"} & {*calls}
+    assert [*cloud.objects.keys("inbox/")] == []
+    assert "Uploads" not in stack.s3.list_multipart_uploads(Bucket=BUCKET)
+
+
+@pytest.mark.parametrize("doors", [("s3", "queue"), ("queue", "s3")])
+def test_a_file_is_one_job_through_whichever_door_it_goes(
+    cloud: Cloud, batchwright: Command, mails: Path, doors: tuple[str, str]
+) -> None:
+    first, second = doors
+    new = batchwright("submit", mails, "--via", first, "--json").json
+    (row,) = cloud.run()
+    batchwright("submit", mails, "--again")
+    cloud.run()
+
+    standing = batchwright("submit", mails, "--via", second, "--json").json
+
+    assert new["job_id"] == standing["job_id"] == row.job_id
+    assert (new["new"], standing["new"]) == (True, False)
+    assert cloud.admit() == []
 
 
 def test_a_name_from_outside_becomes_a_harmless_key(

@@ -13,8 +13,8 @@ import orjson
 from batchwright.aws.clock import SystemClock
 from batchwright.budget import Budget
 from batchwright.cli.contracts import local_contract
-from batchwright.cli.faults import Code, Halt
-from batchwright.cli.local import LocalObjects, Seen
+from batchwright.cli.faults import Code
+from batchwright.cli.local import LocalObjects, Seen, check_file
 from batchwright.contract import Contract, default_contract
 from batchwright.firstplan import FirstPlan
 from batchwright.job import Job, Pin, Reason, job_id_of
@@ -101,8 +101,7 @@ def terms_of(contract: str | None, models: Sequence[str]) -> Terms:
 
 def estimate(file: Path, terms: Terms, dialect: str | None, seen: Seen) -> Estimate:
     """Plan a file as its job would be planned, in working files that are removed again."""
-    if not file.is_file():
-        raise Halt(f"{file} is no file that can be read twice; write it to disk first", Code.USAGE)
+    check_file(file)
     with TemporaryDirectory(prefix="batchwright-") as folder:
         objects = LocalObjects(file, Path(folder), seen)
         job = _job(objects.pin(objects.input), terms, dialect)

@@ -9,6 +9,7 @@ from typing import IO, Any
 from urllib.parse import quote, unquote
 from uuid import uuid4
 
+from batchwright.cli.faults import Code, Halt
 from batchwright.errors import AlreadyExists, Missing, UploadGone
 from batchwright.job import Pin
 
@@ -145,6 +146,12 @@ class LocalUpload:
     def _check(self) -> None:
         if not self._part.exists():
             raise UploadGone(f"the upload of {self._place.name} is not there")
+
+
+def check_file(file: Path) -> None:
+    """Raise :class:`Halt` for a pipe, and whatever else can be read only once."""
+    if not file.is_file():
+        raise Halt(f"{file} is no file that can be read twice; write it to disk first", Code.USAGE)
 
 
 def safe_name(name: str) -> str:

@@ -3,8 +3,7 @@
 import os
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import boto3
 import orjson
@@ -14,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from batchwright.aws.faults import told
 from batchwright.aws.jobs import DynamoDBJobs
 from batchwright.aws.ledger import DynamoDBLedger
-from batchwright.aws.s3 import S3Objects
+from batchwright.aws.s3 import PART, S3Objects
 from batchwright.aws.sessions import new_session
 from batchwright.cli.faults import Code, Halt
 from batchwright.settings import Settings
@@ -31,6 +30,8 @@ DEFAULT_NAME = "batchwright"
 PATIENT = Config(
     retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=60
 )
+# S3 takes 10,000; whoever uploads a stream must say how large they are.
+MOST_PARTS = 9_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +63,18 @@ class Stack:
         with told(f"head of {key}"):
             return dict(self.s3.head_object(Bucket=self.objects.bucket, Key=key))
 
-    def upload(self, file: Path, key: str, metadata: dict[str, str]) -> None:
-        """Upload a file, in parts where it is large."""
-        with file.open("rb") as opened, told(f"upload of {key}"):
+    def upload(self, opened: IO[bytes], size: int, key: str, metadata: dict[str, str]) -> None:
+        """Upload an open file of such a size, in parts where it is large."""
+        from boto3.s3.transfer import TransferConfig  # noqa: PLC0415 - one command needs it
+
+        parts = TransferConfig(multipart_chunksize=max(PART, size // MOST_PARTS))
+        with told(f"upload of {key}"):
             self.s3.upload_fileobj(
-                opened, self.objects.bucket, key, ExtraArgs={"Metadata": metadata}
+                opened,
+                self.objects.bucket,
+                key,
+                ExtraArgs={"Metadata": metadata},
+                Config=parts,
             )
 
     def caller(self) -> str | None:

@@ -4,16 +4,22 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from io import BufferedReader, RawIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from batchwright.cli.local import safe_name
+from batchwright.cli.faults import Code, Halt
+from batchwright.cli.local import check_file, safe_name
 from batchwright.errors import Missing
 from batchwright.job import JobRow, Status, job_id_of
 from batchwright.places import INBOX, UPLOADS
 from batchwright.steps.admit import find_contract
 
 if TYPE_CHECKING:
+    from io import FileIO
+
+    from _typeshed import WriteableBuffer
+
     from batchwright.cli.stack import Stack
 
 DIGEST = "sha256"
@@ -64,10 +70,17 @@ def submit(
     The id is made by the same code as at admission. ``again`` names the wish to run what ran before; it and a
     ``dialect`` are told in the queue's message only, so they need ``via`` the queue.
     """
+    check_file(file)
     terms = find_contract(contract, stack.objects, stack.models)
     content = digest_of(file)
-    key = f"{_place(via, contract)}{content[:16]}/{safe_name(file.name)}"
-    uploaded = upload_once(file, content, key, stack)
+    name = f"{content[:16]}/{safe_name(file.name)}"
+    # What is another job anyway keeps to its door: whoever forgets a job deletes its input.
+    doors = [via] if again or dialect else [*Via]
+    keys = (f"{_place(door, contract)}{name}" for door in doors)
+    lying = next((key for key in keys if _lies(key, content, stack)), None)
+    key, uploaded = lying or f"{_place(via, contract)}{name}", lying is None
+    if uploaded:
+        _upload(file, content, key, stack)
     pin = stack.objects.pin(key)
     job_id = job_id_of(pin, terms.digest(), again, dialect)
     row = stack.jobs.get(job_id)
@@ -90,16 +103,48 @@ def digest_of(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def upload_once(file: Path, content: str, key: str, stack: "Stack") -> bool:
-    """Upload a file in parts, unless this very content lies there; return whether it was uploaded."""
+class _Unchanged(RawIOBase):
+    """A file that is read once, from its beginning; its end is not told where it is not the content that it was.
+
+    An upload that meets no end leaves no object.
+    """
+
+    def __init__(self, opened: "FileIO", content: str) -> None:
+        """``content`` is the digest that was told of it."""
+        self._opened = opened
+        self._content = content
+        self._digest = hashlib.sha256()
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        """Read what comes next; raises :class:`Halt` at the end of a file that was changed."""
+        view = memoryview(buffer)
+        size = self._opened.readinto(view)
+        self._digest.update(view[:size])
+        if not size and self._digest.hexdigest() != self._content:
+            raise Halt(
+                f"{self._opened.name} was changed while it was read, and was not uploaded;"
+                " submit it when it is whole",
+                Code.USAGE,
+            )
+        return size
+
+
+def _upload(file: Path, content: str, key: str, stack: "Stack") -> None:
+    with file.open("rb", buffering=0) as opened:
+        size = file.stat().st_size
+        stack.upload(BufferedReader(_Unchanged(opened, content)), size, key, {DIGEST: content})
+
+
+def _lies(key: str, content: str, stack: "Stack") -> bool:
+    """Whether this very content lies under a key."""
     try:
-        lies_there = stack.head(key)["Metadata"].get(DIGEST) == content
+        return bool(stack.head(key)["Metadata"].get(DIGEST) == content)
     except Missing:
-        lies_there = False
-    if lies_there:
         return False
-    stack.upload(file, key, {DIGEST: content})
-    return True
 
 
 def _place(via: Via, contract: str) -> str:
