@@ -13,6 +13,7 @@ from batchwright.errors import Missing, Unavailable
 from tests.cli.cloud import REGION, Cloud, Said
 from tests.cli.cloudformation import CloudFormation
 from tests.cli.conftest import Command
+from tests.loopback import QuietHandler, serving
 
 
 def is_one_line(said: Said, *words: str) -> None:
@@ -98,6 +99,37 @@ def test_what_aws_says_is_turned_into_advice(
     account.fault = fault
 
     is_one_line(batchwright("jobs", "--json"), advice)
+
+
+class S3WithOldCredentials(QuietHandler):
+    """S3 as it answers when a token has expired: to a HEAD without a body."""
+
+    def answer(self) -> None:
+        self.send_response(400)
+        self.end_headers()
+        if self.command == "GET":
+            said = b"<Error><Code>ExpiredToken</Code><Message>It is old.</Message></Error>"
+            self.wfile.write(said)
+
+    do_GET = do_HEAD = answer  # noqa: N815 - http.server's names
+
+
+@pytest.mark.parametrize(("command", "arguments"), [("verify", ()), ("trace", ("r0",))])
+def test_files_are_not_missing_where_the_credentials_have_expired(
+    cloud: Cloud,
+    nowhere: pytest.MonkeyPatch,
+    batchwright: Command,
+    mails: Path,
+    command: str,
+    arguments: tuple[str, ...],
+) -> None:
+    batchwright("submit", mails)
+    (row,) = cloud.run()
+    with serving(S3WithOldCredentials) as address:
+        nowhere.setenv("AWS_ENDPOINT_URL_S3", address)
+        said = batchwright(command, row.job_id, *arguments, "--json")
+
+    is_one_line(said, "have expired")
 
 
 def test_an_endpoint_that_nobody_serves_is_named(

@@ -2,20 +2,23 @@
 
 import json
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from batchwright.aws.s3 import PART, S3Objects, part_size
 from batchwright.cli.local import LocalObjects
-from batchwright.errors import AlreadyExists, Missing, UploadGone
+from batchwright.errors import AlreadyExists, Missing, Unavailable, UploadGone
 from batchwright.ports import Changeable, Erasable, Objects, Upload
 from batchwright.uploads import whole
 from tests.bench.disk import DiskObjects
 from tests.fakes import MemoryObjects
 
+HEAD_ALONE = {"ChecksumMode": "ENABLED"}
 WITH_VERSIONS = ["in memory", "on disk", "in S3"]
 
 
@@ -96,6 +99,36 @@ def test_an_object_is_created_once(objects: Objects) -> None:
     with pytest.raises(AlreadyExists):
         objects.create("a", b"second")
     assert objects.read("a") == b"first"
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "told"),
+    [
+        ("InvalidArgument", Missing, "InvalidArgument"),  # a version's id that can be nobody's
+        ("InvalidRequest", Missing, "InvalidRequest"),  # under a key of its owner's
+        ("KeyTooLongError", Missing, "KeyTooLongError"),
+        ("NoSuchKey", Missing, "NoSuchKey"),
+        ("ExpiredToken", ClientError, "ExpiredToken"),
+        ("SomethingNew", ClientError, "SomethingNew"),
+        (None, Unavailable, "400"),
+    ],
+)
+def test_a_head_that_is_refused_without_a_word_is_told_by_what_a_read_is_told(
+    code: str | None, kind: type[Exception], told: str
+) -> None:
+    client = boto3.client("s3", region_name="us-east-1")
+    asked = {"Bucket": "box", "Key": "a", "VersionId": "v"}
+    with Stubber(client) as s3:
+        s3.add_client_error(
+            "head_object", "400", http_status_code=400, expected_params=asked | HEAD_ALONE
+        )
+        if code:
+            s3.add_client_error("get_object", code, http_status_code=400, expected_params=asked)
+        else:
+            s3.add_response("get_object", {"Body": BytesIO(b"here")}, asked)
+
+        with pytest.raises(kind, match=told):
+            S3Objects(client, "box").pin("a", "v")
 
 
 @pytest.mark.parametrize("place", ["in memory", "in S3"])

@@ -25,7 +25,7 @@ KINDS: dict[str, type[BatchwrightError]] = {
     "NotFound": Missing,
     "NotFoundException": Missing,
     "404": Missing,
-    "400": Missing,  # HEAD says no more: a version's id or a key that can be nobody's
+    "400": Unavailable,  # HEAD says no more, and a read of the same was answered
     "KeyTooLongError": Missing,
     "405": Missing,  # a delete marker was named by its version
     "NoSuchUpload": UploadGone,
@@ -75,8 +75,13 @@ def member(answer: Any, name: str, what: str) -> Any:
     return answer[name]
 
 
+def code_of(fault: ClientError) -> str:
+    """Return what AWS calls it."""
+    return fault.response.get("Error", {}).get("Code", "Unknown")
+
+
 def _ours(fault: ClientError, what: str) -> Exception:
-    code = fault.response.get("Error", {}).get("Code", "Unknown")
+    code = code_of(fault)
     status = fault.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if kind := KINDS.get(code):
         return kind(f"{what}: AWS says {code}")

@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from batchwright.aws.faults import told
+from botocore.exceptions import ClientError
+
+from batchwright.aws.faults import code_of, told
 from batchwright.errors import Missing, Unavailable
 from batchwright.job import Pin
 from batchwright.places import INBOX, UPLOADS
@@ -27,6 +29,9 @@ CHECKSUMS = (
     "ChecksumCRC32C",
     "ChecksumCRC32",
 )
+NO_WORD = "400"
+# A version's id that can be none, and an object under a key of its owner's.
+NOBODYS = {"InvalidArgument", "InvalidRequest"}
 # S3 says 409 where two conditional writes of one key meet; which of them wins is known at the next try.
 CONFLICT_TRIES = 5
 # What browsers show when a person follows a link to it. The rest is downloaded: it may be of any size.
@@ -47,11 +52,7 @@ class S3Objects:
 
     def pin(self, key: str, version_id: str | None = None) -> Pin:
         """Return the object's version as it stands."""
-        with told(f"head of {_named(key)}"):
-            head = self._s3.head_object(
-                Bucket=self.bucket, Key=key, ChecksumMode="ENABLED", **_version(version_id)
-            )
-        found: dict[str, Any] = dict(head)
+        found = self.head(key, version_id)
         etag = found["ETag"].strip('"')
         checksums = (f"{name}:{found[name]}" for name in CHECKSUMS if found.get(name))
         return Pin(
@@ -62,6 +63,29 @@ class S3Objects:
             size=found["ContentLength"],
             tag=next(checksums, etag),
         )
+
+    def head(self, key: str, version_id: str | None = None) -> dict[str, Any]:
+        """Return what S3 knows of an object; raises :class:`Missing`."""
+        asked: Any = {"Bucket": self.bucket, "Key": key, **_version(version_id)}
+        with told(f"head of {_named(key)}"):
+            try:
+                return dict(self._s3.head_object(**asked, ChecksumMode="ENABLED"))
+            except ClientError as fault:
+                if code_of(fault) != NO_WORD:
+                    raise
+                self._read_in_vain(asked)
+                raise
+
+    def _read_in_vain(self, asked: Any) -> None:
+        """Raise why a HEAD was refused, which has no body to say it: a read's answer has one."""
+        try:
+            self._s3.get_object(**asked)["Body"].close()
+        except ClientError as fault:
+            if code_of(fault) in NOBODYS:
+                raise Missing(
+                    f"read of {_named(asked['Key'])}: AWS says {code_of(fault)}"
+                ) from None
+            raise
 
     def read(self, key: str, *, span: tuple[int, int] | None = None) -> bytes:
         """Return an object, or a part of it."""

@@ -60,8 +60,7 @@ class Stack:
 
     def head(self, key: str) -> dict[str, Any]:
         """Return what S3 knows of an object; raises :class:`Missing`."""
-        with told(f"head of {key}"):
-            return dict(self.s3.head_object(Bucket=self.objects.bucket, Key=key))
+        return self.objects.head(key)
 
     def upload(self, opened: IO[bytes], size: int, key: str, metadata: dict[str, str]) -> None:
         """Upload an open file of such a size, in parts where it is large."""
