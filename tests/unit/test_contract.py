@@ -266,6 +266,34 @@ def test_without_a_contract_a_bedrock_model_is_asked_as_it_stands_or_not_at_all(
         assert caught.value.code == "model_not_found"
 
 
+OWN = f"name: default\nroutes: [{{model: '{LITE}', max_tokens: 50}}]\nmodels: {{'*': '{LITE}'}}\n"
+
+
+def test_a_contract_of_ones_own_called_default_is_read_as_it_is_written() -> None:
+    contract = read_contract(OWN.encode(), name="default")
+    served = (SONNET, LITE)
+
+    for name in ("gpt-4o-mini", SONNET, None):
+        assert route_for(contract, record(name), served) is contract.routes[0]
+
+
+def test_a_contract_called_default_that_asks_ones_own_server_asks_nobody_else() -> None:
+    way = "{engine: openai, base_url: 'https://llm.example/v1', model: qwen}"
+    contract = read_contract(f"name: default\nroutes: [{way}]".encode(), name="default")
+
+    assert route_for(contract, record(None), SERVED) is contract.routes[0]
+    assert refusal(contract, record("gpt-4o-mini"), *SERVED).code == "model_not_found"
+
+
+def test_the_built_in_contract_is_known_again_when_it_comes_back_from_a_job() -> None:
+    contract = contract_from_json(default_contract(SERVED).to_json())
+
+    assert contract.built_in
+    assert not read_contract(OWN.encode(), name="default").built_in
+    assert not triage().built_in
+    assert not Contract(name="default", routes=(Route(model="amazon.*"),)).built_in
+
+
 def test_a_pattern_serves_every_model_that_fits() -> None:
     assert (
         route_for(triage(), record("cheap"), served=("amazon.nova-*",)).model

@@ -178,6 +178,14 @@ def test_where_a_body_does_not_tell_its_family_the_contracts_model_does(
     assert read(body, under(model)).family == family
 
 
+def test_so_does_the_model_of_ones_own_contract_called_default_and_not_the_built_in_ones() -> None:
+    llama = "meta.llama3-1-8b-instruct-v1:0"
+    own = Contract(name="default", routes=(Route(model=llama),))
+
+    assert read({"prompt": "Hello"}, InvokeModel(own)).family == "llama"
+    refused({"prompt": "Hello"}, InvokeModel(default_contract((llama,))))
+
+
 def test_models_of_two_families_decide_nothing_between_them() -> None:
     dialect = under("meta.llama3-1-8b-instruct-v1:0", "mistral.mistral-7b-instruct-v0:2")
 

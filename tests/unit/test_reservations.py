@@ -132,3 +132,13 @@ def test_files_without_a_contract_have_nothing_in_common() -> None:
 def test_what_a_contract_cannot_say_is_refused(more: str) -> None:
     with pytest.raises(ContractInvalid, match=more.partition(":")[0]):
         read_contract((CONTRACT + more).encode(), name="c")
+
+
+def test_files_under_a_contract_of_ones_own_called_default_have() -> None:
+    laptop = Laptop(chunk_records=COUNT)
+    laptop.put_contract("default", CONTRACT.replace("name: c", "name: default"))
+
+    row = laptop.run(short())
+
+    assert row.counts()["succeeded"] == COUNT
+    assert any(name.startswith("learnt#") for name in laptop.schedules.items)

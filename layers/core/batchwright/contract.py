@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -200,6 +201,11 @@ class Contract(Written):
         """Return the digest of what the author wrote, whatever the order and the layout."""
         return digest_of_envelope(self.to_json())
 
+    @cached_property
+    def built_in(self) -> bool:
+        """Whether it says what the built-in contract says, which any of one's own may replace under its name."""
+        return self.name == DEFAULT and self == _built_in(self.routes[0].model)
+
     def to_json(self) -> dict[str, Any]:
         """Return what the author wrote, without the defaults."""
         return self.model_dump(mode="json", exclude_unset=True, by_alias=True)
@@ -267,8 +273,12 @@ def default_contract(served: tuple[str, ...]) -> Contract:
         raise ContractInvalid(
             "ModelArns holds patterns only: say in a contract which model is asked"
         )
+    return _built_in(first)
+
+
+def _built_in(model: str) -> Contract:
     noted = Filters.model_validate({"output": [{"pii": "pass"}, {"secrets": "pass"}]})
-    return Contract(name=DEFAULT, routes=(Route(model=first),), models={"*": first}, filters=noted)
+    return Contract(name=DEFAULT, routes=(Route(model=model),), models={"*": model}, filters=noted)
 
 
 def contract_from_json(fields: dict[str, Any]) -> Contract:

@@ -4,7 +4,7 @@ import re
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
-from batchwright.contract import DEFAULT, Contract
+from batchwright.contract import Contract
 from batchwright.embedding import check_offered
 from batchwright.errors import LONGEST_NAME_SHOWN, RecordInvalid
 from batchwright.record import Record
@@ -95,7 +95,7 @@ def _target(contract: Contract, record: Record, served: tuple[str, ...]) -> str:
         return contract.models[model]
     if model is not None and any(route.model == model for route in contract.routes):
         return model
-    if contract.name == DEFAULT:
+    if contract.built_in:
         if model is not None and BEDROCK_ID.match(model):
             return model
         return first_suiting(record, served) or contract.models.get("*", contract.routes[0].model)

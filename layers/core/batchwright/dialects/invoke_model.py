@@ -9,7 +9,7 @@ import orjson
 from msgspec import Raw
 
 from batchwright.completion import Completion
-from batchwright.contract import DEFAULT, Contract
+from batchwright.contract import Contract
 from batchwright.dialects.bedrock import ID_FIELD, BedrockBatch, read_envelope
 from batchwright.dialects.jsonl import check_portable, check_text, invalid, read_part
 from batchwright.families import family_of
@@ -77,7 +77,7 @@ class InvokeModel(BedrockBatch):
 
 
 def _families(contract: Contract) -> frozenset[str]:
-    if contract.name == DEFAULT:
+    if contract.built_in:
         return frozenset()
     models = [*(route.model for route in contract.routes), *contract.models.values()]
     return frozenset(family for model in models if (family := family_of(model)))

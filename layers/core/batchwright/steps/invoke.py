@@ -13,7 +13,6 @@ from batchwright.breaker import Breakers
 from batchwright.chunk import Chunk
 from batchwright.chunklog import ChunkLog
 from batchwright.collected import Collected
-from batchwright.contract import DEFAULT
 from batchwright.eachrecord import EachRecord
 from batchwright.errors import (
     BudgetExceeded,
@@ -219,7 +218,7 @@ class Worker:
     @property
     def _handed_on(self) -> str | None:
         """The digest under which jobs hand on what they learn; what runs without a contract has nothing in common."""
-        return None if self._contract.name == DEFAULT else self._job.contract_digest
+        return None if self._contract.built_in else self._job.contract_digest
 
     @property
     def _open_records(self) -> frozenset[int]:
