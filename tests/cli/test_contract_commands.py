@@ -172,6 +172,21 @@ def test_layout_and_order_make_no_difference(
     }
 
 
+def test_the_order_of_the_answers_properties_makes_one(
+    cloud: Cloud, batchwright: Command, file: Path
+) -> None:
+    asks = "response: {schema: {properties: {%s: {}, %s: {}}}}\n"
+    file.write_text(GOOD + asks % ("why", "answer"))
+    cloud.put_contract("triage", GOOD + asks % ("answer", "why"))
+
+    told = batchwright("contract", "diff", file, "--json").json
+
+    assert told["same"] is False
+    assert told["digest"] != told["stored_digest"]
+    changed = [line for line in told["diff"][2:] if line[0] in "+-"]
+    assert changed == ["+      why: {}", "-      why: {}"]
+
+
 def test_a_difference_is_shown_with_both_digests(
     cloud: Cloud, batchwright: Command, file: Path
 ) -> None:

@@ -107,6 +107,14 @@ def test_a_schema_is_asked_for_by_its_name() -> None:
     assert asked["response_format"] == {"type": "json_schema", "json_schema": held}
 
 
+def test_what_a_schema_is_for_is_told() -> None:
+    wanted = structured_output(SCHEMA, "thing", "What it is about.")
+
+    held = body({"text": "hi"}, outputConfig=wanted)["response_format"]["json_schema"]
+
+    assert held["description"] == "What it is about."
+
+
 def test_what_is_asked_is_what_openais_own_client_sends() -> None:
     asked = body(
         {"text": "hi"},

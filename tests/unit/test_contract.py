@@ -222,6 +222,14 @@ def test_a_fault_never_quotes_the_prompt() -> None:
     assert "canary" not in str(caught.value)
 
 
+def test_another_order_of_the_answers_properties_is_another_contract() -> None:
+    first = triage("response: {schema: {properties: {why: {}, answer: {}}}}")
+    other = triage("response: {schema: {properties: {answer: {}, why: {}}}}")
+
+    assert first.digest() != other.digest()
+    assert contract_from_json(first.to_json()).digest() == first.digest()
+
+
 def test_a_name_in_the_file_is_asked_of_the_model_that_the_contract_says() -> None:
     assert route_for(triage(), record("gpt-4o-mini"), SERVED).model == LITE
     assert route_for(triage(), record("cheap"), SERVED).model == "amazon.nova-micro-v1:0"
@@ -316,8 +324,8 @@ def test_no_request_goes_out_without_max_tokens() -> None:
 
 
 def test_the_response_schema_is_sent_as_structured_output() -> None:
-    schema = '{"properties":{"tag":{"type":"string"}},"type":"object"}'
-    contract = triage("response: {schema: {properties: {tag: {type: string}}, type: object}}")
+    schema = '{"type":"object","properties":{"why":{"type":"string"},"tag":{"type":"string"}}}'
+    contract = triage(f"response: {{schema: {schema}}}")
 
     _, sent = prepared(contract, record(), request(), SERVED)
     _, own = prepared(contract, record(), request(outputConfig={"effort": "low"}), SERVED)

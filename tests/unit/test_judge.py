@@ -146,7 +146,7 @@ def test_the_judge_is_held_to_the_form_of_its_verdict() -> None:
     form = body("x", scale=5, threshold=3)["outputConfig"]["textFormat"]["structure"]["jsonSchema"]
     schema = json.loads(form["schema"])
     assert schema["properties"]["grade"]["enum"] == [1, 2, 3, 4, 5]
-    assert schema["required"] == ["why", "grade"]
+    assert schema["required"] == [*schema["properties"]] == ["why", "grade"], "reasons come first"
     assert "outputConfig" not in body("x", structured=False)
     assert body("x")["inferenceConfig"] == {"maxTokens": 300, "temperature": 0.0}
     assert "temperature" not in body("x", temperature=None)["inferenceConfig"]

@@ -76,7 +76,12 @@ def test_a_chat_completion_becomes_a_converse_request() -> None:
             stop="END",
             response_format={
                 "type": "json_schema",
-                "json_schema": {"name": "label", "strict": True, "schema": schema},
+                "json_schema": {
+                    "name": "label",
+                    "strict": True,
+                    "schema": schema,
+                    "description": "What it is about.",
+                },
             },
         )
     )
@@ -102,7 +107,8 @@ def test_a_chat_completion_becomes_a_converse_request() -> None:
                 "structure": {
                     "jsonSchema": {
                         "name": "label",
-                        "schema": '{"properties":{"label":{"type":"string"}},"type":"object"}',
+                        "description": "What it is about.",
+                        "schema": '{"type":"object","properties":{"label":{"type":"string"}}}',
                     }
                 },
             }

@@ -93,7 +93,14 @@ def test_a_line_that_says_everything_becomes_a_converse_request() -> None:
             max_output_tokens=200,
             temperature=0,
             top_p=0.5,
-            text={"format": {"type": "json_schema", "name": "label", "schema": SCHEMA}},
+            text={
+                "format": {
+                    "type": "json_schema",
+                    "name": "label",
+                    "schema": SCHEMA,
+                    "description": "What it is about.",
+                }
+            },
         )
     )
 
@@ -114,7 +121,8 @@ def test_a_line_that_says_everything_becomes_a_converse_request() -> None:
                 "structure": {
                     "jsonSchema": {
                         "name": "label",
-                        "schema": '{"properties":{"label":{"type":"string"}},"type":"object"}',
+                        "description": "What it is about.",
+                        "schema": '{"type":"object","properties":{"label":{"type":"string"}}}',
                     }
                 },
             }

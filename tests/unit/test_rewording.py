@@ -151,6 +151,14 @@ def test_claude_is_asked_in_the_words_of_its_messages() -> None:
     }
 
 
+def test_what_a_schema_is_for_stands_in_the_schema_that_claude_is_asked_for() -> None:
+    asked = asking(outputConfig=structured_output('{"type":"object"}', "a", "What it is about."))
+
+    wanted = reworded(asked, "anthropic").body["output_config"]["format"]["schema"]
+
+    assert wanted == {"type": "object", "description": "What it is about."}
+
+
 def test_novas_own_words_are_converses() -> None:
     messages = [
         user(text("How is Oslo?"), {"image": PNG}),
@@ -266,6 +274,8 @@ def test_what_there_is_no_word_for_is_refused_with_its_place(
         ("anthropic", asking(user(text("a")), assistant({"reasoningContent": {"reasoningText": {"text": "hm"}}})),
          "messages[1].content[0]"),
         ("anthropic", asking(outputConfig=structured_output("{", "a")), "outputConfig.textFormat"),
+        ("anthropic", asking(outputConfig=structured_output('{"description": "b"}', "a", "c")),
+         "outputConfig.textFormat"),
         ("anthropic", asking(user(text("a"), {"document": {**PDF, "format": "txt", "source": {"bytes": "/w=="}}})),
          "messages[0].content[1]"),
     ],

@@ -78,6 +78,13 @@ def test_many_references_to_one_definition_take_no_time() -> None:
     assert READ.validate_python({"$defs": defs})
 
 
-def test_a_value_as_deep_as_a_well_is_refused_and_does_not_overflow() -> None:
+def test_a_schema_stays_in_the_order_in_which_it_was_written() -> None:
+    written = b'{ "type": "object", "properties": {"why": {"type": "string"}, "answer": {"type": "null"}} }'
+
+    assert read_schema(written).encode() == written.replace(b" ", b"")
+
+
+@pytest.mark.parametrize("depth", [300, 1020])
+def test_a_value_as_deep_as_a_well_is_refused_and_does_not_overflow(depth: int) -> None:
     with pytest.raises(ValueError, match="too deep"):
-        read_schema(b'{"default":' + b"[" * 1020 + b"]" * 1020 + b"}")
+        read_schema(b'{"default":' + b"[" * depth + b"]" * depth + b"}")

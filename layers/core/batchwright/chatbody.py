@@ -206,6 +206,8 @@ def _format(config: dict[str, Any]) -> dict[str, Any]:
     match wanted:
         case {"structure": {"jsonSchema": {"schema": str(written), **named}}}:
             schema = {"name": named.get("name", "answer"), "schema": orjson.loads(written)}
+            if named.get("description"):
+                schema["description"] = named["description"]
         case _:
             raise _refused("outputConfig.textFormat", "this endpoint has only JSON Schema")
     return {"response_format": {"type": "json_schema", "json_schema": {**schema, "strict": True}}}

@@ -33,6 +33,7 @@ from batchwright.request import Request
 from batchwright.responseformat import REPAIRS, ResponseFormat
 from batchwright.retention import Retention
 from batchwright.route import Route
+from batchwright.schema import written
 from batchwright.written import SPAN, Written, span
 
 DEFAULT = "default"
@@ -198,8 +199,14 @@ class Contract(Written):
         return self.cache.prompt if self.cache else "auto"
 
     def digest(self) -> str:
-        """Return the digest of what the author wrote, whatever the order and the layout."""
-        return digest_of_envelope(self.to_json())
+        """Return the digest of what the author wrote, whatever the order and the layout.
+
+        Of the answers' schema the order counts: models write in it.
+        """
+        fields = self.to_json()
+        if self.response is not None and self.response.json_schema is not None:
+            fields["response"]["schema"] = written(self.response.json_schema)
+        return digest_of_envelope(fields)
 
     @cached_property
     def built_in(self) -> bool:

@@ -3,10 +3,9 @@
 from functools import cached_property
 from typing import Annotated, Any, Self
 
-import rfc8785
 from pydantic import ConfigDict, Field, model_validator
 
-from batchwright.schema import Schema, structured_output
+from batchwright.schema import Schema, structured_output, written
 from batchwright.written import Written
 
 # How often a model is asked to repair an answer where the contract does not say.
@@ -35,4 +34,4 @@ class ResponseFormat(Written):
         """Converse's ``outputConfig`` that asks for it, if there is a schema."""
         if self.json_schema is None:
             return None
-        return structured_output(rfc8785.dumps(self.json_schema).decode(), self.name)
+        return structured_output(written(self.json_schema), self.name)

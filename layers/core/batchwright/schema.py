@@ -35,8 +35,11 @@ def _supported(schema: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"{place}: {fault}; Bedrock takes a subset of JSON Schema")
     try:
         rfc8785.dumps(schema)
+        written(schema)
     except rfc8785.CanonicalizationError:
         raise ValueError("it holds a number that JSON cannot carry exactly") from None
+    except (orjson.JSONEncodeError, RecursionError):
+        raise ValueError("it is nested too deep") from None
     return schema
 
 
@@ -44,36 +47,36 @@ type Schema = Annotated[dict[str, Any], AfterValidator(_supported)]
 """A JSON Schema that Bedrock can hold an answer to."""
 
 
+def written(schema: dict[str, Any]) -> str:
+    """Return a schema as it is sent: in its author's order, since models write the properties in that of the schema."""
+    return orjson.dumps(schema).decode()
+
+
 @lru_cache(maxsize=256)
-def read_schema(written: bytes) -> str:
-    """Return a schema of the input in canonical form; raises :class:`ValueError` saying what Bedrock would not take.
+def read_schema(content: bytes) -> str:
+    """Return a schema of the input as it is sent; raises :class:`ValueError` saying what Bedrock would not take.
 
     A file repeats its few schemas on every line, so each is looked at once.
     """
-    if len(written) > LARGEST_SCHEMA:
+    if len(content) > LARGEST_SCHEMA:
         raise ValueError(f"it is longer than {LARGEST_SCHEMA:,} bytes")
     try:
-        schema = orjson.loads(written)
+        schema = orjson.loads(content)
     except orjson.JSONDecodeError:
         raise ValueError("it is nested too deep") from None
     if not isinstance(schema, dict):
         raise ValueError("a JSON object is wanted")  # noqa: TRY004 - said to the user, as every fault of a schema
-    try:
-        return rfc8785.dumps(_supported(schema)).decode()
-    except RecursionError:
-        raise ValueError("it is nested too deep") from None
+    return written(_supported(schema))
 
 
-def structured_output(written: str, name: str) -> dict[str, Any]:
-    """Return Converse's ``outputConfig`` that holds the model to a JSON Schema in its canonical form
+def structured_output(schema: str, name: str, description: str | None = None) -> dict[str, Any]:
+    """Return Converse's ``outputConfig`` that holds the model to a JSON Schema
     (docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html).
     """
-    return {
-        "textFormat": {
-            "type": "json_schema",
-            "structure": {"jsonSchema": {"schema": written, "name": name}},
-        }
-    }
+    wanted = {"schema": schema, "name": name}
+    if description and not description.isspace():
+        wanted["description"] = description
+    return {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": wanted}}}
 
 
 def _faults(root: dict[str, Any]) -> Iterator[Fault]:

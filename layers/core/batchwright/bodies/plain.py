@@ -60,7 +60,7 @@ class Plain:
     top_p: float | None
     stop: list[str]
     schema: str | None
-    """The JSON Schema that the answer must have, in canonical form."""
+    """The JSON Schema that the answer must have."""
     more: dict[str, Any]
     """Settings that go to the model as they are."""
 

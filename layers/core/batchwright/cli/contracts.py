@@ -6,6 +6,7 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import yaml
 
 from batchwright.contract import DEFAULT, NAME, Contract, default_contract
@@ -124,10 +125,14 @@ def difference(file: Path, stack: "Stack") -> ContractDiff:
 
 
 def canonical(contract: Contract) -> str:
-    """Return a contract as YAML in which only what it says makes a difference, and no order or layout."""
-    written: str = yaml.safe_dump(
-        contract.to_json(), sort_keys=True, allow_unicode=True, width=1000
-    )
+    """Return a contract as YAML in which only what it says makes a difference, and no order or layout.
+
+    The order in the answers' schema is something that it says.
+    """
+    fields = orjson.loads(orjson.dumps(contract.to_json(), option=orjson.OPT_SORT_KEYS))
+    if contract.response is not None and contract.response.json_schema is not None:
+        fields["response"]["schema"] = contract.response.json_schema
+    written: str = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=1000)
     return written
 
 

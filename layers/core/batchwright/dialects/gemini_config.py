@@ -132,9 +132,7 @@ def _schema_of(config: GenerationConfig) -> str | None:
     if written := config.written("response_json_schema"):
         return read_schema(written)
     if written := config.written("response_schema"):
-        schema = json_schema(written)
-        read_schema(schema)
-        return schema.decode()  # as it is, since propertyOrdering may have been asked for
+        return read_schema(json_schema(written))
     return None
 
 

@@ -120,9 +120,9 @@ def check_schema(param: str, schema: Raw, record_id: str) -> None:
         raise invalid(param, str(fault), record_id) from None
 
 
-def output_config(schema: Raw, name: str) -> dict[str, Any]:
+def output_config(schema: Raw, name: str, description: str | None) -> dict[str, Any]:
     """Return Converse's ``outputConfig`` for a schema that was checked."""
-    return structured_output(read_schema(bytes(schema)), name)
+    return structured_output(read_schema(bytes(schema)), name, description)
 
 
 def stops_of(stop: Stop | None) -> list[str] | None:

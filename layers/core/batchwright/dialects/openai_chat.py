@@ -47,7 +47,7 @@ URL = "/v1/chat/completions"
 
 
 class JsonSchema(Shape, frozen=True):
-    """A schema and its name."""
+    """A schema, its name, and what it is for."""
 
     name: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
     schema: Raw
@@ -167,8 +167,8 @@ class OpenAIChat(OpenAIBatch):
             }
         )
         if isinstance(asked.response_format, SchemaFormat):
-            schema = asked.response_format.json_schema
-            body["outputConfig"] = output_config(schema.schema, schema.name)
+            wanted = asked.response_format.json_schema
+            body["outputConfig"] = output_config(wanted.schema, wanted.name, wanted.description)
         if tools := tool_config(_functions(asked), _choice(asked)):
             body["toolConfig"] = tools
         return Request(body)

@@ -165,7 +165,8 @@ class OpenAIResponses(OpenAIBatch):
             }
         )
         if body.text and isinstance(body.text.format, SchemaFormat):
-            converse["outputConfig"] = output_config(body.text.format.schema, body.text.format.name)
+            wanted = body.text.format
+            converse["outputConfig"] = output_config(wanted.schema, wanted.name, wanted.description)
         if tools := tool_config(body.tools or (), body.tool_choice):
             converse["toolConfig"] = tools
         return Request(converse)

@@ -11,7 +11,7 @@ from batchwright.filters.filter import Filter, Means, RemoteSettings, Subject, T
 from batchwright.filters.streak import Streak
 from batchwright.finding import Finding, Stage
 from batchwright.request import estimated_tokens
-from batchwright.schema import structured_output
+from batchwright.schema import structured_output, written
 
 LONGEST_CRITERIA = 20_000
 MOST_GRADES = 10
@@ -143,7 +143,7 @@ class Judge:
             "required": [*properties],
             "additionalProperties": False,
         }
-        return orjson.dumps(schema, option=orjson.OPT_SORT_KEYS).decode()
+        return written(schema)
 
     def _findings(self, verdict: dict[str, Any]) -> list[Finding]:
         scale, threshold = self._settings.scale, self._settings.threshold

@@ -15,6 +15,7 @@ from batchwright.rewording.asked import (
     ConverseRequest,
     Document,
     Image,
+    JsonSchema,
     OutputConfig,
     Reasoning,
     Returned,
@@ -158,9 +159,22 @@ def _choice(choice: ToolChoice) -> Object:
 def _output_config(config: OutputConfig) -> Object:
     made: Object = {}
     if config.textFormat is not None:
-        schema = config.textFormat.structure.jsonSchema.schema
-        try:
-            made["format"] = {"type": "json_schema", "schema": orjson.loads(schema)}
-        except orjson.JSONDecodeError:
-            raise refused("outputConfig.textFormat", "a JSON Schema is wanted") from None
+        wanted = config.textFormat.structure.jsonSchema
+        made["format"] = {"type": "json_schema", "schema": _schema(wanted)}
     return made | ({"effort": config.effort} if config.effort else {})
+
+
+def _schema(wanted: JsonSchema) -> Object:
+    """Return the schema; what it is for has no other place than in it."""
+    param = "outputConfig.textFormat"
+    try:
+        schema = orjson.loads(wanted.schema)
+    except orjson.JSONDecodeError:
+        raise refused(param, "a JSON Schema is wanted") from None
+    if not isinstance(schema, dict):
+        raise refused(param, "a JSON object is wanted")
+    if not wanted.description:
+        return schema
+    if "description" in schema:
+        raise refused(param, "Claude's own words have one description, and here are two")
+    return {**schema, "description": wanted.description}

@@ -194,6 +194,7 @@ class JsonSchema(Part, frozen=True):
 
     schema: str
     name: str | None = None
+    description: str | None = None
 
 
 class Structure(Part, frozen=True):
