@@ -12,7 +12,13 @@ from tests.fakes import MODEL
 from tests.laptop import chat_line, converse_line
 
 PLAIN = Contract(name="plain", routes=(Route(model=MODEL),))
-WITH_PROMPT = Contract(name="tags", routes=(Route(model=MODEL),), prompt=Prompt(user="{{ text }}"))
+
+
+def prompting(user: str) -> Contract:
+    return Contract(name="tags", routes=(Route(model=MODEL),), prompt=Prompt(user=user))
+
+
+WITH_PROMPT = prompting("{{ text }}")
 
 
 def line(content: object) -> Line:
@@ -32,6 +38,49 @@ def line(content: object) -> Line:
 )
 def test_the_first_line_tells_the_dialect(content: object, name: str) -> None:
     assert detect(line(content), WITH_PROMPT).name == name
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"id": "1", "text": "x", "body": "of a mail"},
+        {"id": "1", "text": "x", "body": {"html": "of a mail"}},
+        {"custom_id": "1", "text": "x"},
+        {"custom_id": "1", "text": "x", "params": {}},
+        {"key": "1", "text": "x", "request": {}},
+        {"id": "1", "text": "x", "url": "https://example.org/", "method": "GET"},
+        {"id": "1", "text": "x", "url": "/v1/", "method": "POST", "status": 200},
+    ],
+)
+def test_a_row_may_call_its_columns_what_other_dialects_call_their_fields(
+    row: dict[str, object],
+) -> None:
+    assert detect(line(row), WITH_PROMPT).name == "rows_jsonl"
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ({"custom_id": "a", "method": "POST", "body": {}}, "openai_chat"),
+        ({"url": "/v1/embeddings", "body": {}}, "openai_embeddings"),
+    ],
+)
+def test_a_line_that_says_where_it_is_to_be_sent_is_no_row(content: object, name: str) -> None:
+    assert detect(line(content), prompting("Sum up: {{ body }}")).name == name
+
+
+def test_a_prompt_without_columns_makes_no_rows_of_requests() -> None:
+    constant = prompting("Say hello.")
+
+    assert detect(line({"custom_id": "a", "params": {}}), constant).name == "anthropic"
+    assert detect(line({"name": "a"}), constant).name == "rows_jsonl"
+
+
+def test_a_body_that_is_a_text_is_no_request() -> None:
+    with pytest.raises(Refused, match="lacks 'text'") as caught:
+        detect(line({"custom_id": "1", "body": "of a mail"}), WITH_PROMPT)
+
+    assert caught.value.code == "unknown_dialect"
 
 
 @pytest.mark.parametrize(

@@ -100,15 +100,29 @@ def _wanted(name: str, first: Line, contract: Contract) -> Dialect:
 
 
 def _of_fields(fields: dict[str, Any], line: int, contract: Contract) -> Dialect:
-    for name in OF_OBJECTS:
-        dialect = _of_objects(name, contract)
-        if dialect.speaks(fields):
-            return dialect
-    if contract.prompt is not None:
-        from batchwright.dialects.jsonrows import JsonRows  # noqa: PLC0415 - jinja2 costs a cold start
+    if contract.prompt is None:
+        if spoken := _spoken(fields, contract):
+            return spoken
+        raise Refused(
+            "unknown_dialect", f"line {line} is JSON of no known dialect{KNOWN}", line=line
+        )
+    from batchwright.dialects.jsonrows import JsonRows  # noqa: PLC0415 - jinja2 costs a cold start
 
-        return JsonRows.of_first(fields, line, contract)
-    raise Refused("unknown_dialect", f"line {line} is JSON of no known dialect{KNOWN}", line=line)
+    rows = JsonRows(contract)
+    # Mails have a body, too: where all that a prompt names is there, a row is meant.
+    if rows.wanted and rows.wanted <= fields.keys() and not _is_addressed(fields):
+        return rows
+    return _spoken(fields, contract) or JsonRows.of_first(fields, line, contract)
+
+
+def _spoken(fields: dict[str, Any], contract: Contract) -> Dialect | None:
+    dialects = (_of_objects(name, contract) for name in OF_OBJECTS)
+    return next((dialect for dialect in dialects if dialect.speaks(fields)), None)
+
+
+def _is_addressed(fields: dict[str, Any]) -> bool:
+    """Whether a line says where it is to be sent, as OpenAI's do."""
+    return fields.get("method") == "POST" or str(fields.get("url")).startswith("/v1/")
 
 
 def _of_text(content: bytes, line: int, contract: Contract) -> Dialect:

@@ -127,9 +127,10 @@ class OpenAIChat(OpenAIBatch):
 
     @classmethod
     def speaks(cls, fields: dict[str, Any]) -> bool:
-        """Whether a line is for this endpoint; one without a ``url`` is taken to be."""
-        told = "body" in fields or ("custom_id" in fields and "params" not in fields)
-        return told and fields.get("url", cls.url) == cls.url
+        """Whether a line is for this endpoint; one without a ``url`` is, so that it is told what it lacks."""
+        if "url" in fields:
+            return super().speaks(fields)
+        return ID_FIELD in fields and isinstance(fields.get("body"), dict)
 
     def read(self, line: Line) -> Record:
         """Read and check one line."""
