@@ -87,6 +87,11 @@ def test_what_converse_does_not_take_is_refused_by_name(
     [
         ({"messages": [{"role": "user", "content": [{"text": "x"}]}]}, True),
         ({"messages": [], "inferenceConfig": {}}, True),
+        ({"messages": [], "inferenceConfig": 5}, True),
+        ({"messages": [], "inferenceConfig": {"max_new_tokens": 9}}, False),
+        ({"messages": [], "inferenceConfig": {"maxTokens": 9, "topK": 5}}, False),
+        ({"messages": [], "inferenceConfig": {"reasoningConfig": {}}}, False),
+        ({"messages": [], "inferenceConfig": {}, "reasoningConfig": {}}, False),
         ({"anthropic_version": "bedrock-2023-05-31", "messages": []}, False),
         ({"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}]}, False),
         ({"inputText": "x"}, False),

@@ -32,6 +32,7 @@ def line(content: object) -> Line:
         (chat_line("a", "x"), "openai_chat"),
         (converse_line("a", "x"), "bedrock_converse"),
         ({"modelInput": {"messages": [], "inferenceConfig": {}}}, "bedrock_converse"),
+        ({"modelInput": {"messages": [], "inferenceConfig": {"topK": 5}}}, "bedrock_invoke"),
         (b"id,text", "csv"),
         (b"text", "csv"),
     ],

@@ -23,7 +23,17 @@ from batchwright.record import Record
 from batchwright.request import BYTES_PER_TOKEN, IMAGE_TOKENS, Request, tokens_in, weight
 
 # What only InvokeModel bodies have at their top, whatever the model.
-NATIVE_FIELDS = {"anthropic_version", "inputText", "prompt", "schemaVersion", "inputs", "texts"}
+NATIVE_FIELDS = {
+    "anthropic_version",
+    "inputText",
+    "prompt",
+    "schemaVersion",
+    "inputs",
+    "texts",
+    "reasoningConfig",
+}
+# What only Nova's own bodies have in `inferenceConfig`; they need not tell their `schemaVersion`.
+NOVAS_LIMITS = {"max_new_tokens", "topK", "reasoningConfig"}
 
 
 class InferenceConfig(Shape, frozen=True):
@@ -75,7 +85,8 @@ class Converse(BedrockBatch):
         if not isinstance(model_input, dict) or NATIVE_FIELDS & model_input.keys():
             return False
         if "inferenceConfig" in model_input:
-            return True
+            limits = model_input["inferenceConfig"]
+            return not isinstance(limits, dict) or not NOVAS_LIMITS & limits.keys()
         messages = model_input.get("messages")
         blocks = [
             block
