@@ -269,6 +269,62 @@ def test_a_table_is_cut_at_its_rows(laptop: Laptop) -> None:
     assert output[24]["output"] == 'text 24\nwith "quotes", and more'
 
 
+@pytest.mark.parametrize("dialect", [None, "csv", "tsv"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_header_may_hold_line_ends_in_its_quotes(
+    laptop: Laptop, dialect: str | None, end: str
+) -> None:
+    laptop.put_contract("tags", TABLE)
+    lines = ['"number', '(ours)",id,"price', 'in EUR",text', "7,a,1.50,mug", "8,b,2,cup"]
+    content = end.join(lines).replace(",", "\t" if dialect == "tsv" else ",").encode()
+    laptop.objects.write("uploads/a.csv", content)
+
+    row = laptop.finish(
+        laptop.say({"input": "s3://box/uploads/a.csv", "contract": "tags", "dialect": dialect})
+    )
+
+    assert row.counts()["succeeded"] == 2
+    first, second = laptop.results(row.job_id, "output.jsonl")
+    assert first["row"] == {"number\n(ours)": "7", "id": "a", "price\nin EUR": "1.50", "text": "mug"}
+    assert second["output"] == "cup"
+
+
+def test_a_table_between_tabs_may_have_line_ends_in_its_header(laptop: Laptop) -> None:
+    laptop.put_contract("tags", TABLE)
+
+    row = laptop.run(b'id\t"price\nin EUR"\ttext\na\t2\tmug\n', "inbox/tags/a.csv")
+
+    (line,) = laptop.results(row.job_id, "output.jsonl")
+    assert line["row"] == {"id": "a", "price\nin EUR": "2", "text": "mug"}
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b'id,"text\nid,text\n1,x\n', "invalid_header"),
+        (b'id,"words\nor",more\nid,text\n1,x\n', "missing_column"),
+        (b"id,\xff\nid,text\n1,x\n", "invalid_header"),
+    ],
+)
+def test_no_later_line_is_taken_for_the_header(laptop: Laptop, content: bytes, code: str) -> None:
+    laptop.put_contract("tags", TABLE)
+
+    row = laptop.run(content, "inbox/tags/a.csv")
+
+    assert row.reason is not None
+    assert (row.reason.code, row.reason.line) == (code, 1)
+
+
+@pytest.mark.parametrize("content", [b'[{"text": "x"}]', b'[\n{"text": "x"},\n{"text": "y"}\n]\n'])
+def test_a_list_in_json_is_told_to_be_none_of_rows(laptop: Laptop, content: bytes) -> None:
+    laptop.put_contract("tags", TABLE)
+
+    row = laptop.run(content, "inbox/tags/a.json")
+
+    assert row.reason is not None
+    assert "an object a line" in row.reason.message
+
+
 def test_a_table_without_rows_or_with_a_missing_column_is_refused(laptop: Laptop) -> None:
     laptop.put_contract("tags", TABLE)
 

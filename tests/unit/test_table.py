@@ -58,8 +58,8 @@ def test_the_id_column_is_the_contracts_choice_and_else_the_line_number() -> Non
         (b"id,name", "missing_column"),
         (b"id,name,name,text", "invalid_header"),
         (b"id,,text,name", "invalid_header"),
-        (b"id,name,\xff", "unknown_dialect"),
-        (b'id,name,"text', "unknown_dialect"),
+        (b"id,name,\xff", "invalid_header"),
+        (b'id,name,"text', "invalid_header"),
     ],
 )
 def test_a_header_that_the_prompt_cannot_use_refuses_the_file(header: bytes, code: str) -> None:

@@ -10,6 +10,8 @@ from msgspec import Struct
 LONGEST_LINE = 20_000_000
 LONGEST_ROW = 1_000_000
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# What stands between the cells of a table, by the name of its dialect.
+SEPARATORS = {"csv": b",", "tsv": b"\t"}
 
 type Framing = Callable[..., Iterator["Line"]]
 

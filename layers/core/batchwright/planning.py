@@ -8,6 +8,7 @@ The same code plans a job and estimates a file on somebody's laptop.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -23,7 +24,7 @@ from batchwright.families import family_of
 from batchwright.ids import MOST_HELD, Ids, fingerprint
 from batchwright.job import Job, Pin
 from batchwright.lane import AUTO, BEDROCK_BATCH
-from batchwright.lines import Line, lines
+from batchwright.lines import SEPARATORS, Line, lines, rows
 from batchwright.needs import TOOLS, Needs
 from batchwright.places import ids_key
 from batchwright.ports import Objects, Upload
@@ -200,14 +201,30 @@ class Planner:
         found = (line for line in lines(blocks) if not line.blank)
         for line in islice(found, LINES_TRIED):
             try:
-                dialect = detect(line, self._contract, self._source.dialect)
+                return self._detected(line)
             except Refused as fault:
                 refusal = refusal or fault
                 if fault.code not in UNTOLD:
                     break
-            else:
-                return dialect, line if dialect.header else None
         raise refusal or Refused("empty_file", "the file holds no record")
+
+    def _detected(self, line: Line) -> tuple[Dialect, Line | None]:
+        """Return the dialect that a line tells, and the header; a quoted cell of a header may hold line ends."""
+        try:
+            dialect = detect(line, self._contract, self._source.dialect)
+        except Refused as fault:
+            if fault.code != "invalid_header" or (row := self._row_from(line)).end == line.end:
+                raise
+            line, dialect = row, detect(row, self._contract, self._source.dialect)
+        return dialect, line if dialect.header else None
+
+    def _row_from(self, line: Line) -> Line:
+        """Return the row that a line begins, in CSV or in TSV: a quote opens a cell in one of them only."""
+        begun = (
+            next(rows(self._further(line.start), number=line.number, start=line.start, separator=by))
+            for by in SEPARATORS.values()
+        )
+        return max((row for row in begun if row.content is not None), key=attrgetter("end"), default=line)
 
     def _cutter(self, header: Line | None) -> Cutter:
         alike: dict[str, Any] = {

@@ -11,7 +11,7 @@ from batchwright.dialects import TABLES, Dialect, open_dialect
 from batchwright.digest import digest
 from batchwright.errors import RecordInvalid, Unforeseen
 from batchwright.job import Job
-from batchwright.lines import Line, rows
+from batchwright.lines import SEPARATORS, Line, rows
 from batchwright.places import joined_key, problems_key, unfolded_key
 from batchwright.ports import Objects
 from batchwright.record import Problem, Record
@@ -83,7 +83,8 @@ class ChunkReader:
         span = self._chunk.header
         if span is None:
             return None
-        return next(rows([self._bytes(span)], start=span.start)).content
+        separator = SEPARATORS[self._chunk.dialect]
+        return next(rows([self._bytes(span)], start=span.start, separator=separator)).content
 
     def _bytes(self, span: ByteRange) -> bytes:
         chunk, place = self._chunk, (span.start, span.end)

@@ -7,10 +7,9 @@ from typing import Self
 from batchwright.contract import Contract
 from batchwright.dialects.rows import Rows, named, templates_of
 from batchwright.errors import RecordInvalid, Refused
-from batchwright.lines import LONGEST_ROW, Line, rows
+from batchwright.lines import LONGEST_ROW, SEPARATORS, Line, rows
 from batchwright.record import Record
 
-SEPARATORS = {"csv": ",", "tsv": "\t"}
 # A cell may be as long as a row; the csv module's own limit is 131,072 characters.
 csv.field_size_limit(LONGEST_ROW)
 
@@ -26,7 +25,7 @@ class Table(Rows):
         self.name = name
         self._columns = columns
         self._separator = SEPARATORS[name]
-        self.framing = partial(rows, separator=self._separator.encode())
+        self.framing = partial(rows, separator=self._separator)
 
     @classmethod
     def of_header(
@@ -51,17 +50,18 @@ class Table(Rows):
             columns = tuple(_cells(header.decode("utf-8"), SEPARATORS[name]))
         except (UnicodeDecodeError, csv.Error):
             raise Refused(
-                "unknown_dialect", f"the header row is not {name.upper()} in UTF-8", line=line
+                "invalid_header",
+                f"the header row is not {name.upper()} in UTF-8: is a quote not closed?",
+                line=line,
             ) from None
         if len(set(columns)) < len(columns) or not all(column.strip() for column in columns):
             raise Refused("invalid_header", "every column needs a name of its own", line=line)
         table = cls(columns, contract, name)
         if missing := table.wanted - set(columns):
-            raise Refused(
-                "missing_column",
-                f"contract {contract.name!r} asks for {named(missing)}, the header row has no such column",
-                line=line,
-            )
+            told = f"contract {contract.name!r} asks for {named(missing)}, the header row has no such column"
+            if header.lstrip().startswith(b"["):
+                told += "; a list in JSON is no table: write an object a line"
+            raise Refused("missing_column", told, line=line)
         return table
 
     def read(self, line: Line) -> Record:
@@ -92,5 +92,5 @@ class Table(Rows):
         return dict(zip(self._columns, cells, strict=True))
 
 
-def _cells(text: str, separator: str) -> list[str]:
-    return next(csv.reader([text], delimiter=separator, strict=True), [])
+def _cells(text: str, separator: bytes) -> list[str]:
+    return next(csv.reader([text], delimiter=separator.decode(), strict=True), [])
