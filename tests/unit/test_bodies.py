@@ -31,6 +31,10 @@ def shape(name: str) -> Container:
     return Container.model_validate(name)
 
 
+def own(value: str) -> Container:
+    return Container(jinja=f'{{"q": {value}}}', answer="/a")
+
+
 def ask(text: str = "hello", **body: Any) -> Request:
     return Request({"messages": [{"role": "user", "content": [{"text": text}]}], **body})
 
@@ -323,7 +327,29 @@ TOOLS = {"tools": [{"toolSpec": {"name": "f", "inputSchema": {"json": {}}}}]}
             "body.jinja",
         ),
         (Container(jinja="[{{ prompt | tojson }}]", answer="/a"), ask(CANARY).body, "body.jinja"),
-        (Container(jinja="{{ system + 1 }}", answer="/a"), ask(CANARY).body, "body.jinja"),
+        (Container(jinja="{{ prompt + 1 }}", answer="/a"), ask(CANARY).body, "body.jinja"),
+        (own("{{ messages | tojson }}"), ask(system=[{"text": CANARY}]).body, "system"),
+        (OWN, ask(outputConfig=structured_output(SCHEMA, "a")).body, "outputConfig"),
+        (
+            OWN,
+            ask(inferenceConfig={"stopSequences": [CANARY]}).body,
+            "inferenceConfig.stopSequences",
+        ),
+        (OWN, ask(inferenceConfig={"topP": 0.5}).body, "inferenceConfig.topP"),
+        (
+            own("{{ prompt | tojson }}"),
+            ask(inferenceConfig={"temperature": 0}).body,
+            "inferenceConfig.temperature",
+        ),
+        (
+            own("[{{ prompt | tojson }}, {{ messages | tojson }}]"),
+            ask(additionalModelRequestFields={"top_k": 3}).body,
+            "additionalModelRequestFields",
+        ),
+        (own("{{ messages[-1].content | tojson }}"), TURNS, "messages"),
+        (own("{{ (messages | last).content | tojson }}"), TURNS, "messages"),
+        (own("[{{ messages[0] | tojson }}, {{ messages[-1] | tojson }}]"), TURNS, "messages"),
+        (own("5"), ask(CANARY).body, "messages"),
     ],
 )
 def test_what_a_container_cannot_honour_is_refused_by_its_place_and_never_dropped(
@@ -335,6 +361,23 @@ def test_what_a_container_cannot_honour_is_refused_by_its_place_and_never_droppe
     assert caught.value.code == "invalid_request"
     assert caught.value.param == param
     assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("jinja", "turns"),
+    [
+        ("{{ messages[0].content | tojson }}", 1),
+        ("{{ (messages | last).content | tojson }}", 1),
+        ("[{{ messages[0] | tojson }}, {{ messages[-1] | tojson }}]", 2),
+        ("[{{ messages[-2:] | tojson }}, {{ messages | length }}]", 3),
+        ("{{ messages | tojson }}", 3),
+        ("[{% for turn in messages %}{{ turn.content | tojson }},{% endfor %}{{ max_tokens }}]", 3),
+    ],
+)
+def test_a_template_is_asked_what_it_names_all_turns_of(jinja: str, turns: int) -> None:
+    request = Request({"messages": TURNS["messages"][:turns], "inferenceConfig": {"maxTokens": 5}})
+
+    assert written(own(jinja), request)["q"]
 
 
 @pytest.mark.parametrize("container", [shape("openai"), shape("tgi"), shape("djl"), OWN])
