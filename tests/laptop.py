@@ -63,6 +63,8 @@ class Laptop:
     copies: list[MemoryObjects] = field(default_factory=list)
     uncopied: list[int] = field(default_factory=list)
     unsigned: list[str | None] = field(default_factory=list)
+    unsaid: list[tuple[str, str]] = field(default_factory=list)
+    """The jobs that nobody was told of, and why."""
     account: GrantedAccount = field(default_factory=GrantedAccount)
     clock: StoppedClock = field(default_factory=StoppedClock)
     models: tuple[str, ...] = (MODEL, "amazon.nova-lite-v1:0")
@@ -112,9 +114,10 @@ class Laptop:
             slots=self.slots,
             tasks=self.tasks,
             new_salt=lambda: SALT,
+            unsaid=lambda job_id, told: self.unsaid.append((job_id, told)),
         )
         admitted = admit(body, message_id, world)
-        silent("what admission logs", [each.to_json() for each in admitted])
+        silent("what admission logs", ([each.to_json() for each in admitted], self.unsaid))
         return admitted
 
     def redrive(

@@ -210,6 +210,21 @@ def test_a_users_mistake_does_not_come_back() -> None:
     assert functions.admit.handler(wrong, Context()) == {"batchItemFailures": []}
 
 
+def test_a_message_whose_job_was_started_does_not_come_back_for_its_event_alone(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusal = Answer(400, "application/x-amz-json-1.1", b'{"__type": "AccessDeniedException"}')
+    with answering(lambda *_: refusal) as bus:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_EVENTBRIDGE", bus)
+        answer = functions.admit.handler(event("admit.records-queued"), Context())
+
+    assert answer == {"batchItemFailures": []}
+    (told,) = [vars(record) for record in caplog.records if record.levelname == "WARNING"]
+    assert told["message"] == "job received, not told"
+    assert told["job_id"] == event("plan.job")["job_id"]
+    assert told["told"] == "event of a job: AWS says AccessDeniedException"
+
+
 def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines() if line[:1] == "{"]
 

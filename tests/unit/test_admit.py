@@ -4,16 +4,28 @@ from urllib.parse import quote_plus
 
 import pytest
 
+from batchwright.errors import AccessDenied, BatchwrightError, Unavailable
 from batchwright.job import Job, Status
 from batchwright.message import contract_of
 from batchwright.places import inline_key, job_key
-from tests.fakes import MODEL
+from tests.fakes import MODEL, ListedEvents
 from tests.laptop import Laptop, chat_file, chat_line
 
 DEEP: list[object] = []
 for _ in range(300):
     DEEP = [DEEP]
 CONTRACT = f"name: triage\nroutes: [{{model: '{MODEL}'}}]\nmodels: {{'*': '{MODEL}'}}\n"
+
+
+class NoEvents(ListedEvents):
+    """A bus that takes none."""
+
+    def __init__(self, fault: BatchwrightError) -> None:
+        super().__init__()
+        self._fault = fault
+
+    def job_changed(self, *_: object, **__: object) -> None:
+        raise self._fault
 
 
 @pytest.fixture
@@ -160,6 +172,19 @@ def test_again_makes_a_new_job_and_its_redelivery_does_not(laptop: Laptop) -> No
     assert laptop.say(again, "m2") == ids[1]
     named = {**message, "again": "please"}
     assert laptop.say(named, "m4") == laptop.say(named, "m5")
+
+
+@pytest.mark.parametrize("fault", [Unavailable("the bus is away"), AccessDenied("no right")])
+def test_a_job_that_was_started_is_admitted_although_nobody_could_be_told(
+    fault: BatchwrightError,
+) -> None:
+    laptop = Laptop(events=NoEvents(fault))
+
+    # Not admitted, its message would come back, and at last be moved back under another id: another job.
+    job_id = laptop.say({"records": [chat_line("a", "one")], "again": True})
+
+    assert laptop.workflows.started == [job_id]
+    assert laptop.unsaid == [(job_id, str(fault))]
 
 
 @pytest.mark.parametrize("key", ["a file.jsonl", "a+b.jsonl", "a%2Bb.jsonl", "é.jsonl", "../a"])

@@ -149,7 +149,10 @@ def _validated[Model: BaseModel](model: type[Model], fields: dict[str, Any]) -> 
 
 
 def _again(again: bool | str, message_id: str) -> str | None:
-    """Name the wish to run once more; a bare ``true`` is named by the message, so a redelivery is no second wish."""
+    """Name the wish to run once more; a bare ``true`` is named by the message, so a redelivery is no second wish.
+
+    One that is moved out of the dead letter queue is: SQS gives it another id.
+    """
     if again is True:
         return message_id
     return again or None

@@ -12,7 +12,15 @@ from batchwright.addresses import check_place
 from batchwright.contract import DEFAULT, NAME, Contract, default_contract
 from batchwright.contractfile import read_contract
 from batchwright.digest import digest, digest_of_envelope
-from batchwright.errors import LONGEST_NAME_SHOWN, AlreadyExists, ContractInvalid, Missing, Refused
+from batchwright.errors import (
+    LONGEST_NAME_SHOWN,
+    AccessDenied,
+    AlreadyExists,
+    ContractInvalid,
+    Missing,
+    Refused,
+    Unavailable,
+)
 from batchwright.job import Job, JobRow, Pin, Reason, Status, job_id_of, timestamp
 from batchwright.message import Cancelling, Inline, Redriving, Source, wishes_of
 from batchwright.places import INBOX, contract_key, inline_key, job_key
@@ -31,6 +39,8 @@ class World(commands.World):
     """32 random bytes, in hexadecimal."""
     keeps_results: timedelta = timedelta(days=90)
     keeps_quarantine: timedelta = timedelta(days=7)
+    unsaid: Callable[[str, str], None] = lambda *_: None
+    """Hears which job was started and not told of, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,8 +202,15 @@ class Door:
             world.workflows.start(Run(job_id=job_id, redrive=row.redrives if row else 0))
         if row is None or (row.status is Status.RECEIVED and not row.redrives):
             # Once more where the message came twice: the first may have died before it could say so.
-            world.events.job_changed(job_id, Status.RECEIVED, {"contract": terms.name})
+            self._say(job_id, terms.name)
         return Admitted(job_id=job_id, new=new, refusal=refusal.code if refusal else None)
+
+    def _say(self, job_id: str, contract: str) -> None:
+        """Tell of a job; it runs already, so a message that failed by this would be a dead letter whose job is paid."""
+        try:
+            self._world.events.job_changed(job_id, Status.RECEIVED, {"contract": contract})
+        except (AccessDenied, Unavailable) as fault:
+            self._world.unsaid(job_id, str(fault))
 
 
 def find_contract(name: str, objects: Objects, models: tuple[str, ...]) -> Contract:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.eventbridge import EventBridgeEvents
+from batchwright.aws.lambdas import logger
 from batchwright.aws.lanewiring import slots, submissions, tasks
 from batchwright.aws.stepfunctions import StepFunctionsWorkflows
 from batchwright.aws.wiring import armed, client, jobs, ledger, objects, settings
@@ -27,4 +28,9 @@ def world() -> World:
         new_salt=lambda: secrets.token_hex(32),
         keeps_results=timedelta(days=settings().result_retention_days),
         keeps_quarantine=timedelta(days=settings().quarantine_retention_days),
+        unsaid=_unsaid,
     )
+
+
+def _unsaid(job_id: str, told: str) -> None:
+    logger.warning("job received, not told", job_id=job_id, told=told)
