@@ -70,6 +70,7 @@ class Laptop:
     models: tuple[str, ...] = (MODEL, "amazon.nova-lite-v1:0")
     chunk_records: int = 10
     chance: Callable[[], float] = lambda: 0.0
+    new_salt: Callable[[], str] = lambda: SALT
     means: Means = field(default_factory=Means)
     seconds: Callable[[], float] | None = None
     """The worker's clock, where it is not the event loop's: one that stands tells of no waits."""
@@ -113,7 +114,7 @@ class Laptop:
             submissions=self.submissions,
             slots=self.slots,
             tasks=self.tasks,
-            new_salt=lambda: SALT,
+            new_salt=self.new_salt,
             unsaid=lambda job_id, told: self.unsaid.append((job_id, told)),
         )
         admitted = admit(body, message_id, world)

@@ -1,14 +1,16 @@
+import itertools
 import json
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
 
 from batchwright.errors import AccessDenied, BatchwrightError, Unavailable
-from batchwright.job import Job, Status
+from batchwright.job import Job, JobRow, Status, timestamp
 from batchwright.message import contract_of
 from batchwright.places import inline_key, job_key
-from tests.fakes import MODEL, ListedEvents
+from tests.fakes import MODEL, ListedEvents, MemoryJobs, MemoryObjects
 from tests.laptop import Laptop, chat_file, chat_line
 
 DEEP: list[object] = []
@@ -26,6 +28,28 @@ class NoEvents(ListedEvents):
 
     def job_changed(self, *_: object, **__: object) -> None:
         raise self._fault
+
+
+class FaultyJobs(MemoryJobs):
+    """A table that cannot be reached, as long as ``away``."""
+
+    away = True
+
+    def add(self, row: JobRow) -> bool:
+        if self.away:
+            raise Unavailable("the table is away")
+        return super().add(row)
+
+
+class ClosedBucket(MemoryObjects):
+    """A bucket where nothing is written, as long as it is ``closed``."""
+
+    closed = False
+
+    def write(self, key: str, content: bytes) -> None:
+        if self.closed:
+            raise Unavailable("the bucket is away")
+        super().write(key, content)
 
 
 @pytest.fixture
@@ -98,6 +122,43 @@ def test_a_worker_that_died_before_the_start_is_made_good_by_the_redelivery(
     laptop.say(laptop.event("inbox/file.jsonl"))
 
     assert laptop.workflows.started == [job_id]
+
+
+def test_a_deadline_counts_from_when_a_message_that_failed_was_moved_back() -> None:
+    salts = map(str, itertools.count())
+    jobs = FaultyJobs()
+    laptop = Laptop(jobs=jobs, new_salt=lambda: next(salts) * 64)
+    with pytest.raises(Unavailable):
+        laptop.drop(chat_file(2))
+    (written,) = laptop.objects.keys("jobs/")
+    before = Job.model_validate_json(laptop.objects.read(written))
+
+    laptop.clock.time += timedelta(days=3)
+    jobs.away = False
+    job_id = laptop.say(laptop.event("inbox/file.jsonl"))
+
+    assert laptop.finish(job_id).counts()["succeeded"] == 2
+    moved = before.model_copy(update={"created_at": laptop.clock.time})
+    assert job_of(laptop, job_id) == moved, "all else stands: a worker may have read it"
+
+
+def test_a_worker_that_died_before_a_job_was_dated_is_made_good_by_the_redelivery() -> None:
+    jobs, objects = FaultyJobs(), ClosedBucket()
+    laptop = Laptop(jobs=jobs, objects=objects)
+    with pytest.raises(Unavailable):
+        laptop.drop(chat_file(2))
+    laptop.clock.time += timedelta(days=3)
+    jobs.away, objects.closed = False, True
+    with pytest.raises(Unavailable):
+        laptop.say(laptop.event("inbox/file.jsonl"))
+    assert laptop.workflows.started == []
+
+    laptop.clock.time += timedelta(minutes=6)
+    objects.closed = False
+    job_id = laptop.say(laptop.event("inbox/file.jsonl"))
+
+    assert timestamp(job_of(laptop, job_id).created_at) == laptop.row(job_id).created_at
+    assert laptop.finish(job_id).counts()["succeeded"] == 2
 
 
 def test_other_bytes_at_the_same_key_are_another_job_and_both_run(laptop: Laptop) -> None:

@@ -95,7 +95,7 @@ def reason_of(failure: Mapping[str, Any]) -> Reason:
 
 
 class Job(BaseModel):
-    """A job as it was admitted: ``jobs/<job>/job.json``, written once and never changed."""
+    """A job as it was admitted: ``jobs/<job>/job.json``, never changed once its row stands, which dates it."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -193,17 +193,34 @@ class Door:
             refusal=Reason(code=refusal.code, message=str(refusal)) if refusal else None,
             salt=world.new_salt(),
         )
-        # It may stand already, admitted by a worker that died before it could start the workflow.
-        with suppress(AlreadyExists):
-            world.objects.create(job_key(job_id), job.model_dump_json().encode())
-        new = world.jobs.add(_row(job))
-        row = None if new else world.jobs.get(job_id)
-        if row is None or not row.status.final:
-            world.workflows.start(Run(job_id=job_id, redrive=row.redrives if row else 0))
-        if row is None or (row.status is Status.RECEIVED and not row.redrives):
+        first, made = self._write(job), _row(job)
+        new = world.jobs.add(made)
+        row = made if new else world.jobs.get(job_id) or made
+        begins = row.status is Status.RECEIVED and not row.redrives
+        if begins and not first:
+            self._date(row)
+        if not row.status.final:
+            world.workflows.start(Run(job_id=job_id, redrive=row.redrives))
+        if begins:
             # Once more where the message came twice: the first may have died before it could say so.
             self._say(job_id, terms.name)
         return Admitted(job_id=job_id, new=new, refusal=refusal.code if refusal else None)
+
+    def _write(self, job: Job) -> bool:
+        """Write a job; ``False`` where it stands, admitted by a worker that died before it could start the workflow."""
+        try:
+            self._world.objects.create(job_key(job.job_id), job.model_dump_json().encode())
+        except AlreadyExists:
+            return False
+        return True
+
+    def _date(self, row: JobRow) -> None:
+        """Have a job's deadline count from its row, which may be there days after ``job.json``; all else stands."""
+        key = job_key(row.job_id)
+        job = Job.model_validate_json(self._world.objects.read(key))
+        if timestamp(job.created_at) != row.created_at:
+            dated = job.model_copy(update={"created_at": datetime.fromisoformat(row.created_at)})
+            self._world.objects.write(key, dated.model_dump_json().encode())
 
     def _say(self, job_id: str, contract: str) -> None:
         """Tell of a job; it runs already, so a message that failed by this would be a dead letter whose job is paid."""
