@@ -16,6 +16,7 @@ from batchwright.contract import Contract
 from batchwright.errors import (
     AccessDenied,
     BatchwrightError,
+    BudgetExceeded,
     ContentFiltered,
     ContextOverflow,
     MalformedCompletion,
@@ -103,6 +104,9 @@ class OpenGates(Gates):
         )
 
     def at(self, pace: Pace) -> Gates:
+        return OpenGates(pace)
+
+    def again(self, pace: Pace) -> Gates:
         return OpenGates(pace)
 
     async def enter(self, *_: object, **__: object) -> Leave:
@@ -598,6 +602,45 @@ async def test_an_answer_that_is_cut_at_the_tight_limit_is_asked_for_with_the_wh
     assert result.completion.stop_reason == "end_turn"
     assert (result.calls, result.counted_calls) == (2, 0)
     assert result.usage.output_tokens == 72 + 500, "both were paid for"
+
+
+async def test_nor_does_a_worker_rest_that_has_paid_for_the_cut_one() -> None:
+    def script(request: Request, call: int) -> Completion:
+        if call == 301:
+            raise Throttled("slow down", retry_after=60)
+        return echo(request)
+
+    engine, pace = ScriptedEngine(script), QuickPace()
+    one = asker(engine, pace, tight=True)
+    for _ in range(300):
+        await one.ask(wordy(50), ROUTE, asked(), "j")
+    result = asked()
+    await one.ask(wordy(500), ROUTE, result, "j")
+
+    assert limits(engine)[300:] == [72, 2000, 2000]
+    assert result.usage.output_tokens == 72 + 500
+    assert pace.rest == 60, "the workflow still waits with all the others"
+
+
+async def test_an_answer_that_is_cut_at_the_tight_limit_is_kept_where_money_ends() -> None:
+    class Poor(Unlimited):
+        async def reserve(self, amount: int) -> None:
+            if amount > 0:
+                raise BudgetExceeded("no room")
+
+        def most_for(self, request: Request, route: Route) -> int:  # noqa: ARG002 - a Payer's
+            return (request.max_tokens or 0) - 72
+
+    one = asker(ScriptedEngine(), QuickPace(), Poor(), tight=True)
+    for _ in range(300):
+        one._gates.lengths(ROUTE).add(50)
+    result = asked()
+
+    with pytest.raises(Truncated, match="budget"):
+        await one.ask(wordy(500), ROUTE, result, "j")
+
+    assert result.completion is not None
+    assert result.usage.output_tokens == 72
 
 
 async def test_an_answer_that_is_cut_at_the_whole_limit_too_gets_one_of_twice_the_size() -> None:

@@ -1,5 +1,6 @@
 """Asking for one record: the one layer of retries (design §7)."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from batchwright.breaker import Breakers
@@ -10,6 +11,7 @@ from batchwright.contract import Contract
 from batchwright.errors import (
     AskAgain,
     BatchwrightError,
+    BudgetExceeded,
     JobStops,
     RecordInvalid,
     ServiceFault,
@@ -21,7 +23,7 @@ from batchwright.errors import (
 from batchwright.gates import Gates
 from batchwright.marking import lasts_an_hour
 from batchwright.outcome import add_costs
-from batchwright.pace import LeftForLater, LeftOpen, Pace
+from batchwright.pace import LeftForLater, LeftOpen, Pace, Unresting
 from batchwright.ports import Engine
 from batchwright.prices import saved_usd
 from batchwright.purse import Payer
@@ -40,6 +42,9 @@ BACKOFF_BASE = 0.5
 BACKOFF_CAP = 5.0
 # An answer that was cut is asked for once more with twice the limit, up to this many tokens.
 LARGEST_RETRY = 8192
+
+# Where an answer was paid for, a turn that comes late is asked for again after so many seconds.
+LATER = 5.0
 
 # Refused so often in a row by a model, a record asks the next one, where the contract has one for that.
 REFUSALS = 3
@@ -81,23 +86,18 @@ class Asker:
         self._warming = Warming(pace, contract.keeps_prompts, gates.warmth())
         self._time_left = time_left
         self._retries = gates.retries()
+        self._goes_on: Asker | None = None
 
     def unresting(self) -> "Asker":
         """Return who asks on behalf of records that were answered already, and goes on where the worker stops."""
         pace = self._pace.unresting()
-        return Asker(
-            self._engine,
-            pace,
-            self._payer,
-            self._gates.at(pace),
-            self._breakers,
-            self._contract,
-            time_left=self._time_left,
-        )
+        return self._at(pace, self._gates.at(pace))
 
     async def close(self) -> None:
         """Give back the turns that are not needed."""
         await self._gates.close()
+        if self._goes_on is not None:
+            await self._goes_on.close()
 
     async def ask(
         self,
@@ -107,18 +107,20 @@ class Asker:
         job_id: str,
         *,
         falls_back_on: tuple[type[BatchwrightError], ...] = (),
+        answered: bool = False,
     ) -> None:
         """Ask until there is an answer, and put it into ``asked``.
 
         Raises :class:`RecordEnds` or :class:`AskAgain` where the record ends without one, :class:`JobStops` where all
         would, :class:`LeftForLater` where the worker stops first; and what it ``falls_back_on`` instead of waiting for
-        long.
+        long. Where it was ``answered`` before, it is asked though the worker rests or stops: what was paid for would be
+        lost.
         """
         metadata = {"job_id": job_id, "idempotency_key": asked.key}
         if asked.counted_calls >= self._max_attempts:
             raise TimedOut(f"{asked.counted_calls} calls ended without a whole answer")
         async with self._warming.shared(request, route.listed) as marked:
-            await self._ask(marked, route, asked, metadata, falls_back_on)
+            await self._ask(marked, route, asked, metadata, falls_back_on, answered=answered)
 
     def was_asked(self, index: int) -> bool:
         """Whether a lane has asked for a record, which must be told before anything else is."""
@@ -138,35 +140,27 @@ class Asker:
         asked: Asked,
         metadata: dict[str, str],
         falls_back_on: tuple[type[BatchwrightError], ...],
+        *,
+        answered: bool,
     ) -> None:
-        delays = 0
-        enlarged = again = False
         tight = self._tight and route.reserves and request.trimmable
         lengths = self._gates.lengths(route) if tight else None
         room = Room(lengths, route.reserve_at_least)
-        replaceable = Throttled in falls_back_on
+        enlarged = cut = False
         self._retries.earn()
         while True:
-            calls = asked.calls
-            await self._afford(again=again)
+            ask = self._insist if answered or cut else self._until_answered
             try:
-                await self._call(request, route, asked, metadata, room, replaceable=replaceable)
+                await ask(request, route, asked, metadata, room, falls_back_on)
             except CutShort:
-                asked.completion = None
-                again = False  # that call was answered
-            except AskAgain as fault:
-                asked.counted_calls += isinstance(fault, OWN)
-                again = await self._is_made_again(fault, again=again, made=asked.calls > calls)
-                seconds = self._backoff(delays, fault.retry_after)
-                delays += 1
-                hopeless = delays >= REFUSALS or self._hopeless(route, seconds, again=again)
-                if asked.counted_calls >= self._max_attempts or (
-                    hopeless and isinstance(fault, falls_back_on)
-                ):
+                cut = True
+            except BudgetExceeded:
+                if not cut:
                     raise
-                named = fault.retry_after is not None  # by the service, of itself
-                pause = self._pace.wait(seconds, for_all=named or not isinstance(fault, OWN))
-                await self._waited(asked, pause)
+                # As with a repair: the record was asked for all that, and the next one stops the job.
+                raise Truncated(
+                    "the answer was cut, and the budget has no room for a longer one"
+                ) from None
             except RecordInvalid:
                 if not enlarged:
                     raise
@@ -180,8 +174,86 @@ class Asker:
                 if enlarged or larger <= limit or self._only_collected:
                     raise
                 request, enlarged, room.whole = request.with_max_tokens(larger), True, True
+                cut = True
             else:
                 return
+
+    async def _insist(
+        self,
+        request: Request,
+        route: Route,
+        asked: Asked,
+        metadata: dict[str, str],
+        room: Room,
+        falls_back_on: tuple[type[BatchwrightError], ...],
+    ) -> None:
+        """Ask as :meth:`_until_answered` does, and go on where the worker rests or stops: who left would pay again."""
+        asker = self
+        while True:
+            try:
+                await asker._until_answered(request, route, asked, metadata, room, falls_back_on)
+            except LeftOpen:
+                raise
+            except LeftForLater:
+                if isinstance(asker._pace, Unresting):
+                    await self._waited(asked, asyncio.sleep(LATER))
+                else:
+                    asker = self._unresting
+            else:
+                return
+
+    async def _until_answered(
+        self,
+        request: Request,
+        route: Route,
+        asked: Asked,
+        metadata: dict[str, str],
+        room: Room,
+        falls_back_on: tuple[type[BatchwrightError], ...],
+    ) -> None:
+        """Ask until there is an answer, whole or cut, at one limit of tokens."""
+        delays = 0
+        again = False
+        replaceable = Throttled in falls_back_on
+        while True:
+            calls = asked.calls
+            await self._afford(again=again)
+            try:
+                await self._call(request, route, asked, metadata, room, replaceable=replaceable)
+            except AskAgain as fault:
+                asked.counted_calls += isinstance(fault, OWN)
+                again = await self._is_made_again(fault, again=again, made=asked.calls > calls)
+                seconds = self._backoff(delays, fault.retry_after)
+                delays += 1
+                hopeless = delays >= REFUSALS or self._hopeless(route, seconds, again=again)
+                if asked.counted_calls >= self._max_attempts or (
+                    hopeless and isinstance(fault, falls_back_on)
+                ):
+                    raise
+                named = fault.retry_after is not None  # by the service, of itself
+                pause = self._pace.wait(seconds, for_all=named or not isinstance(fault, OWN))
+                await self._waited(asked, pause)
+            else:
+                return
+
+    @property
+    def _unresting(self) -> "Asker":
+        """Who goes on where this one stops, for what has been answered already; most workers need none."""
+        if self._goes_on is None:
+            pace = self._pace.unresting()
+            self._goes_on = self._at(pace, self._gates.again(pace))
+        return self._goes_on
+
+    def _at(self, pace: Pace, gates: Gates) -> "Asker":
+        return Asker(
+            self._engine,
+            pace,
+            self._payer,
+            gates,
+            self._breakers,
+            self._contract,
+            time_left=self._time_left,
+        )
 
     def _take(self, request: Request, route: Route, asked: Asked) -> bool:
         """Take what a lane answered to the record, if it did: a call as any other, at the lane's price.

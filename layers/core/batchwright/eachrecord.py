@@ -168,7 +168,7 @@ class EachRecord:
                 except falls_back_on:
                     continue
             await abreast()
-            as_it_is = await answered(self._screens, asked, request, ask)
+            as_it_is = await answered(self._screens, asked, request, partial(ask, answered=True))
             if as_it_is and asked.completion and not asked.cached:
                 self._answers.keep(request, asked.request_digest, asked.completion)
             return

@@ -115,6 +115,14 @@ class Gates:
 
     def at(self, pace: Pace) -> "Gates":
         """Return the gates for calls of another pace, with turns of their own; their answers are of another kind."""
+        contract = None if self._contract is None else f"{self._contract}#judges"
+        return self._other(pace, contract, endless)
+
+    def again(self, pace: Pace) -> "Gates":
+        """Return the gates for second calls of another pace: few, of which nothing is learnt, and none will follow."""
+        return self._other(pace, None, lambda: 0)
+
+    def _other(self, pace: Pace, contract: str | None, to_come: Callable[[], int]) -> "Gates":
         return Gates(
             self._schedules,
             pace,
@@ -122,7 +130,8 @@ class Gates:
             priority=self._priority,
             limit=self._limit,
             time=self._time,
-            contract=None if self._contract is None else f"{self._contract}#judges",
+            contract=contract,
+            to_come=to_come,
         )
 
     def lengths(self, route: Route) -> Lengths:

@@ -4,7 +4,6 @@ They are governed, paid from the job's budget, asked again and counted as the re
 they are throttled: the record's answer is there, was paid for, and would be lost with the worker.
 """
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +12,9 @@ from batchwright.asking import Asker
 from batchwright.contract import Contract
 from batchwright.digest import digest_of_request, idempotency_key
 from batchwright.job import Job
-from batchwright.pace import LeftForLater
 from batchwright.request import Request, estimated_tokens
 from batchwright.route import Route
 from batchwright.settling import Asked
-
-# A turn that comes late is asked for again after so many seconds.
-LATER = 5.0
 
 
 class Judges:
@@ -48,7 +43,7 @@ class Judges:
             key=idempotency_key(self._job.job_id, asked.index, digest),
         )
         try:
-            await self._answered(own, Request(body), route)
+            await self._asker.ask(Request(body), route, own, self._job.job_id, answered=True)
         finally:
             asked.charge(own)
         assert own.completion is not None  # noqa: S101 - asking ends with an answer, or raises
@@ -57,15 +52,6 @@ class Judges:
     async def close(self) -> None:
         """Give back what is not needed."""
         await self._asker.close()
-
-    async def _answered(self, own: Asked, request: Request, route: Route) -> None:
-        while True:
-            try:
-                await self._asker.ask(request, route, own, self._job.job_id)
-            except LeftForLater:  # its turn comes late
-                await asyncio.sleep(LATER)
-            else:
-                return
 
 
 @dataclass(frozen=True, slots=True)
