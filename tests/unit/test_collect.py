@@ -388,6 +388,26 @@ def test_an_answer_that_does_not_fit_its_schema_is_repaired_on_demand() -> None:
     assert row.tally.calls == 121
 
 
+async def test_what_a_stopped_batch_answered_and_nobody_may_repair_fails_and_was_asked() -> None:
+    contract = BATCH + "response: {repair: 1}\nfilters: {output: [{schema: repair}]}\n"
+    laptop = laptop_with(contract=contract)
+    laptop.batches.behave(in_progress=1_000, stopping=60)
+    job_id, (submission,) = laptop.batch(chat_file(120))
+    await laptop.submit(submission)
+    laptop.pass_time(700)
+
+    laptop.cancel(job_id)
+    await laptop.collect(submission)
+    assert await laptop.child(submission) == "stopped"
+    laptop.close(job_id)
+
+    outcomes = laptop.results(job_id, "outcomes.jsonl")
+    answered = [each for each in outcomes if each["attempts"]]
+    assert 20 < len(answered) == len(laptop.batches.asked)
+    assert {each["error"]["code"] for each in answered} == {"schema_violation"}
+    assert on_demand(laptop) == []
+
+
 def test_a_redrive_hands_over_what_failed_and_nothing_else() -> None:
     laptop = laptop_with({"do": "partial", "after": 10, "times": 1}, contract=FAIL)
     first = run(laptop, chat_file(150))

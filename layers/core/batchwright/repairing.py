@@ -7,6 +7,7 @@ from typing import Any
 from batchwright.conformity import REPAIRED, noted
 from batchwright.errors import BudgetExceeded, RecordEnds, SchemaViolation
 from batchwright.finding import Verdict
+from batchwright.pace import LeftOpen
 from batchwright.request import Request, estimated_tokens
 from batchwright.screens import Screens
 from batchwright.settling import Asked
@@ -49,11 +50,12 @@ async def answered(
 async def _asked_again(wished: Request, ask: Callable[[Request], Awaitable[None]]) -> bool:
     """Ask for a repair; say whether there is another answer. That there is none changes nothing about the first.
 
-    Where there is no money for it, the record was asked for all that: it fails, and the next one stops the job.
+    Where there is no money for it, or the job has stopped and only what a lane answered is read, the record was asked
+    for all that: it fails. Who comes next finds no money either, and stops the job.
     """
     try:
         await ask(wished)
-    except (RecordEnds, BudgetExceeded):
+    except (RecordEnds, BudgetExceeded, LeftOpen):
         return False
     return True
 
