@@ -1,6 +1,8 @@
 """Money: nothing is asked that was not set aside before, and what was set aside comes back."""
 
 import itertools
+import re
+from copy import replace
 from dataclasses import dataclass, field
 
 import pytest
@@ -8,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchwright.completion import Completion
-from batchwright.errors import BudgetExceeded, RecordInvalid, TimedOut, Unavailable
+from batchwright.errors import (
+    BudgetExceeded,
+    ContextOverflow,
+    RecordEnds,
+    RecordInvalid,
+    TimedOut,
+    Unavailable,
+)
 from batchwright.job import Status
 from batchwright.money import BILLIONTHS, Money
 from batchwright.pace import LeftForLater
@@ -245,12 +254,34 @@ def test_a_call_without_an_answer_is_booked_at_what_it_may_have_cost() -> None:
     assert money.reserved == 0
 
 
-def test_a_refused_call_costs_nothing() -> None:
+@pytest.mark.parametrize(
+    "refusal", [RecordInvalid("invalid_request", "no"), ContextOverflow("too long a prompt")]
+)
+def test_a_refused_call_costs_nothing(refusal: RecordEnds) -> None:
     def refuse(_request: Request, _call: int) -> Completion:
-        raise RecordInvalid("invalid_request", "no")
+        raise refusal
 
     laptop, job_id = budgeted("1", ScriptedEngine(refuse))
 
     laptop.finish(job_id)
 
     assert laptop.budgets.money(job_id) == Money()
+
+
+def test_an_answer_that_filled_the_context_is_paid_for() -> None:
+    def fill(request: Request, _call: int) -> Completion:
+        return replace(echo(request), stop_reason="model_context_window_exceeded")
+
+    laptop, job_id = budgeted("1", ScriptedEngine(fill))
+
+    laptop.finish(job_id)
+
+    money = laptop.budgets.money(job_id)
+    assert money.reserved == 0
+    assert money.spent > 0
+
+
+@pytest.mark.parametrize(("limit", "told"), [(25 * BILLIONTHS, "$25.00"), (200_000, "$0.000200")])
+async def test_a_budget_is_told_to_the_digit_that_counts(limit: int, told: str) -> None:
+    with pytest.raises(BudgetExceeded, match=re.escape(f"the budget of {told} has")):
+        await purse(MemoryBudgets(), limit=limit).reserve(limit + 1)

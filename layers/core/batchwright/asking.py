@@ -12,6 +12,7 @@ from batchwright.errors import (
     AskAgain,
     BatchwrightError,
     BudgetExceeded,
+    ContextOverflow,
     JobStops,
     RecordInvalid,
     ServiceFault,
@@ -37,7 +38,7 @@ from batchwright.warming import Warming
 # What may be the record's own fault.
 OWN = (TimedOut, ServiceFault)
 # What the service refused, it does not bill.
-NOT_BILLED = (Throttled, Unavailable, RecordInvalid, JobStops)
+NOT_BILLED = (Throttled, Unavailable, RecordInvalid, ContextOverflow, JobStops)
 BACKOFF_BASE = 0.5
 BACKOFF_CAP = 5.0
 # An answer that was cut is asked for once more with twice the limit, up to this many tokens.

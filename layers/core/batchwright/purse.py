@@ -25,6 +25,7 @@ PART = 20
 # Others may give back what they have set aside; so long is waited for it, looked at so often.
 PATIENCE = 15.0
 BETWEEN_LOOKS = 1.0
+CENT = 0.01
 
 
 class Payer(Protocol):
@@ -128,9 +129,8 @@ class Purse:
                 if await self._fetch(amount, money):
                     continue
                 if waited >= PATIENCE or self._hopeless(amount, money):
-                    limit = self._limit / BILLIONTHS
                     raise BudgetExceeded(
-                        f"the budget of ${limit:,.2f} has no room for another call"
+                        f"the budget of {_told(self._limit)} has no room for another call"
                     )
                 await self._pace.wait(BETWEEN_LOOKS, for_all=False)
                 waited += 0 if self._assigned else BETWEEN_LOOKS
@@ -186,3 +186,8 @@ class Purse:
                 del self._untold[0]
         except Unavailable:
             pass  # told again the next time; what is never told stays set aside
+
+
+def _told(amount: int) -> str:
+    dollars = amount / BILLIONTHS
+    return f"${dollars:,.2f}" if dollars >= CENT else f"${dollars:,.6f}"
