@@ -285,7 +285,12 @@ def test_a_header_may_hold_line_ends_in_its_quotes(
 
     assert row.counts()["succeeded"] == 2
     first, second = laptop.results(row.job_id, "output.jsonl")
-    assert first["row"] == {"number\n(ours)": "7", "id": "a", "price\nin EUR": "1.50", "text": "mug"}
+    assert first["row"] == {
+        "number\n(ours)": "7",
+        "id": "a",
+        "price\nin EUR": "1.50",
+        "text": "mug",
+    }
     assert second["output"] == "cup"
 
 

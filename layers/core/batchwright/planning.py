@@ -221,10 +221,14 @@ class Planner:
     def _row_from(self, line: Line) -> Line:
         """Return the row that a line begins, in CSV or in TSV: a quote opens a cell in one of them only."""
         begun = (
-            next(rows(self._further(line.start), number=line.number, start=line.start, separator=by))
+            next(
+                rows(self._further(line.start), number=line.number, start=line.start, separator=by)
+            )
             for by in SEPARATORS.values()
         )
-        return max((row for row in begun if row.content is not None), key=attrgetter("end"), default=line)
+        return max(
+            (row for row in begun if row.content is not None), key=attrgetter("end"), default=line
+        )
 
     def _cutter(self, header: Line | None) -> Cutter:
         alike: dict[str, Any] = {
