@@ -1,7 +1,10 @@
 """Whole jobs whose contracts have filters: what is released, what is not, and where the rest lies."""
 
 import json
+from base64 import b64encode
 from typing import Any
+
+import pytest
 
 from batchwright.digest import digest
 from batchwright.errors import Unavailable
@@ -94,6 +97,71 @@ def test_a_blocked_request_is_never_asked() -> None:
     assert long["request_digest"]
     assert len(engine.calls) == 1
     assert held(laptop, job_id, long)["answer"] is None
+
+
+PLAIN = {"type": "text", "media_type": "text/plain", "data": LONG}
+IN_BASE64 = f"data:text/plain;base64,{b64encode(LONG.encode()).decode()}"
+WITH_DOCUMENTS = {
+    "anthropic": {
+        "custom_id": "a",
+        "params": {
+            "model": "m",
+            "max_tokens": 5,
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "document", "source": PLAIN},
+                        {"type": "text", "text": "What is it?"},
+                    ],
+                }
+            ],
+        },
+    },
+    "openai": chat_line(
+        "a",
+        "",
+        messages=[
+            {
+                "role": "user",
+                "content": [
+                    {"type": "file", "file": {"file_data": IN_BASE64, "filename": "a.txt"}},
+                    {"type": "text", "text": "What is it?"},
+                ],
+            }
+        ],
+    ),
+    "gemini": {
+        "key": "a",
+        "request": {
+            "contents": [
+                {
+                    "parts": [
+                        {
+                            "inlineData": {
+                                "mimeType": "text/plain",
+                                "data": b64encode(LONG.encode()).decode(),
+                            }
+                        },
+                        {"text": "What is it?"},
+                    ]
+                }
+            ]
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("dialect", WITH_DOCUMENTS)
+def test_a_request_is_blocked_for_what_stands_in_a_document_of_it(dialect: str) -> None:
+    engine = ScriptedEngine()
+    filters = "{input: [{terms: {words: [nobody], then: block}}]}"
+    laptop = laptop_with(filters, engine=engine)
+
+    row = laptop.run(jsonl([WITH_DOCUMENTS[dialect]]), "inbox/looked/file.jsonl")
+
+    (outcome,) = outcomes(laptop, row.job_id)
+    assert (outcome["status"], engine.calls) == ("blocked", [])
 
 
 def test_a_noted_finding_changes_nothing() -> None:

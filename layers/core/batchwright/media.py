@@ -28,6 +28,8 @@ DOCUMENTS = {
     "text/plain": "txt",
     "text/markdown": "md",
 }
+# Of the formats of documents, those that are no text before they are taken apart.
+BINARY = ("pdf", "doc", "docx", "xls", "xlsx")
 ENDINGS = {"jpg": "jpeg", "htm": "html", "markdown": "md"}
 LARGEST_IMAGE = 3_750_000
 LARGEST_DOCUMENT = 4_500_000
