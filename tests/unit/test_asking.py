@@ -20,6 +20,7 @@ from batchwright.errors import (
     ContentFiltered,
     ContextOverflow,
     MalformedCompletion,
+    RecordEnds,
     RecordInvalid,
     ServiceFault,
     Throttled,
@@ -208,10 +209,17 @@ async def test_a_service_that_fails_on_a_record_is_asked_six_times_and_no_more(
     assert len(engine.calls) == MOST_CALLS
 
 
-async def test_a_model_that_takes_no_larger_limit_leaves_the_cut_answer() -> None:
+@pytest.mark.parametrize(
+    "refusal",
+    [RecordInvalid("invalid_request", "too many tokens"), ContextOverflow("prompt and answer")],
+    ids=["limit", "context"],
+)
+async def test_a_model_that_takes_no_larger_limit_leaves_the_cut_answer(
+    refusal: RecordEnds,
+) -> None:
     def script(request: Request, call: int) -> Completion:
         if call == 1:
-            raise RecordInvalid("invalid_request", "too many tokens")
+            raise refusal
         return echo(request)
 
     result = asked()
@@ -222,6 +230,30 @@ async def test_a_model_that_takes_no_larger_limit_leaves_the_cut_answer() -> Non
 
     assert result.completion is not None
     assert result.usage.output_tokens == 100
+
+
+async def test_of_two_answers_that_ended_too_soon_the_longer_is_left() -> None:
+    def script(request: Request, call: int) -> Completion:
+        cut = echo(request)
+        return replace(cut, stop_reason="model_context_window_exceeded") if call else cut
+
+    result = asked()
+    with pytest.raises(Truncated):
+        await asker(ScriptedEngine(script), QuickPace()).ask(
+            request("x" * 2000, max_tokens=100), ROUTE, result, "j"
+        )
+
+    assert result.completion is not None
+    assert result.completion.usage.output_tokens == 200
+
+
+async def test_a_prompt_that_is_too_long_from_the_first_is_no_cut_answer() -> None:
+    engine = ScriptedEngine(failing(ContextOverflow("the prompt")))
+
+    with pytest.raises(ContextOverflow):
+        await ask(engine)
+
+    assert len(engine.calls) == 1
 
 
 async def test_retry_after_is_honoured(pace: QuickPace) -> None:

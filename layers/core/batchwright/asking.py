@@ -162,10 +162,10 @@ class Asker:
                 raise Truncated(
                     "the answer was cut, and the budget has no room for a longer one"
                 ) from None
-            except RecordInvalid:
+            except (RecordInvalid, ContextOverflow):
                 if not enlarged:
                     raise
-                # The model does not write that much; the cut answer, which was paid for, is what there is.
+                # The model does not write that much, or not after this prompt; the cut answer was paid for.
                 raise Truncated(
                     "the answer was cut at max_tokens, the model writes no more"
                 ) from None
