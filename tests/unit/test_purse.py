@@ -1,9 +1,11 @@
 """Money: nothing is asked that was not set aside before, and what was set aside comes back."""
 
+import asyncio
 import itertools
 import re
 from copy import replace
 from dataclasses import dataclass, field
+from threading import Event
 
 import pytest
 from hypothesis import given, settings
@@ -145,6 +147,81 @@ async def test_a_booking_whose_reply_was_lost_counts_once() -> None:
     await mine.close()
 
     assert budgets.money("j") == Money(spent=40, reserved=0)
+
+
+class Lossy(MemoryBudgets):
+    """Sets aside, and loses the first replies."""
+
+    lost = 0
+
+    def reserve(self, job_id: str, amount: int, *, limit: int, token: str) -> bool:
+        granted = super().reserve(job_id, amount, limit=limit, token=token)
+        if self.lost < 2:
+            self.lost += 1
+            raise Unavailable("the reply was lost")
+        return granted
+
+
+@pytest.mark.parametrize("then", [10, 100, 700])
+async def test_what_was_set_aside_and_whose_reply_was_lost_is_set_aside_once(then: int) -> None:
+    budgets = Lossy()
+    mine = purse(budgets)
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await mine.reserve(100)
+
+    await mine.reserve(then)
+
+    assert budgets.money("j").reserved == max(100, then)
+    mine.settle(then, 5)
+    await mine.close()
+    assert budgets.money("j") == Money(spent=5, reserved=0)
+
+
+async def test_it_is_given_back_even_if_nobody_asks_for_it_again() -> None:
+    budgets = Lossy()
+    mine = purse(budgets)
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await mine.reserve(100)
+
+    await mine.close()
+
+    assert budgets.money("j") == Money()
+
+
+async def test_a_worker_whose_budget_is_out_of_reach_leaves_all_the_same() -> None:
+    budgets = Lossy()
+    mine = purse(budgets)
+    with pytest.raises(Unavailable):
+        await mine.reserve(100)
+
+    await mine.close()
+
+    assert budgets.money("j") == Money(reserved=100), "who knows: it stays set aside"
+
+
+async def test_what_is_set_aside_for_a_record_that_is_given_up_meanwhile_is_given_back() -> None:
+    loop, asked, answers = asyncio.get_running_loop(), asyncio.Event(), Event()
+
+    class Slow(MemoryBudgets):
+        def reserve(self, job_id: str, amount: int, *, limit: int, token: str) -> bool:
+            granted = super().reserve(job_id, amount, limit=limit, token=token)
+            loop.call_soon_threadsafe(asked.set)
+            answers.wait(60)
+            return granted
+
+    budgets = Slow()
+    mine = purse(budgets)
+    reserving = asyncio.create_task(mine.reserve(100))
+    await asked.wait()
+    reserving.cancel()
+    await asyncio.wait([reserving])
+
+    answers.set()
+    await mine.close()
+
+    assert budgets.money("j") == Money()
 
 
 @given(

@@ -6,6 +6,7 @@ worker had set aside when it was killed stays set aside: the calls that it had i
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -106,6 +107,7 @@ class Purse:
         self._assigned = 0
         self._spent = 0
         self._untold: list[Booking] = []
+        self._unheard: Booking | None = None
 
     def most_for(self, request: Request, route: Route) -> int:
         """Return what a call may cost at most."""
@@ -149,20 +151,37 @@ class Purse:
 
     async def close(self) -> None:
         """Tell the rest, and give back what was not needed."""
+        with suppress(Unavailable):
+            await self._hear()
         give_back, self._free = self._free, 0
         await self._tell(give_back=give_back)
 
     async def _fetch(self, amount: int, money: Money) -> bool:
+        await self._hear()
         lacking = amount - self._free
         if lacking <= 0:  # a call ended meanwhile, and gave back what it did not need
             return True
         left = self._limit - money.spent - money.reserved
         wanted = max(lacking, min(SLICE * amount, left // PART))
-        fetched = wanted <= left and await asyncio.to_thread(
-            self._budgets.reserve, self._job_id, wanted, limit=self._limit, token=self._new_token()
+        return wanted <= left and await self._wish(Booking(wanted, 0, self._new_token()))
+
+    async def _hear(self) -> None:
+        """Wish once more for what nobody said is granted: by its token it is the same wish, and not set aside twice."""
+        if self._unheard is not None:
+            await self._wish(self._unheard)
+
+    async def _wish(self, wish: Booking) -> bool:
+        self._unheard = wish
+        granted = await asyncio.to_thread(
+            self._budgets.reserve,
+            self._job_id,
+            wish.reserved,
+            limit=self._limit,
+            token=wish.token,
         )
-        self._free += wanted if fetched else 0
-        return fetched
+        self._unheard = None
+        self._free += wish.reserved if granted else 0
+        return granted
 
     def _hopeless(self, amount: int, money: Money) -> bool:
         """Whether not even all that is set aside would do: what is spent never comes back."""
