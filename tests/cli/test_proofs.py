@@ -3,15 +3,22 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from aics_tlog import tree as independent
 
+from batchwright.aws.ledger import DynamoDBLedger
+from batchwright.aws.s3 import S3Objects
 from batchwright.checkpoint import read_checkpoint
+from batchwright.cli.ledger import bring
 from batchwright.cli.signatures import verifies
+from batchwright.cli.stack import find_stack
 from batchwright.digest import digest
-from tests.cli.cloud import Cloud
+from batchwright.ledger import Appended
+from tests.cli.cloud import BUCKET, LEDGER_TABLE, Cloud
 from tests.cli.conftest import Command
 from tests.fakes import ScriptedEngine, withholding
 from tests.laptop import chat_line, jsonl
@@ -34,6 +41,51 @@ def key(tmp_path: Path) -> Path:
     file = tmp_path / "key.txt"
     file.write_text(KEY + "\n")
     return file
+
+
+class BusyLedger(DynamoDBLedger):
+    """A ledger in which something happens while it is read."""
+
+    meanwhile: Callable[[], object]
+
+    def entries(self, *, since: int = 0) -> Iterator[Appended]:
+        yield from super().entries(since=since)
+        self.meanwhile()
+
+
+class BusyObjects(S3Objects):
+    """A bucket in which something happens while it is listed."""
+
+    meanwhile: Callable[[], object]
+
+    def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        yield from super().keys(prefix, after=after)
+        self.meanwhile()
+
+
+def test_a_job_that_ends_while_the_ledger_is_brought_takes_nothing_from_it(
+    cloud: Cloud, batchwright: Command, job: str, tmp_path: Path
+) -> None:
+    def another() -> None:
+        file = tmp_path / f"{len([*cloud.ledger.entries()])}.jsonl"
+        file.write_bytes(jsonl([chat_line(file.name, "say more")]))
+        batchwright("submit", file)
+        assert cloud.run()
+
+    stack = find_stack()
+    ledger, objects = (
+        BusyLedger(cloud.ledger._dynamodb, LEDGER_TABLE),
+        BusyObjects(stack.s3, BUCKET),
+    )
+    ledger.meanwhile = objects.meanwhile = another
+    batchwright("results", job, "-o", tmp_path / "here")
+
+    brought = bring(tmp_path / "here" / "ledger", replace(stack, ledger=ledger, objects=objects))
+
+    assert brought["entries"] == 2
+    said = batchwright("verify", tmp_path / "here", "--ledger", "--json")
+    assert said.code == 0
+    assert said.json["ledger"]["unsigned"] == 1
 
 
 @pytest.fixture

@@ -1,15 +1,25 @@
 """Review: what is held is listed, shown, released or rejected, once each, with who and why."""
 
 import io
+import itertools
 import json
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from batchwright.cli import main
+from batchwright.aws.clock import SystemClock
+from batchwright.aws.ledger import DynamoDBLedger
+from batchwright.cli import main, verify
+from batchwright.cli.evidence import Kept
+from batchwright.cli.stack import find_stack
+from batchwright.decision import Word
+from batchwright.ledger import Appended
 from batchwright.places import QUARANTINE, result_key
+from batchwright.reviewing import Review, Reviewer
 from tests.cli.cloud import Cloud
 from tests.cli.conftest import Command
 from tests.fakes import MODEL
@@ -323,6 +333,58 @@ def test_a_decision_that_was_dropped_is_told(batchwright: Command, folder: Path)
     told = differences(batchwright, folder)
     assert "released.jsonl: nobody released this line: it was changed or added" in told
     assert sum("is in the ledger and not here" in each for each in told) == 2
+
+
+@dataclass(frozen=True)
+class Busy(Kept):
+    """What the stack keeps while people decide about it: before anything is read, somebody may."""
+
+    meanwhile: Callable[[], None]
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        self.meanwhile()
+        yield from super().blocks(name)
+
+
+class BusyLedger(DynamoDBLedger):
+    """The same, of the ledger."""
+
+    meanwhile: Callable[[], None]
+
+    def entries(self, *, since: int = 0) -> Iterator[Appended]:
+        self.meanwhile()
+        yield from super().entries(since=since)
+        self.meanwhile()
+
+
+def test_whoever_decides_while_a_job_is_verified_has_changed_nothing(
+    cloud: Cloud, batchwright: Command, tmp_path: Path
+) -> None:
+    cloud.put_contract("looked", CONTRACT)
+    file = tmp_path / "many.jsonl"
+    file.write_bytes(jsonl([chat_line(f"r{number}", "Zeus is here") for number in range(60)]))
+    batchwright("submit", file, "--contract", "looked")
+    (row,) = cloud.run()
+    review = Review(row.job_id, 0, cloud.objects, cloud.ledger, SystemClock())
+    outcomes = [each.outcome for each in review.waiting()]
+    ledger = BusyLedger(cloud.ledger._dynamodb, cloud.ledger._table)
+    stack = replace(find_stack(), ledger=ledger)
+
+    for turn in itertools.count():
+        reads = itertools.count()
+
+        def meanwhile(turn: int = turn, reads: Iterator[int] = reads) -> None:
+            if next(reads) == turn:
+                for word in Word:
+                    [*review.decide([outcomes.pop()], word, "so", Reviewer("Ada", None))]
+
+        ledger.meanwhile = meanwhile
+        files = Busy(row, stack, meanwhile)
+        found = verify.verify(files, None, None), verify.audit(files, None)
+        assert [each["told"] for each in found] == [[], []], turn
+        if next(reads) <= turn:
+            break
+    assert turn > 12, "each time it was read later"
 
 
 def test_decisions_stand_when_the_job_is_redriven(

@@ -15,17 +15,20 @@ CHECKPOINTS = "checkpoints"
 
 
 def bring(directory: Path, stack: "Stack") -> dict[str, Any]:
-    """Write the whole ledger into a folder; return what it is."""
+    """Write the whole ledger into a folder; return what it is.
+
+    The checkpoints come first: they cover nothing that comes while the entries are read.
+    """
     (directory / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+    checkpoints = 0
+    for key in stack.objects.keys(f"{LEDGER}checkpoints/"):
+        (directory / CHECKPOINTS / file_name(key)).write_bytes(stack.objects.read(key))
+        checkpoints += 1
     entries = 0
     with (directory / ENTRIES).open("wb") as opened:
         for each in stack.ledger.entries():
             opened.write(each.content + b"\n")
             entries += 1
-    checkpoints = 0
-    for key in stack.objects.keys(f"{LEDGER}checkpoints/"):
-        (directory / CHECKPOINTS / file_name(key)).write_bytes(stack.objects.read(key))
-        checkpoints += 1
     public_key = PublicKey.read(stack.objects.read(PUBLIC_KEY).decode())
     (directory / KEY).write_text(f"{public_key}\n")
     return {

@@ -19,11 +19,12 @@ from batchwright.cli.faults import Code
 from batchwright.cli.ledger import brought, brought_key
 from batchwright.cli.recordlines import record_lines
 from batchwright.cli.signatures import verifies
+from batchwright.decision import Decision
 from batchwright.errors import Missing
 from batchwright.holding import Difference
 from batchwright.leaf import Salt
 from batchwright.places import CHECKPOINTS, PUBLIC_KEY
-from batchwright.reviewed import Reviewed, held_to_ledger
+from batchwright.reviewed import decisions_in, held_to_ledger
 from batchwright.verifying import RECEIPT, SALT, SEAL, Verifier
 
 # Whoever mixed up two jobs' files need not read a million lines of it.
@@ -50,28 +51,14 @@ def verify(files: Evidence, key: PublicKey | None, input_file: Path | None) -> d
 
 def audit(files: Evidence, key: PublicKey | None) -> dict[str, Any]:
     """Hold the whole ledger to its signed checkpoints, and a job's seal and decisions to it."""
-    if isinstance(files, Folder):
-        directory = files.path / "ledger"
-        entries, notes = brought(directory)
-        return audited(entries, notes, key or _key_in(files, brought_key(directory)), files)
-    stack = files.stack
-    notes = {each: stack.objects.read(each).decode() for each in stack.objects.keys(CHECKPOINTS)}
-    entries = [each.content for each in stack.ledger.entries()]
-    return audited(
-        entries, notes, key or _key_in(files, stack.objects.read(PUBLIC_KEY).decode()), files
-    )
-
-
-def audited(
-    entries: list[bytes], notes: Mapping[str, str], key: PublicKey, files: Evidence
-) -> dict[str, Any]:
-    """Hold entries to checkpoints, and a job's seal and decisions to the entries; return what was found."""
+    decisions = decisions_in(files.blocks)
+    entries, notes, ledgers = _ledger(files)
     entry, own = _sealed(files)
-    audit = Audit({**notes, **own}, key=key, verifies=verifies)
+    audit = Audit({**notes, **own}, key=key or _key_in(files, ledgers), verifies=verifies)
     differences = [*audit.differences(entries)]
     if entry is not None:
         differences += sealed_in(entries, entry)
-    differences += _decisions(files, entries)
+    differences += _decisions(files, decisions, entries)
     return {
         "verified": not differences,
         "entries": audit.entries,
@@ -81,6 +68,20 @@ def audited(
         "differences": [each.to_json() for each in differences],
         "told": [str(each) for each in differences],
     }
+
+
+def _ledger(files: Evidence) -> tuple[list[bytes], Mapping[str, str], str]:
+    """Return the ledger's entries, its checkpoints by name, and its public key.
+
+    The checkpoints are read first: they cover nothing that comes while the entries are read.
+    """
+    if isinstance(files, Folder):
+        directory = files.path / "ledger"
+        return *brought(directory), brought_key(directory)
+    objects = files.stack.objects
+    notes = {each: objects.read(each).decode() for each in objects.keys(CHECKPOINTS)}
+    entries = [each.content for each in files.stack.ledger.entries()]
+    return entries, notes, objects.read(PUBLIC_KEY).decode()
 
 
 def _sealed(files: Evidence) -> tuple[dict[str, Any] | None, dict[str, str]]:
@@ -95,14 +96,16 @@ def _sealed(files: Evidence) -> tuple[dict[str, Any] | None, dict[str, str]]:
     return entry, {} if note is None else {SEAL: str(note)}
 
 
-def _decisions(files: Evidence, entries: list[bytes]) -> Iterator[Difference]:
+def _decisions(
+    files: Evidence, decisions: list[Decision], entries: list[bytes]
+) -> Iterator[Difference]:
     try:
-        receipt = orjson.loads(whole(files, RECEIPT))
+        job_id = orjson.loads(whole(files, RECEIPT))["job_id"]
         salt = Salt(whole(files, SALT).decode().strip())
-        reviewed = Reviewed(files.blocks, receipt)
     except (Missing, KeyError, TypeError, ValueError):
         return  # what is missing is told where the files are looked at
-    yield from held_to_ledger(reviewed.decisions, salt, receipt["job_id"], entries)
+    since = decisions_in(files.blocks)
+    yield from held_to_ledger(decisions, entries, since, salt=salt, job_id=job_id)
 
 
 def read_key(file: Path, files: Evidence) -> PublicKey:
