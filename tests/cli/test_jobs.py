@@ -128,7 +128,7 @@ def test_a_price_that_is_not_known_is_null_and_never_nothing(
     assert "price not known" in batchwright("status", row.job_id).out
 
 
-@pytest.mark.parametrize("command", [("status",), ("watch",), ("results", "-o", "here")])
+@pytest.mark.parametrize("command", [("status",), ("results", "-o", "here")])
 def test_an_unknown_job_is_code_4(
     cloud: Cloud, batchwright: Command, command: tuple[str, ...]
 ) -> None:

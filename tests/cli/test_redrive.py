@@ -10,12 +10,13 @@ from batchwright.cli.stack import find_stack
 from batchwright.cli.watch import wait
 from batchwright.completion import Completion
 from batchwright.errors import AccessDenied
-from batchwright.job import Status
+from batchwright.job import Redrive, Status
+from batchwright.outcome import Ending
 from batchwright.request import Request
 from tests.cli.cloud import Cloud
 from tests.cli.conftest import Command
 from tests.cli.test_watch import Hours
-from tests.fakes import ScriptedEngine, texts_of, withholding
+from tests.fakes import NOON, ScriptedEngine, texts_of, withholding
 from tests.laptop import song
 
 
@@ -33,6 +34,11 @@ def cancelled(cloud: Cloud, batchwright: Command, mails: Path) -> str:
     batchwright("cancel", job_id)
     cloud.run()
     return job_id
+
+
+def redrive(*only: Ending) -> Redrive:
+    """A first redrive that was wished for."""
+    return Redrive(number=1, only=only, began_at=NOON)
 
 
 def test_a_job_that_is_cancelled_stops_before_anybody_reads_the_message(
@@ -121,7 +127,7 @@ def test_a_job_that_the_model_refused_is_redriven_and_watched_to_its_end(
     assert batchwright("redrive", row.job_id).code == 0
     hours = Hours([cloud.run])
 
-    ended = wait(row.job_id, find_stack(), hours.watcher(cloud.jobs), redrive=1)
+    ended = wait(row.job_id, find_stack(), hours.watcher(cloud.jobs), redrive=redrive())
 
     assert len(hours.pauses) == 1, "the first run's end is not taken for the redrive's"
     assert ended.status is Status.COMPLETED
@@ -135,7 +141,22 @@ def test_a_redrive_that_never_begins_is_said(
     watcher = Hours().watcher(cloud.jobs)
 
     with pytest.raises(Halt, match=f"redrive 1 of job {job_id} has not appeared within 60 s"):
-        wait(job_id, find_stack(), watcher, redrive=1)
+        wait(job_id, find_stack(), watcher, redrive=redrive())
+
+
+def test_a_redrive_that_began_with_other_endings_is_not_taken_for_the_one_that_was_wished(
+    cloud: Cloud, batchwright: Command, mails: Path
+) -> None:
+    job_id = cancelled(cloud, batchwright, mails)
+
+    first = batchwright("redrive", job_id, "--only", "failed")
+    second = batchwright("redrive", job_id, "--only", "cancelled")
+    cloud.admit()
+
+    assert first.code == second.code == 0
+    assert "use --wait" in first.err
+    with pytest.raises(Halt, match=f"redrive 1 of job {job_id} began with other endings: failed"):
+        wait(job_id, find_stack(), Hours().watcher(cloud.jobs), redrive=redrive(Ending.CANCELLED))
 
 
 def test_a_job_that_runs_is_not_redriven(cloud: Cloud, batchwright: Command, mails: Path) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from batchwright.cli.faults import Halt
 from batchwright.cli.stack import find_stack
-from batchwright.cli.watch import Bar, Watcher, wait
+from batchwright.cli.watch import Bar, Watcher, wait, watch
 from batchwright.errors import Missing
 from batchwright.job import JobRow, Status
 from batchwright.outcome import Ending, Tally
@@ -93,6 +93,24 @@ def test_a_job_that_comes_late_is_waited_for() -> None:
     hours = Hours([lambda: None, lambda: jobs.add(row(Status.RECEIVED))])
 
     assert hours.watcher(jobs).appears(JOB)
+
+
+def test_a_job_that_was_only_just_sent_can_be_watched(cloud: Cloud) -> None:
+    assert cloud
+    jobs = MemoryJobs()
+    hours = Hours([lambda: jobs.add(row(Status.COMPLETED))])
+
+    assert watch(JOB, find_stack(), hours.watcher(jobs)).status is Status.COMPLETED
+
+
+def test_a_job_that_nobody_sent_is_waited_for_some_seconds_and_no_more(cloud: Cloud) -> None:
+    assert cloud
+    hours = Hours()
+
+    with pytest.raises(Missing, match="there is no job '4f1d'"):
+        watch(JOB, find_stack(), hours.watcher(MemoryJobs()))
+
+    assert 5 < hours.now < 15
 
 
 def test_a_job_that_never_appears_points_to_the_dead_letter_queue(cloud: Cloud) -> None:

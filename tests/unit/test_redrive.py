@@ -326,12 +326,32 @@ def test_the_message_of_a_redrive_that_has_ended_changes_nothing() -> None:
     laptop.workflows.started.clear()
     before = dict(laptop.objects.versions)
 
-    told = laptop.redrive(job_id, number=1, only=["failed"])
+    told = laptop.redrive(job_id, number=1)
 
     assert (told.new, told.refusal) == (False, None)
     assert laptop.row(job_id) == row
     assert laptop.workflows.started == []
     assert laptop.objects.versions == before
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_wish_for_other_endings_under_a_number_that_stands_is_told_and_not_done(
+    ended: bool,
+) -> None:
+    laptop = Laptop()
+    job_id = stopped_midway(laptop)
+    laptop.redrive(job_id, number=1, only=["failed", "expired"])
+    if ended:
+        laptop.finish(job_id, 1)
+    row, before = laptop.row(job_id), dict(laptop.objects.versions)
+    laptop.workflows.started.clear()
+
+    told = laptop.redrive(job_id, number=1, only=["blocked"])
+    same = laptop.redrive(job_id, number=1, only=["expired", "failed"])
+
+    assert (told.new, told.refusal) == (False, "redriven_otherwise")
+    assert (same.new, same.refusal) == (False, None), "in whatever order"
+    assert (laptop.row(job_id), laptop.objects.versions) == (row, before)
 
 
 def test_the_file_that_comes_again_during_a_redrive_starts_nothing_else() -> None:

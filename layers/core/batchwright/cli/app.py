@@ -173,9 +173,10 @@ def redrive_command(
     stack = find_stack()
     row = redrive(job, only or (), stack)
     if not as_json:
-        typer.echo(f"redrive {row.redrives} of job {job} is sent", err=True)
+        advice = "" if wait_for_end else "; to wait for its end, use --wait: it has not begun yet"
+        typer.echo(f"redrive {row.redrives} of job {job} is sent{advice}", err=True)
     if wait_for_end:
-        row = wait(job, stack, redrive=row.redrives)
+        row = wait(job, stack, redrive=row.redrive)
     return _told_job(row, stack, as_json=as_json)
 
 

@@ -21,7 +21,7 @@ from rich.text import Text
 from batchwright.cli.faults import Code, Halt
 from batchwright.cli.show import money
 from batchwright.errors import Missing
-from batchwright.job import JobRow, Status
+from batchwright.job import JobRow, Redrive, Status
 from batchwright.lane import ON_DEMAND
 from batchwright.marked import visible
 from batchwright.ports import Jobs
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 60.0
 """Seconds in which a job that was sent must appear."""
+SOON = 10.0
+"""Seconds in which a job that somebody watches may still appear: it may have been sent just before."""
 BETWEEN_LOOKS = 0.5
 # A look reads a row a chunk; a job of ten thousand chunks is looked at every ten seconds.
 CHUNKS_A_SECOND = 1000
@@ -80,23 +82,38 @@ class Watcher:
             self.pause(max(BETWEEN_LOOKS, row.chunks / CHUNKS_A_SECOND))
 
 
-def watch(job_id: str, stack: "Stack") -> JobRow:
-    """Draw a job's progress on stderr until it has ended."""
-    return _drawn(Watcher(jobs=stack.jobs), job_id)
+def watch(job_id: str, stack: "Stack", watcher: Watcher | None = None) -> JobRow:
+    """Draw a job's progress on stderr until it has ended; raises :class:`Missing` where it does not appear soon."""
+    watcher = watcher or Watcher(jobs=stack.jobs)
+    with _leaving(job_id):
+        watcher.appears(job_id, SOON)
+    return _drawn(watcher, job_id)
 
 
 def wait(
-    job_id: str, stack: "Stack", watcher: Watcher | None = None, *, redrive: int = 0
+    job_id: str,
+    stack: "Stack",
+    watcher: Watcher | None = None,
+    *,
+    redrive: Redrive | None = None,
 ) -> JobRow:
     """Watch a job, or a redrive of it, that was only just sent; raises :class:`Halt` where it never appears."""
     watcher = watcher or Watcher(jobs=stack.jobs)
+    number = redrive.number if redrive else 0
+    what = f"redrive {number} of job {job_id}" if redrive else f"job {job_id}"
     with _leaving(job_id):
-        appeared = watcher.appears(job_id, redrive=redrive)
+        appeared = watcher.appears(job_id, redrive=number)
     if not appeared:
-        what = f"redrive {redrive} of job {job_id}" if redrive else f"job {job_id}"
         raise Halt(
             f"{what} has not appeared within {PATIENCE:.0f} s; {_dead_letters(stack)},"
             " and the log of the admit function says more",
+            Code.REFUSED,
+        )
+    began = find_job(watcher.jobs, job_id).redrive
+    if redrive and began and began.number == number and began.only != redrive.only:
+        endings = ", ".join(began.only) or "none"
+        raise Halt(
+            f"{what} began with other endings: {endings}; wait for its end, and redrive it then",
             Code.REFUSED,
         )
     return _drawn(watcher, job_id)

@@ -51,6 +51,11 @@ def redrive(wish: Redriving, world: World) -> bool:
     row = standing_row(world.jobs, wish.job)
     if row.redrives != wish.number:
         raise Refused("redriven_since", f"redrive {wish.number} of job {wish.job} is not its last")
+    if row.redrive is not None and {*wish.only} != {*row.redrive.only}:
+        raise Refused(
+            "redriven_otherwise",
+            f"redrive {wish.number} of job {wish.job} stands, and was wished for with other endings",
+        )
     world.ledger.append(_entry(row))
     if not row.status.final:
         world.workflows.start(Run(job_id=wish.job, redrive=wish.number))
