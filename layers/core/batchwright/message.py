@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote_plus
 
+import msgspec
 import orjson
+from msgspec import Raw, Struct
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from batchwright.contract import DEFAULT
@@ -31,6 +33,12 @@ class Wish(BaseModel):
     """Run it although it ran before; a text names the wish, so that the same wish twice is one job."""
     dialect: Annotated[str, Field(max_length=64)] | None = None
     """What the file is, where its first line should not tell."""
+
+
+class Written(Struct):
+    """The records of a message as they are written in it."""
+
+    records: list[Raw]
 
 
 class Redriving(BaseModel):
@@ -101,17 +109,16 @@ def wishes_of(body: str, message_id: str) -> list[Source | Inline | Redriving | 
     wish = _wish(fields)
     again = _again(wish.again, message_id)
     if wish.records is not None:
-        content = _as_lines(wish.records)
+        content = _lines_in(body)
         return [Inline(content=content, contract=wish.contract, again=again, dialect=wish.dialect)]
     named = _named(wish.input or "", wish.contract, again)
     return [replace(named, dialect=wish.dialect)]
 
 
-def _as_lines(records: list[dict[str, Any]]) -> bytes:
-    try:
-        return b"".join(orjson.dumps(record) + b"\n" for record in records)
-    except orjson.JSONEncodeError:
-        raise Refused("invalid_message", "records: nested too deep") from None
+def _lines_in(body: str) -> bytes:
+    """Return a message's records, a line each; read as values, numbers of more than 64 bits would be rounded."""
+    records = msgspec.json.decode(body, type=Written).records
+    return b"".join(msgspec.json.format(bytes(record), indent=-1) + b"\n" for record in records)
 
 
 def _fields(body: str) -> dict[str, Any]:
