@@ -1,5 +1,6 @@
 """Which inputs are unfolded before they are planned, and how: what they hold decides, and not their names."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -17,6 +18,8 @@ from batchwright.unfolding.ranged import RangedFile
 from batchwright.unfolding.requests import is_requests_body, requests
 
 HEAD = 64 * 1024
+# How a line of JSON begins, also one that breaks off; templates and RTF begin with a brace, too.
+OBJECT = re.compile(rb'\s*\{[ \t]*["}]')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +69,7 @@ def _is_document(head: bytes, job: Job, pin: Pin) -> bool:
     if job.dialect is not None:
         return job.dialect == "document"
     name = file_name(pin.key).removesuffix(".gz").removesuffix(".zst")
-    return is_document(name, job.terms) and not head.removeprefix(
-        BYTE_ORDER_MARK
-    ).lstrip().startswith(b"{")
+    return is_document(name, job.terms) and not OBJECT.match(head.removeprefix(BYTE_ORDER_MARK))
 
 
 def _of_parquet(pin: Pin, objects: Objects, *, packed: bool) -> Unfolding:
