@@ -183,6 +183,8 @@ def build(cloudformation: CloudFormation) -> Cloud:
         "LedgerTableName": LEDGER_TABLE,
         "StateMachineArn": f"arn:aws:states:{REGION}:123456789012:stateMachine:jobs",
         "AllowedModels": MODEL_ARN,
+        "DaysOfResults": "90",
+        "DaysOfQuarantine": "7",
     }
     return Cloud(
         cloudformation=cloudformation,

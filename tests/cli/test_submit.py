@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from batchwright.aws.jobs import DynamoDBJobs
-from batchwright.cli.faults import Halt
+from batchwright.cli.faults import Code, Halt
 from batchwright.cli.stack import find_stack
 from batchwright.cli.submit import Via, submit
 from batchwright.job import JobRow
@@ -37,6 +37,19 @@ def test_the_id_that_is_said_is_the_one_that_admission_makes(
     assert said.json["new"] is True
     assert admitted.new
     assert admitted.refusal is None
+
+
+@pytest.mark.parametrize("what", ["results: 91d", "quarantine: 8d"])
+def test_a_contract_that_the_stack_cannot_keep_to_is_told_before_anything_is_uploaded(
+    cloud: Cloud, batchwright: Command, mails: Path, what: str
+) -> None:
+    cloud.put_contract("triage", f"{CONTRACT}retention: {{{what}}}\n")
+
+    said = batchwright("submit", mails, "--contract", "triage", "--json")
+
+    assert said.code == Code.REFUSED
+    assert "this stack keeps" in said.err
+    assert _versions(cloud, "inbox/") == []
 
 
 def test_a_file_dropped_twice_is_uploaded_once_and_is_one_job(

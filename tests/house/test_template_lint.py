@@ -139,6 +139,8 @@ def test_the_command_and_the_emulator_find_what_they_look_for(written: Template)
         "AllowedModels",
         "BucketName",
         "CheckpointBucketName",
+        "DaysOfQuarantine",
+        "DaysOfResults",
         "EndpointName",
         "EndpointsFailedTopicArn",
         "EndpointsSucceededTopicArn",

@@ -3,17 +3,36 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from batchwright.written import Written, span
+
+if TYPE_CHECKING:
+    from batchwright.settings import Settings
 
 type What = Literal["job", "quarantine", "submissions"]
 """What goes: everything that a job holds of anybody, or only what its filters held, or only what was handed over to
 a lane that answers later, and what that wrote before any filter saw it."""
 
 HOURS_OR_DAYS = r"^[1-9][0-9]{0,3}[hd]$"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """For how long a stack keeps things at all."""
+
+    results: timedelta = timedelta(days=90)
+    quarantine: timedelta = timedelta(days=7)
+
+
+def kept_by(settings: "Settings") -> Kept:
+    """Return what a stack's settings say of it."""
+    return Kept(
+        results=timedelta(days=settings.result_retention_days),
+        quarantine=timedelta(days=settings.quarantine_retention_days),
+    )
 
 
 class Retention(Written):
@@ -34,18 +53,17 @@ class Retention(Written):
             )
         return self
 
-    def fault(self, *, results: timedelta, quarantine: timedelta) -> str | None:
-        """Return what the stack cannot keep to, since it keeps things for no longer than this; ``None`` if nothing.
+    def fault(self, kept: Kept) -> str | None:
+        """Return what the stack cannot keep to; ``None`` if nothing.
 
-        >>> Retention(results="31d").fault(results=timedelta(days=30), quarantine=timedelta(days=7))
+        >>> Retention(results="31d").fault(Kept(results=timedelta(days=30)))
         'results: this stack keeps them for 30d (ResultRetentionDays)'
         """
-        if self.results and span(self.results) > results:
-            return f"results: this stack keeps them for {results.days}d (ResultRetentionDays)"
-        if self.quarantine and span(self.quarantine) > quarantine:
-            return (
-                f"quarantine: this stack keeps it for {quarantine.days}d (QuarantineRetentionDays)"
-            )
+        if self.results and span(self.results) > kept.results:
+            return f"results: this stack keeps them for {kept.results.days}d (ResultRetentionDays)"
+        if self.quarantine and span(self.quarantine) > kept.quarantine:
+            days = kept.quarantine.days
+            return f"quarantine: this stack keeps it for {days}d (QuarantineRetentionDays)"
         return None
 
     def dues(self, job_id: str, redrives: int, ended_at: str) -> "Iterator[Due]":

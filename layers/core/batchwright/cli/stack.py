@@ -16,6 +16,7 @@ from batchwright.aws.ledger import DynamoDBLedger
 from batchwright.aws.s3 import PART, S3Objects
 from batchwright.aws.sessions import new_session
 from batchwright.cli.faults import Code, Halt
+from batchwright.retention import Kept, kept_by
 from batchwright.settings import Settings
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Stack:
     ledger: DynamoDBLedger
     models: tuple[str, ...]
     """The ids that may be asked."""
+    kept: Kept
     s3: "S3Client"
     session: boto3.Session
     queue_url: str
@@ -111,6 +113,8 @@ def find_stack() -> Stack:
                 "JOBS_TABLE": outputs["JobsTableName"],
                 "MODEL_ARNS": outputs["AllowedModels"],
                 "STATE_MACHINE_ARN": outputs["StateMachineArn"],
+                "RESULT_RETENTION_DAYS": outputs["DaysOfResults"],
+                "QUARANTINE_RETENTION_DAYS": outputs["DaysOfQuarantine"],
                 "AWS_REGION": session.region_name or "",
             }
         )
@@ -128,6 +132,7 @@ def find_stack() -> Stack:
         jobs=DynamoDBJobs(dynamodb, settings.jobs_table),
         ledger=DynamoDBLedger(dynamodb, outputs.get("LedgerTableName", "")),
         models=settings.models,
+        kept=kept_by(settings),
         s3=s3,
         session=session,
         queue_url=queue_url,

@@ -71,7 +71,7 @@ def submit(
     ``dialect`` are told in the queue's message only, so they need ``via`` the queue.
     """
     check_file(file)
-    terms = find_contract(contract, stack.objects, stack.models)
+    terms = find_contract(contract, stack.objects, stack.models, stack.kept)
     content = digest_of(file)
     name = f"{content[:16]}/{safe_name(file.name)}"
     # What is another job anyway keeps to its door: whoever forgets a job deletes its input.

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -25,6 +25,7 @@ from batchwright.job import Job, JobRow, Pin, Reason, Status, job_id_of, timesta
 from batchwright.message import Cancelling, Inline, Redriving, Source, wishes_of
 from batchwright.places import INBOX, contract_key, inline_key, job_key
 from batchwright.ports import Objects
+from batchwright.retention import Kept
 from batchwright.run import Run
 from batchwright.steps import commands
 
@@ -37,8 +38,7 @@ class World(commands.World):
     """The ids that the stack may ask."""
     new_salt: Callable[[], str]
     """32 random bytes, in hexadecimal."""
-    keeps_results: timedelta = timedelta(days=90)
-    keeps_quarantine: timedelta = timedelta(days=7)
+    kept: Kept = field(default_factory=Kept)
     unsaid: Callable[[str, str], None] = lambda *_: None
     """Hears which job was started and not told of, and why."""
 
@@ -152,17 +152,11 @@ class Door:
 
     def _terms(self, name: str) -> "Terms":
         try:
-            contract = find_contract(name, self._world.objects, self._world.models)
-            self._check_retention(contract)
+            world = self._world
+            contract = find_contract(name, world.objects, world.models, world.kept)
         except Refused as refusal:
             return Terms(name=name, contract=None, refusal=refusal)
         return Terms(name=name, contract=contract, refusal=None)
-
-    def _check_retention(self, contract: Contract) -> None:
-        world, wished = self._world, contract.retention
-        kept = {"results": world.keeps_results, "quarantine": world.keeps_quarantine}
-        if wished and (fault := wished.fault(**kept)):
-            raise ContractInvalid(f"contract {contract.name!r}: retention.{fault}")
 
     def _pin(self, source: Source) -> Pin:
         objects = self._world.objects
@@ -230,10 +224,11 @@ class Door:
             self._world.unsaid(job_id, str(fault))
 
 
-def find_contract(name: str, objects: Objects, models: tuple[str, ...]) -> Contract:
+def find_contract(name: str, objects: Objects, models: tuple[str, ...], kept: Kept) -> Contract:
     """Return the contract of a name as it stands in the bucket; raises :class:`Refused`.
 
-    ``models`` are the ids that the stack may ask; the built-in contract asks the first.
+    ``models`` are the ids that the stack may ask, the built-in contract asks the first; and ``kept`` is for how long it
+    keeps things.
     """
     if not re.fullmatch(NAME, name):
         raise Refused(
@@ -259,6 +254,8 @@ def find_contract(name: str, objects: Objects, models: tuple[str, ...]) -> Contr
                 f"contract {name!r}: filters: this stack may not ask {model[:LONGEST_NAME_SHOWN]!r}: add its ARN to"
                 " the parameter ModelArns and deploy"
             )
+    if contract.retention and (fault := contract.retention.fault(kept)):
+        raise ContractInvalid(f"contract {name!r}: retention.{fault}")
     return contract
 
 

@@ -1,7 +1,6 @@
 """What admission needs, on AWS."""
 
 import secrets
-from datetime import timedelta
 
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.eventbridge import EventBridgeEvents
@@ -9,6 +8,7 @@ from batchwright.aws.lambdas import logger
 from batchwright.aws.lanewiring import slots, submissions, tasks
 from batchwright.aws.stepfunctions import StepFunctionsWorkflows
 from batchwright.aws.wiring import armed, client, jobs, ledger, objects, settings
+from batchwright.retention import kept_by
 from batchwright.steps.admit import World
 
 
@@ -26,8 +26,7 @@ def world() -> World:
         clock=SystemClock(),
         models=settings().models,
         new_salt=lambda: secrets.token_hex(32),
-        keeps_results=timedelta(days=settings().result_retention_days),
-        keeps_quarantine=timedelta(days=settings().quarantine_retention_days),
+        kept=kept_by(settings()),
         unsaid=_unsaid,
     )
 
