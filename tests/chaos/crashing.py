@@ -229,19 +229,14 @@ class Workflow:
         return job_id
 
     def execute(self, job_id: str) -> None:
-        planned, failure = self._again(lambda laptop: laptop.plan(job_id, self._time())), None
-        if planned["state"] == "done" and not self._map():
-            failure = {"Error": "States.ExceedToleratedFailureThreshold", "Cause": ""}
-        self._again(lambda laptop: laptop.close(job_id, failure, self._time()))
+        planned = self._again(lambda laptop: laptop.plan(job_id, self._time()))
+        if planned["state"] == "done":
+            for chunk in self.laptop.chunks(job_id):
+                self._chunk(chunk)
+        self._again(lambda laptop: laptop.close(job_id, None, self._time()))
 
-    def _map(self) -> bool:
-        (job_id,) = self.laptop.workflows.started
-        answers = [self._chunk(chunk) for chunk in self.laptop.chunks(job_id)]
-        return "stopped" not in answers
-
-    def _chunk(self, chunk: Chunk) -> str:
-        state: str = self._again(lambda laptop: run(work(laptop, self.ledger, chunk)))["state"]
-        return state
+    def _chunk(self, chunk: Chunk) -> None:
+        self._again(lambda laptop: run(work(laptop, self.ledger, chunk)))
 
     def _again(self, step: Callable[[Laptop], dict[str, Any]]) -> dict[str, Any]:
         """Try a step, and once more as long as it asks for it."""

@@ -84,7 +84,6 @@ POINTERS = {
     "$.answer",
     "$.answer.state",
     "$.answer.seconds",
-    "$.answer.reason",
     "$.given_up",
     "$.given_up.state",
     "$.closed",
@@ -265,13 +264,18 @@ def state_that_is_more_than_pointers(definition: Definition) -> Iterator[str]:
             yield f"{name} keeps whatever came back"
 
 
+def answers_that_end_the_siblings(definition: Definition) -> Iterator[str]:
+    """A child that fails ends the map, and with it children whose calls, or whose batch, are still paid for."""
+    for child in [*scopes(definition)][1:]:
+        for name, state in child["States"].items():
+            for choice in state.get("Choices", []):
+                if child["States"].get(choice["Next"], {}).get("Type") == "Fail":
+                    yield f"{name} {choice.get('StringEquals')}"
+
+
 def submissions_that_end_their_siblings(definition: Definition) -> Iterator[str]:
-    """A child that fails ends the map, and with it children that sleep while their batch runs and is paid for."""
+    """A step that was given up ends no children that sleep while their batch runs and is paid for."""
     children = definition["States"]["Run submissions"]["ItemProcessor"]["States"]
-    for name in ("Submitted?", "Collected?"):
-        for choice in children[name]["Choices"]:
-            if children[choice["Next"]]["Type"] == "Fail":
-                yield f"{name} {choice['StringEquals']}"
     for name in ("Submit", "Collect"):
         caught = {
             error: catch
@@ -407,15 +411,16 @@ BROKEN: list[tuple[Rule, str, object]] = [
     (a_map_that_is_not_ours, "Run submissions.Label", "Chunks"),
     (choices_that_every_chunk_pays, "Run chunks.ItemProcessor.StartAt", "Chunk settled?"),
     (
-        submissions_that_end_their_siblings,
+        answers_that_end_the_siblings,
         f"{SUBMISSION}.Collected?.Choices.4.Next",
         "Unknown answer of collect",
     ),
     (
-        submissions_that_end_their_siblings,
+        answers_that_end_the_siblings,
         f"{SUBMISSION}.Submitted?.Choices.3.Next",
         "Unknown answer of submit",
     ),
+    (answers_that_end_the_siblings, f"{CHUNK}.Chunk stopped.Type", "Fail"),
     (
         submissions_that_end_their_siblings,
         f"{SUBMISSION}.Submit.Catch.1.ErrorEquals",

@@ -24,10 +24,12 @@ class Lookout:
         *,
         clock: Clock,
         seconds: Callable[[], float],
+        stopped: Reason | None = None,
     ) -> None:
-        """``seconds`` is a clock that never jumps."""
-        self.reason: Reason | None = None
+        """``seconds`` is a clock that never jumps; ``stopped`` is why somebody has stopped the job, seen just now."""
+        self.reason = stopped
         """Why the worker must stop."""
+        self._told = stopped
         self._jobs = jobs
         self._chunk = chunk
         self._log = log
@@ -39,11 +41,17 @@ class Lookout:
 
     def look(self) -> None:
         """See whether somebody has stopped the job, or its time is over."""
-        job_id, redrive = self._chunk.job_id, self._chunk.redrives
-        self.reason = self.reason or self._jobs.stop_reason(job_id, redrive=redrive)
+        if self.reason is None:
+            job_id, redrive = self._chunk.job_id, self._chunk.redrives
+            self.reason = self._told = self._jobs.stop_reason(job_id, redrive=redrive)
+        self.keep_time()
+
+    def keep_time(self) -> None:
+        """Stop the job, for all of its workers, if its time is over."""
         if self.reason is None and self._clock.now() >= self._ends_at:
             message = f"the job's deadline of {self._deadline} has passed"
-            self.stop(Reason(code="deadline", message=message))
+            self.reason = Reason(code="deadline", message=message)
+        self.tell()
 
     @property
     def time_left(self) -> float:
@@ -73,7 +81,8 @@ class Lookout:
             redrive=self._chunk.redrives,
         )
 
-    def stop(self, reason: Reason) -> None:
-        """Stop the job, for all of its workers."""
-        self.reason = reason
-        self._jobs.stop(self._chunk.job_id, reason, redrive=self._chunk.redrives)
+    def tell(self) -> None:
+        """See to it that all workers, and who closes the job, find the reason; raises :class:`Unavailable`."""
+        if self.reason is not self._told and self.reason is not None:
+            self._jobs.stop(self._chunk.job_id, self.reason, redrive=self._chunk.redrives)
+            self._told = self.reason

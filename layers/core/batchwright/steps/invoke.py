@@ -117,9 +117,12 @@ class Worker:
         self._limit: asyncio.Timeout | None = None
 
     async def run(self) -> dict[str, Any]:
-        """Settle what is open of the chunk."""
+        """Settle what is open of the chunk; raises :class:`Unavailable` where it cannot be told why the job stops."""
         began = self._world.seconds()
-        await asyncio.to_thread(self._open)
+        stopped = await asyncio.to_thread(self._stopped_before)
+        if stopped is not None and self._alone:
+            return _stopped(stopped)  # of a long job there may be thousands that have not begun
+        await asyncio.to_thread(self._open, stopped)
         self._payer = self._purse()
         gates = Gates(
             self._world.schedules,
@@ -165,18 +168,34 @@ class Worker:
         self.report.tally = self._log.own
         self.report.cache_faults = self._answers.faults
         self.report.seconds = self._world.seconds() - began
+        await asyncio.to_thread(self._lookout.tell)
         return self._answer()
 
-    def _open(self) -> None:
+    def _stopped_before(self) -> Reason | None:
+        chunk = self._chunk
+        return self._world.jobs.stop_reason(chunk.job_id, redrive=chunk.redrives)
+
+    @property
+    def _alone(self) -> bool:
+        """Whether nothing was handed over, or is to be: then a stop leaves nothing to do."""
+        return self._hand is None and self._collected is None
+
+    def _open(self, stopped: Reason | None) -> None:
         world, chunk = self._world, self._chunk
         self._job, self._limits = read_planned(chunk.job_id, world.objects)
         self._reader = ChunkReader(world.objects, self._job, chunk)
         self._contract = self._reader.contract
         self._wanted = self._whole = open_in(world.objects, chunk)
         self._lookout = Lookout(
-            world.jobs, self._job, chunk, self._log, clock=world.clock, seconds=world.seconds
+            world.jobs,
+            self._job,
+            chunk,
+            self._log,
+            clock=world.clock,
+            seconds=world.seconds,
+            stopped=stopped,
         )
-        self._lookout.look()
+        self._lookout.keep_time()
         self._open_log()
         if self._hand is not None:
             self._left_open |= self._hand.indexes
@@ -188,8 +207,7 @@ class Worker:
 
     def _open_log(self) -> None:
         """Claim the whole chunk if nobody has begun it, else read what stands."""
-        alone = self._hand is None and self._collected is None
-        if alone and self._lookout.reason is None and self._wanted and self._working_time > 0:
+        if self._alone and self._lookout.reason is None and self._wanted and self._working_time > 0:
             self._claimed = self._log.begin(claim_of(self._wanted))
         else:
             self._log.catch_up()
@@ -333,7 +351,8 @@ class Worker:
             # At once, and not in the thread: many calls may be refused at the same moment.
             reason = self._lookout.reason = Reason(code=fault.code, message=str(fault))
             self._halt(reason)
-            await asyncio.to_thread(self._lookout.stop, reason)
+            with suppress(Unavailable):  # told again before the worker leaves
+                await asyncio.to_thread(self._lookout.tell)
 
     def _answer(self) -> dict[str, Any]:
         reason = self._lookout.reason
