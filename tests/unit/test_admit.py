@@ -215,7 +215,10 @@ def test_a_message_carries_its_records(laptop: Laptop) -> None:
 
 def test_records_of_a_message_are_read_as_they_are_written(laptop: Laptop) -> None:
     laptop.put_contract("triage", CONTRACT + "prompt: {user: '{{ text }}'}\n")
-    rows = [r'{"id":"a","text":12345678901234567890123}', r'{"id":"b","text":["\u00e9\n",1.10,-0.0]}']
+    rows = [
+        r'{"id":"a","text":12345678901234567890123}',
+        r'{"id":"b","text":["\u00e9\n",1.10,-0.0]}',
+    ]
     records = ", ".join(rows).replace(":", ":\n\t")
 
     job_id = laptop.say(f'{{"contract": "triage", "records": [{records}]}}')

@@ -52,7 +52,9 @@ def test_the_answers_to_the_pieces_of_a_document_are_joined_in_a_second_pass() -
     assert len(laptop.results(job_id, "outcomes.jsonl")) == 9
 
 
-@pytest.mark.parametrize("begin", ["{% raw %}", "{{ title }}", "{\\rtf1 x}", "\ufeff\n{braces}", "{"])
+@pytest.mark.parametrize(
+    "begin", ["{% raw %}", "{{ title }}", "{\\rtf1 x}", "\ufeff\n{braces}", "{"]
+)
 def test_a_document_may_begin_with_a_brace(begin: str) -> None:
     laptop = Laptop(engine=ScriptedEngine(short))
     laptop.put_contract("summaries", CONTRACT)
@@ -63,7 +65,9 @@ def test_a_document_may_begin_with_a_brace(begin: str) -> None:
     assert laptop.results(row.job_id, "output.jsonl")[-1]["id"] == "handbook.md"
 
 
-@pytest.mark.parametrize("broken", [b"", b"\xef\xbb\xbf\n", b'{"custom_id": \n', b'{ "a": 1, \n', b"{}\n"])
+@pytest.mark.parametrize(
+    "broken", [b"", b"\xef\xbb\xbf\n", b'{"custom_id": \n', b'{ "a": 1, \n', b"{}\n"]
+)
 def test_lines_in_json_are_no_document_although_the_first_is_broken(broken: bytes) -> None:
     laptop = Laptop()
     laptop.put_contract("summaries", CONTRACT + f"models: {{'*': '{MODEL}'}}\n")
