@@ -185,6 +185,7 @@ def build(cloudformation: CloudFormation) -> Cloud:
         "AllowedModels": MODEL_ARN,
         "DaysOfResults": "90",
         "DaysOfQuarantine": "7",
+        "DaysOfWork": "30",
     }
     return Cloud(
         cloudformation=cloudformation,

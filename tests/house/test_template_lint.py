@@ -140,6 +140,7 @@ def test_the_command_and_the_emulator_find_what_they_look_for(written: Template)
         "BucketName",
         "CheckpointBucketName",
         "DaysOfQuarantine",
+        "DaysOfWork",
         "DaysOfResults",
         "EndpointName",
         "EndpointsFailedTopicArn",

@@ -425,6 +425,16 @@ def test_a_job_whose_working_files_are_deleted_is_not_redriven() -> None:
     assert laptop.row(job_id).status.final
 
 
+def test_a_job_whose_working_files_go_before_a_redrive_must_have_ended_is_not_redriven() -> None:
+    laptop = Laptop()
+    job_id = stopped_midway(laptop)
+
+    laptop.clock.time += timedelta(days=29, minutes=1)
+    assert laptop.redrive(job_id).refusal == "logs_gone"
+    laptop.clock.time -= timedelta(minutes=2)
+    assert laptop.redrive(job_id).refusal is None
+
+
 def test_a_document_whose_answers_are_joined_is_not_redriven() -> None:
     laptop = Laptop()
     laptop.put_contract("summarise", SUMMARISE)

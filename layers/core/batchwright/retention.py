@@ -25,6 +25,8 @@ class Kept:
 
     results: timedelta = timedelta(days=90)
     quarantine: timedelta = timedelta(days=7)
+    work: timedelta = timedelta(days=30)
+    """Inputs and working files, from when they were written: longer than any deadline."""
 
 
 def kept_by(settings: "Settings") -> Kept:
@@ -32,6 +34,7 @@ def kept_by(settings: "Settings") -> Kept:
     return Kept(
         results=timedelta(days=settings.result_retention_days),
         quarantine=timedelta(days=settings.quarantine_retention_days),
+        work=timedelta(days=settings.work_retention_days),
     )
 
 

@@ -39,6 +39,7 @@ class Settings(BaseModel):
     result_retention_days: PositiveInt = 90
     """A job's row lives as long as its results."""
     quarantine_retention_days: PositiveInt = 7
+    work_retention_days: PositiveInt = 30
     ledger_table: str = ""
     """Only close, admit and sweep have it; close has what follows."""
     ledger_key: str = ""

@@ -28,11 +28,12 @@ def redrive(job_id: str, only: Sequence[Redrivable], stack: "Stack") -> JobRow:
     """Wish for a job's next redrive; return the job as it will begin. Raises :class:`Refused` where that cannot be."""
     row = find_job(stack.jobs, job_id)
     number = row.redrives + 1
-    check_redrive(row, number, stack.objects)
+    now = SystemClock().now()
+    check_redrive(row, number, stack.objects, stack.kept, now)
     endings = [ending.value for ending in Redrivable if ending in only]
     wish = Redriving.model_validate({"job": job_id, "number": number, "only": endings})
     stack.send({"redrive": wish.model_dump(mode="json")})
-    return reopened(row, wish, SystemClock().now())
+    return reopened(row, wish, now)
 
 
 def cancel(job_id: str, stack: "Stack") -> JobRow:

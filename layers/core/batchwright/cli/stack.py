@@ -115,6 +115,7 @@ def find_stack() -> Stack:
                 "STATE_MACHINE_ARN": outputs["StateMachineArn"],
                 "RESULT_RETENTION_DAYS": outputs["DaysOfResults"],
                 "QUARANTINE_RETENTION_DAYS": outputs["DaysOfQuarantine"],
+                "WORK_RETENTION_DAYS": outputs["DaysOfWork"],
                 "AWS_REGION": session.region_name or "",
             }
         )

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any
@@ -38,7 +38,6 @@ class World(commands.World):
     """The ids that the stack may ask."""
     new_salt: Callable[[], str]
     """32 random bytes, in hexadecimal."""
-    kept: Kept = field(default_factory=Kept)
     unsaid: Callable[[str, str], None] = lambda *_: None
     """Hears which job was started and not told of, and why."""
 

@@ -1,14 +1,15 @@
 """Redrive and cancel: what is done with a job that stands, once for every wish, however often it comes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from batchwright.errors import Missing, Refused
-from batchwright.job import JobRow, Reason, Redrive, Status, timestamp
+from batchwright.job import Job, JobRow, Reason, Redrive, Status, timestamp
 from batchwright.ledger import Entry
 from batchwright.listing import is_joined
 from batchwright.message import Cancelling, Redriving
 from batchwright.outcome import Ending
+from batchwright.places import job_key
 from batchwright.ports import (
     Clock,
     Events,
@@ -20,6 +21,7 @@ from batchwright.ports import (
     Tasks,
     Workflows,
 )
+from batchwright.retention import Kept
 from batchwright.run import Run
 from batchwright.sleepers import sleeps, wake_all
 
@@ -39,6 +41,8 @@ class World:
     slots: Slots
     tasks: Tasks
     clock: Clock
+    kept: Kept = field(default_factory=Kept)
+    """For how long the stack keeps things."""
 
 
 def redrive(wish: Redriving, world: World) -> bool:
@@ -63,7 +67,7 @@ def redrive(wish: Redriving, world: World) -> bool:
 
 
 def _begin(row: JobRow, wish: Redriving, world: World) -> bool:
-    check_redrive(row, wish.number, world.objects)
+    check_redrive(row, wish.number, world.objects, world.kept, world.clock.now())
     if not world.jobs.reopen(reopened(row, wish, world.clock.now())):
         return False
     detail = {"contract": row.contract, "redrive": wish.number}
@@ -117,7 +121,7 @@ def standing_row(jobs: Jobs, job_id: str) -> JobRow:
     return row
 
 
-def check_redrive(row: JobRow, number: int, objects: Objects) -> None:
+def check_redrive(row: JobRow, number: int, objects: Objects, kept: Kept, now: datetime) -> None:
     """Raise :class:`Refused` where a job cannot be redriven, with what to do instead."""
     job = row.job_id
     if not row.status.final:
@@ -135,11 +139,18 @@ def check_redrive(row: JobRow, number: int, objects: Objects) -> None:
         )
     try:
         joined = is_joined(job, objects)
+        admitted = Job.model_validate_json(objects.read(job_key(job)))
     except Missing:
         raise Refused(
             "logs_gone",
             f"the working files of job {job} are deleted by now; run it whole, with submit --again",
         ) from None
+    if admitted.created_at + kept.work < now + admitted.terms.lifetime:
+        raise Refused(
+            "logs_gone",
+            f"the working files of job {job} are deleted {kept.work.days} days after it was admitted, before a redrive"
+            " must have ended; run it whole, with submit --again",
+        )
     if joined:
         raise Refused(
             "joined_document",
