@@ -10,7 +10,7 @@ from botocore.config import Config
 
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.jobs import DynamoDBJobs
-from batchwright.aws.s3 import S3Objects
+from batchwright.aws.s3 import BODY_TRIES, S3Objects
 from batchwright.aws.wiring import PLUMBING
 from batchwright.chunklog import ChunkLog
 from batchwright.errors import AlreadyExists, LogBroken, Unavailable
@@ -160,11 +160,11 @@ def test_a_segment_that_another_worker_wrote_meanwhile_stands_and_ours_follows(
     ]
 
 
-def test_a_read_that_breaks_is_no_segment_and_no_end_of_the_log(
+def test_a_read_that_breaks_each_time_is_no_segment_and_no_end_of_the_log(
     proxy: FaultProxy, objects: S3Objects, job_id: str
 ) -> None:
     writer(objects, job_id, "w").append([settled(0), settled(1)], calls=2)
-    proxy.add(Fault(method="GET", path=SEGMENT, cut_at=100))
+    proxy.add(Fault(method="GET", path=SEGMENT, cut_at=100, times=BODY_TRIES))
 
     with pytest.raises(Unavailable):
         indexes(objects, job_id)

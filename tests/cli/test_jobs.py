@@ -202,6 +202,39 @@ def test_results_brings_every_file_whole(
     assert json.loads(Path(places["receipt"]).read_bytes())["job_id"] == row.job_id
 
 
+def test_a_folder_holds_the_files_of_one_job(
+    cloud: Cloud, batchwright: Command, mails: Path, tmp_path: Path
+) -> None:
+    batchwright("submit", mails)
+    batchwright("submit", mails, "--again")
+    first, second = cloud.run()
+    here = tmp_path / "here"
+    assert batchwright("results", first.job_id, "-o", here).code == 0
+    before = {file: file.read_bytes() for file in here.rglob("*") if file.is_file()}
+
+    said = batchwright("results", second.job_id, "-o", here)
+
+    assert said.code == 2
+    assert f"{here} holds the files of job {first.job_id}" in said.err
+    assert {file: file.read_bytes() for file in here.rglob("*") if file.is_file()} == before
+    (here / "output.jsonl").unlink()
+    assert batchwright("results", first.job_id, "-o", here).code == 0
+    assert (here / "output.jsonl").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"job_id": 1}'])
+def test_what_is_no_receipt_stands_in_nobodys_way(
+    cloud: Cloud, batchwright: Command, mails: Path, tmp_path: Path, content: bytes
+) -> None:
+    batchwright("submit", mails)
+    (row,) = cloud.run()
+    (tmp_path / "receipt.json").write_bytes(content)
+
+    assert batchwright("results", row.job_id, "-o", tmp_path).code == 0
+
+    assert json.loads((tmp_path / "receipt.json").read_bytes())["job_id"] == row.job_id
+
+
 def test_people_see_counts_money_and_paths(
     cloud: Cloud, batchwright: Command, mails: Path, tmp_path: Path
 ) -> None:

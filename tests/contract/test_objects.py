@@ -8,11 +8,13 @@ from pathlib import Path
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from batchwright.aws.s3 import PART, S3Objects, part_size
+from batchwright.aws.s3 import BLOCK, BODY_TRIES, PART, S3Objects, part_size
 from batchwright.cli.local import LocalObjects
 from batchwright.errors import AlreadyExists, Missing, Unavailable, UploadGone
+from batchwright.job import Pin
 from batchwright.ports import Changeable, Erasable, Objects, Upload
 from batchwright.uploads import whole
 from tests.bench.disk import DiskObjects
@@ -129,6 +131,34 @@ def test_a_head_that_is_refused_without_a_word_is_told_by_what_a_read_is_told(
 
         with pytest.raises(kind, match=told):
             S3Objects(client, "box").pin("a", "v")
+
+
+def test_a_read_that_breaks_begins_again_at_its_block() -> None:
+    client = boto3.client("s3", region_name="us-east-1")
+    pin = Pin(bucket="box", key="a", version_id="v", etag="e", size=BLOCK + 3, tag="t")
+    asked = [("bytes=0-4194303", b"x" * BLOCK), *[("bytes=4194304-4194306", b"end")] * BODY_TRIES]
+    with Stubber(client) as s3:
+        for number, (span, content) in enumerate(asked):
+            broken = 0 < number < len(asked) - 1
+            body = StreamingBody(BytesIO(content[: 1 if broken else None]), len(content))
+            wanted = {"Bucket": "box", "Key": "a", "VersionId": "v", "Range": span}
+            s3.add_response("get_object", {"Body": body}, wanted)
+
+        assert b"".join(S3Objects(client, "box").blocks(pin)) == b"x" * BLOCK + b"end"
+
+        s3.assert_no_pending_responses()
+
+
+def test_a_read_that_breaks_each_time_is_told() -> None:
+    client = boto3.client("s3", region_name="us-east-1")
+    with Stubber(client) as s3:
+        for _ in range(BODY_TRIES):
+            s3.add_response("get_object", {"Body": StreamingBody(BytesIO(b"1"), 3)})
+
+        with pytest.raises(Unavailable, match="read of a: IncompleteReadError"):
+            S3Objects(client, "box").read("a")
+
+        s3.assert_no_pending_responses()
 
 
 @pytest.mark.parametrize("place", ["in memory", "in S3"])

@@ -2,10 +2,11 @@
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, IncompleteReadError, ResponseStreamingError
 
 from batchwright.aws.faults import code_of, told
 from batchwright.errors import Missing, Unavailable
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef, ObjectIdentifierTypeDef
 
 BLOCK = 4 * 1024 * 1024
+# botocore tries again until an answer begins; one that breaks off later is ours.
+BODY_TRIES = 3
 # S3 takes 10,000 parts of 5 MiB to 5 GiB, the last may be smaller
 # (docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
 SMALLEST_PART = 5 * 1024 * 1024
@@ -92,16 +95,22 @@ class S3Objects:
         if span and span[0] == span[1]:
             return b""
         with told(f"read of {_named(key)}"):
-            return self._s3.get_object(Bucket=self.bucket, Key=key, **_range(span))["Body"].read()
+            return self._body(Bucket=self.bucket, Key=key, **_range(span))
 
     def read_pinned(self, pin: Pin, *, span: tuple[int, int]) -> bytes:
         """Return bytes of one version."""
         if span[0] == span[1]:
             return b""
         with told(f"read of {_named(pin.key)}"):
-            return self._s3.get_object(
+            return self._body(
                 Bucket=pin.bucket, Key=pin.key, **_range(span), **_version(pin.version_id)
-            )["Body"].read()
+            )
+
+    def _body(self, **asked: Any) -> bytes:
+        for _ in range(BODY_TRIES - 1):
+            with suppress(IncompleteReadError, ResponseStreamingError):
+                return self._s3.get_object(**asked)["Body"].read()
+        return self._s3.get_object(**asked)["Body"].read()
 
     def blocks(self, pin: Pin, *, start: int = 0) -> Iterator[bytes]:
         """Yield one version's bytes, a request a block: a read that breaks starts over at its block."""

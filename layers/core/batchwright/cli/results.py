@@ -12,8 +12,10 @@ from batchwright.decision import DECISIONS, RELEASED
 from batchwright.errors import Missing
 from batchwright.holding import Check
 from batchwright.job import JobRow
+from batchwright.marked import visible
 from batchwright.places import file_name, result_key
 from batchwright.receipt import Piece
+from batchwright.verifying import RECEIPT
 
 if TYPE_CHECKING:
     from batchwright.cli.stack import Stack
@@ -24,13 +26,19 @@ PROBLEMS = "problems"
 def download(row: JobRow, directory: Path, stack: "Stack") -> dict[str, str]:
     """Download a job's files; return where each lies here.
 
-    Raises :class:`Halt` where the job has none yet, or a file is not what the receipt says.
+    Raises :class:`Halt` where the job has none yet, another job's lie there, or a file is not what the receipt says.
     """
     if not row.results:
         raise Halt(
             f"job {row.job_id} is {row.status.value} and has no results yet;"
             f" wait for it with: batchwright watch {row.job_id}",
             Code.REFUSED,
+        )
+    standing = _whose(directory)
+    if standing not in (None, row.job_id):
+        raise Halt(
+            f"{directory} holds the files of job {visible(standing)}; name another folder with -o",
+            Code.USAGE,
         )
     directory.mkdir(parents=True, exist_ok=True)
     promised = _promised(row.results["receipt"], stack)
@@ -51,6 +59,15 @@ def download(row: JobRow, directory: Path, stack: "Stack") -> dict[str, str]:
             _fetch(result_key(row.job_id, name), directory / name, stack, None)
             places[name.removesuffix(".jsonl")] = str(directory / name)
     return places
+
+
+def _whose(directory: Path) -> str | None:
+    """Return the job whose files lie in a folder; what only one of two jobs has would be taken for the other's."""
+    try:
+        job_id = orjson.loads((directory / RECEIPT).read_bytes())["job_id"]
+    except (FileNotFoundError, KeyError, TypeError, ValueError):
+        return None
+    return job_id if isinstance(job_id, str) else None
 
 
 def _promised(receipt_key: str, stack: "Stack") -> dict[str, list[Piece]]:
