@@ -549,3 +549,15 @@ def test_without_a_budget_nothing_is_said_of_one(batchwright: Command, laid: Pat
 
     assert batchwright("estimate", "mails.jsonl", "--json").json["budget"] is None
     assert "budget" not in batchwright("estimate", "mails.jsonl").out
+
+
+def test_a_name_that_is_not_utf_8_is_told_as_far_as_it_is(
+    batchwright: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / os.fsdecode(b"caf\xe9.jsonl")
+    file.write_bytes(chat_file(2))
+
+    said = batchwright("estimate", file, "--json")
+
+    assert (said.code, said.json["file"]) == (0, f"{tmp_path}/caf?.jsonl")
+    assert "cafU+DCE9.jsonl" in batchwright("estimate", file).out

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import SSOTokenLoadError
+from typer import Abort
 
 from batchwright.cli.faults import Code, told
 from batchwright.errors import Missing, Unavailable
@@ -171,6 +172,7 @@ def test_a_stack_of_something_else_is_told_apart(
         (Unavailable("AWS says SlowDown"), Code.USAGE, "AWS says SlowDown; check the network"),
         (SSOTokenLoadError(error_msg="x"), Code.USAGE, "sign-in has expired"),
         (OSError(28, "No space left on device", "out.jsonl"), Code.USAGE, "out.jsonl: No space"),
+        (Abort(), Code.LEFT, "batchwright: left\n"),
         (ZeroDivisionError("by\nnought"), 1, "should not have happened: ZeroDivisionError at ?"),
     ],
 )
@@ -199,6 +201,26 @@ def test_the_command_runs_as_a_program_of_its_own(
     )
 
     is_one_line(Said(ran.returncode, ran.stdout, ran.stderr), "no stack 'batchwright'")
+
+
+@pytest.mark.parametrize(
+    "arguments", ["--help", "estimate FILE", "contract schema"], ids=["help", "tables", "json"]
+)
+def test_who_reads_no_further_is_no_fault(mails: Path, arguments: str) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+
+    ran = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-m", "batchwright.cli", *arguments.replace("FILE", str(mails)).split()],
+        env=dict(os.environ),
+        stdout=writes,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writes)
+
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_without_its_extra_the_command_says_what_to_install(tmp_path: Path) -> None:

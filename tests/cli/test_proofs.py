@@ -1,6 +1,8 @@
 """Verify, prove, trace, ledger and forget, as people and as scripts use them."""
 
+import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -302,12 +304,111 @@ def test_a_job_that_is_forgotten_leaves_its_proof_and_nothing_else(
     assert "seal.json" not in files, "what is left is still the sealed one"
 
 
-def test_forgetting_asks_first(batchwright: Command, job: str) -> None:
-    said = batchwright("forget", job)
-    assert said.code != 0
+@pytest.mark.parametrize("answer", ["n\n", ""], ids=["no", "nobody answers"])
+def test_forgetting_asks_first(
+    batchwright: Command, job: str, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+
+    said = batchwright("forget", job, "--json")
+
+    assert (said.code, said.out) == (130, "")
+    assert f"Delete inputs, answers and working files of job {job} for good?" in said.err
+    assert said.err.endswith(f"batchwright: job {job} was not forgotten; --yes does not ask\n")
+    assert batchwright("verify", job).code == 0
 
 
 def test_a_job_that_runs_is_not_forgotten(cloud: Cloud, batchwright: Command, mails: Path) -> None:
     batchwright("submit", mails)
     (admitted,) = cloud.admit()
     assert batchwright("forget", admitted.job_id, "--yes").code == 4
+
+
+@pytest.mark.parametrize(
+    "content", [b"no key\n", b"\xff\xfe", b"", b"eA=="], ids=["words", "binary", "empty", "short"]
+)
+def test_a_file_that_is_no_key_is_wrong_usage(
+    batchwright: Command, folder: Path, key: Path, content: bytes
+) -> None:
+    key.write_bytes(content)
+
+    said = batchwright("verify", folder, "--public-key", key)
+
+    assert said.code == 2
+    assert f"{key}: " in said.err
+    assert "key" in said.err.removeprefix(f"batchwright: {key}")
+
+
+def test_what_the_desktop_left_beside_the_checkpoints_is_no_checkpoint(
+    batchwright: Command, folder: Path
+) -> None:
+    (folder / "ledger" / "checkpoints" / ".DS_Store").write_bytes(b"\x00\xff")
+
+    said = batchwright("verify", folder, "--ledger", "--json")
+
+    assert (said.code, said.json["ledger"]["checkpoints"]) == (0, 1)
+
+
+def test_a_checkpoint_that_is_no_text_is_told(batchwright: Command, folder: Path) -> None:
+    (folder / "ledger" / "checkpoints" / "000000000002").write_bytes(b"\x00\xff")
+
+    said = batchwright("verify", folder, "--ledger")
+
+    assert said.code == 5
+    assert "checkpoints/000000000002" in said.out
+
+
+def test_what_differs_is_told_where_the_ledger_is_not_there(
+    batchwright: Command, folder: Path
+) -> None:
+    (folder / "output.jsonl").write_bytes(b"{}\n")
+    (folder / "ledger").rename(folder / "elsewhere")
+
+    said = batchwright("verify", folder, "--ledger")
+    told = batchwright("verify", folder, "--ledger", "--json")
+
+    assert said.code == told.code == 2
+    assert "files: verified False" in said.out
+    assert told.json.keys() == {"files"}
+    assert f"batchwright: {folder}/ledger/entries.jsonl: No such file or directory" in said.err
+
+
+@pytest.mark.parametrize("name", ["receipt.json", "seal.json"])
+@pytest.mark.parametrize("content", [b"{", b"[]", b"\xff"])
+def test_nothing_is_proved_by_a_file_that_cannot_be_read(
+    batchwright: Command, folder: Path, name: str, content: bytes
+) -> None:
+    (folder / name).write_bytes(content)
+
+    said = batchwright("prove", folder, "line-1")
+
+    assert said.code == 5
+    assert said.out == ""
+    assert f"{name} is not as it was sealed" in said.err
+
+
+def test_an_id_that_is_no_text_is_no_record(batchwright: Command, folder: Path) -> None:
+    said = batchwright("prove", folder, os.fsdecode(b"caf\xe9"))
+
+    assert said.code == 4
+    assert "the job has no record" in said.err
+
+
+def test_a_ledger_is_read_alike_whatever_the_locale(tmp_path: Path) -> None:
+    public = KeptSigner(name="kärtchen/test").public_key()
+    (tmp_path / "public-key.txt").write_text(f"{public}\n", encoding="utf-8")
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    reading = (
+        "from batchwright.cli.ledger import brought_key; from pathlib import Path; import sys;"
+        " print(ascii(brought_key(Path(sys.argv[1]))))"
+    )
+
+    ran = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-c", reading, tmp_path],
+        env={**os.environ, **locale},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert ran.stdout == f"{f'{public}\n'!a}\n"

@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
@@ -433,3 +434,14 @@ def test_who_leaves_as_soon_as_the_address_is_told_leaves_in_order(job: str) -> 
 
     assert (code, read.left) == (0, True)
     assert read.getvalue().startswith("http://127.0.0.1:")
+
+
+def test_a_port_that_is_taken_is_named(batchwright: Command, job: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        said = batchwright("review", "serve", job, "--port", port)
+
+    assert said.code == 2
+    assert said.err.startswith(f"batchwright: port {port} of 127.0.0.1: ")
+    assert "leave out --port" in said.err

@@ -26,7 +26,7 @@ type ReadSpan = Callable[[str, int, int], bytes]
 
 def outcome_of(record_id: str, blocks: Iterator[bytes]) -> tuple[Outcome, bytes]:
     """Find a record's outcome in ``outcomes.jsonl``, and its line; raises :class:`Missing`."""
-    told = orjson.dumps(record_id)
+    told = orjson.dumps(record_id.encode(errors="replace").decode())  # nobody has half a character
     for line in lines(blocks):
         if line.content and told in line.content:
             try:

@@ -56,8 +56,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
             standalone_mode=False,
         )
         sys.stdout.flush()
-    except BrokenPipeError:
-        sys.stdout = None  # whoever read it has gone; the interpreter must not flush into nothing
+    except (BrokenPipeError, SystemExit) as left:
+        # Whoever read it has gone, for which rich and typer leave with a code of their own.
+        if not any(isinstance(each, BrokenPipeError) for each in (left, left.__context__)):
+            raise
+        sys.stdout = None  # the interpreter must not flush into nothing
         return Code.DONE
     except Exception as fault:  # noqa: BLE001 - the one place that ends every failure in a line
         return told(fault)

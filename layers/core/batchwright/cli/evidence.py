@@ -95,7 +95,20 @@ def whole(files: Files, name: str) -> bytes:
 
 def sealed(files: Files) -> tuple[dict[str, Any], dict[str, Any], Salt]:
     """Return a job's receipt, seal and salt; raises :class:`Halt` where it was sealed without a tree."""
-    receipt, seal = (orjson.loads(whole(files, name)) for name in (RECEIPT, SEAL))
+    receipt, seal = (_object(files, name) for name in (RECEIPT, SEAL))
     if receipt.get("tree") is None:
         raise Halt("the job has no records to prove: it was refused", Code.REFUSED)
     return receipt, seal, Salt(whole(files, SALT).decode().strip())
+
+
+def _object(files: Files, name: str) -> dict[str, Any]:
+    try:
+        found = orjson.loads(whole(files, name))
+    except orjson.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise Halt(
+            f"{name} is not as it was sealed: it cannot be read; batchwright verify tells more",
+            Code.DIFFERENT,
+        )
+    return found

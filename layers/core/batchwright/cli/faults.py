@@ -5,7 +5,7 @@ import traceback
 from enum import IntEnum
 from pathlib import Path
 
-from typer.exceptions import TyperException
+from typer.exceptions import Abort, TyperException
 
 from batchwright.errors import AskAgain, BatchwrightError, JobStops
 
@@ -24,7 +24,7 @@ class Code(IntEnum):
     DIFFERENT = 5
     """What was to be verified is not as it was sealed."""
     LEFT = 130
-    """Somebody pressed Ctrl-C."""
+    """Somebody pressed Ctrl-C, or did not say yes."""
 
 
 class Halt(Exception):
@@ -49,6 +49,8 @@ def _answer(fault: Exception) -> tuple[int, str]:
     match fault:
         case Halt():
             return fault.code, str(fault)
+        case Abort():
+            return Code.LEFT, "left"
         case BatchwrightError() if not isinstance(fault, AskAgain | JobStops):
             return Code.REFUSED, str(fault)
     message = _of_surroundings(fault)

@@ -30,7 +30,7 @@ def bring(directory: Path, stack: "Stack") -> dict[str, Any]:
             opened.write(each.content + b"\n")
             entries += 1
     public_key = PublicKey.read(stack.objects.read(PUBLIC_KEY).decode())
-    (directory / KEY).write_text(f"{public_key}\n")
+    (directory / KEY).write_text(f"{public_key}\n", encoding="utf-8")
     return {
         "ledger": public_key.name,
         "entries": entries,
@@ -44,12 +44,14 @@ def brought(directory: Path) -> tuple[list[bytes], dict[str, str]]:
     """Read what :func:`bring` wrote: the entries, and the checkpoints by name."""
     entries = (directory / ENTRIES).read_bytes().splitlines()
     notes = {
-        f"{CHECKPOINTS}/{file.name}": file.read_text()
+        # What is no text is no checkpoint, as the audit says; what a desktop hides here is nobody's.
+        f"{CHECKPOINTS}/{file.name}": file.read_text(encoding="utf-8", errors="replace")
         for file in sorted((directory / CHECKPOINTS).iterdir())
+        if not file.name.startswith(".")
     }
     return entries, notes
 
 
 def brought_key(directory: Path) -> str:
     """Read the public key that :func:`bring` wrote."""
-    return (directory / KEY).read_text()
+    return (directory / KEY).read_text(encoding="utf-8", errors="replace")

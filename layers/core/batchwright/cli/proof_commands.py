@@ -1,5 +1,6 @@
 """The subcommands about what can be proved of a job, and of a record, each a few lines."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +9,7 @@ import typer
 from batchwright.cli import show
 from batchwright.cli.arguments import JobId, Json, RecordId, find_stack
 from batchwright.cli.evidence import Evidence, Folder, ended, sealed
-from batchwright.cli.faults import Code
+from batchwright.cli.faults import Code, Halt
 from batchwright.cli.ledger import bring, brought
 from batchwright.cli.watch import find_job
 from batchwright.proof import consistency_of, outcome_of, proof_of, tiles_of
@@ -43,9 +44,11 @@ def verify_command(
     files = _evidence(job)
     key = verify.read_key(public_key, files) if public_key else None
     found = {"files": verify.verify(files, key, input_file)}
-    if with_ledger:
-        found["ledger"] = verify.audit(files, key)
-    show.write_verified(found, as_json=as_json)
+    try:
+        if with_ledger:
+            found["ledger"] = verify.audit(files, key)
+    finally:  # a ledger that cannot be read hides nothing of what was found
+        show.write_verified(found, as_json=as_json)
     return verify.code_of(*found.values())
 
 
@@ -129,12 +132,16 @@ def forget_command(
     from batchwright.cli.forget import forget  # noqa: PLC0415 - boto3, as above
 
     row = find_job(stack.jobs, job)
-    if not sure:
-        typer.confirm(
-            f"Delete inputs, answers and working files of job {job} for good?", abort=True
-        )
+    if not sure and not _agreed(f"Delete inputs, answers and working files of job {job} for good?"):
+        raise Halt(f"job {job} was not forgotten; --yes does not ask", Code.LEFT)
     found = forget(row, stack)
     return _told(found, as_json=as_json)
+
+
+def _agreed(question: str) -> bool:
+    """Ask on stderr: what stands on stdout is the answer of the command."""
+    typer.echo(f"{question} [y/N]: ", err=True, nl=False)
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def _evidence(job: str) -> Evidence:

@@ -20,6 +20,7 @@ from typing import Any
 import orjson
 
 from batchwright.cli.desk import Desk
+from batchwright.cli.faults import Code, Halt
 from batchwright.errors import BatchwrightError
 
 PAGE = Path(__file__).with_name("review.html")
@@ -138,8 +139,14 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(desk: Desk, port: int = 0) -> Iterator[str]:
-    """Serve a desk; gives the address with its key."""
-    server = Server(desk, port)
+    """Serve a desk; gives the address with its key. Raises :class:`Halt` where the port is not free."""
+    try:
+        server = Server(desk, port)
+    except OSError as fault:
+        raise Halt(
+            f"port {port} of 127.0.0.1: {fault.strerror}; leave out --port for one that is free",
+            Code.USAGE,
+        ) from None
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

@@ -1,5 +1,6 @@
 """What the command prints: calm tables for people, of visible letters alone, and one JSON object for programs."""
 
+import json
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -22,7 +23,11 @@ CENT = 0.01
 
 def write_json(facts: dict[str, Any]) -> None:
     """Print one JSON object, and nothing else."""
-    sys.stdout.write(orjson.dumps(facts, option=orjson.OPT_INDENT_2).decode() + "\n")
+    try:
+        text = orjson.dumps(facts, option=orjson.OPT_INDENT_2)
+    except orjson.JSONEncodeError:  # the name of a file here need not be UTF-8
+        text = json.dumps(facts, indent=2, ensure_ascii=False).encode(errors="replace")
+    sys.stdout.write(f"{text.decode()}\n")
 
 
 def write_text(text: bytes) -> None:

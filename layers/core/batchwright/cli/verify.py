@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from batchwright.auditing import Audit, sealed_in
-from batchwright.checkpoint import PublicKey
+from batchwright.checkpoint import CheckpointInvalid, PublicKey
 from batchwright.cli.evidence import Evidence, Folder, whole
-from batchwright.cli.faults import Code
+from batchwright.cli.faults import Code, Halt
 from batchwright.cli.ledger import brought, brought_key
 from batchwright.cli.recordlines import record_lines
 from batchwright.cli.signatures import verifies
@@ -111,9 +111,15 @@ def _decisions(
 def read_key(file: Path, files: Evidence) -> PublicKey:
     """Read a public key's file, as ``batchwright ledger`` writes it, or as KMS does, in base64 or PEM.
 
-    KMS does not know the ledger's name; that is the seal's then, and no secret.
+    KMS does not know the ledger's name; that is the seal's then, and no secret. Raises :class:`Halt`.
     """
-    text = file.read_text()
+    try:
+        return _key_of(file.read_text(encoding="utf-8", errors="replace"), files)
+    except CheckpointInvalid as fault:
+        raise Halt(f"{file}: {fault}", Code.USAGE) from None
+
+
+def _key_of(text: str, files: Evidence) -> PublicKey:
     lines = [line.strip() for line in text.splitlines() if not line.startswith("-----")]
     try:
         content = b64decode("".join(lines), validate=True)
@@ -138,7 +144,10 @@ def _key_in(files: Evidence, ledgers: str) -> PublicKey:
     try:
         return PublicKey.read(orjson.loads(whole(files, SEAL))["public_key"])
     except (AttributeError, Missing, KeyError, TypeError, ValueError):
-        return PublicKey.read(ledgers)
+        try:
+            return PublicKey.read(ledgers)
+        except CheckpointInvalid as fault:
+            raise Halt(f"the ledger's key: {fault}", Code.USAGE) from None
 
 
 def code_of(*found: dict[str, Any]) -> Code:
