@@ -220,13 +220,20 @@ TABLE = f"""
 name: table
 routes: [{{model: "{MODEL}", max_tokens: 100}}]
 models: {{"*": "{MODEL}"}}
-prompt: {{user: "say {{{{ text }}}}"}}
+prompt: {{user: "say {{{{ words }}}}"}}
+"""
+BOOKS = f"""
+name: books
+routes: [{{model: "{MODEL}", max_tokens: 100}}]
+models: {{"*": "{MODEL}"}}
+prompt: {{user: "sum up {{{{ text }}}}"}}
+document: {{tokens: 100}}
 """
 
 
 def parquet(texts: list[str]) -> bytes:
     sink = io.BytesIO()
-    pq.write_table(pa.table({"id": [f"r{n}" for n in range(len(texts))], "text": texts}), sink)
+    pq.write_table(pa.table({"id": [f"r{n}" for n in range(len(texts))], "words": texts}), sink)
     return sink.getvalue()
 
 
@@ -240,7 +247,7 @@ def body(texts: list[str]) -> bytes:
 
 
 def table(separator: str, texts: list[str]) -> bytes:
-    lines = [("id", "text"), *((f"r{n}", f'"{text}"') for n, text in enumerate(texts))]
+    lines = [("id", "words"), *((f"r{n}", f'"{text}"') for n, text in enumerate(texts))]
     return "".join(f"{separator.join(line)}\r\n" for line in lines).encode()
 
 
@@ -255,6 +262,10 @@ KINDS: dict[str, Callable[[list[str]], bytes]] = {
     "rows.csv": lambda texts: table(",", texts),
     "rows.csv.gz": lambda texts: gzip.compress(table(",", texts)),
     "rows.tsv": lambda texts: table("\t", texts),
+    # Not its name says what a table is, but its header.
+    "rows.tabs.csv": lambda texts: table("\t", texts),
+    "rows.commas.tsv": lambda texts: table(",", texts),
+    "rows.txt": lambda texts: table(",", texts),
     "rows.parquet": parquet,
     "body.json": body,
 }
@@ -266,7 +277,7 @@ def test_an_input_of_any_kind_is_held_to_its_records(
 ) -> None:
     cloud.put_contract("table", TABLE)
     contract = ["--contract", "table"] if name.startswith("rows") else []
-    file, texts = tmp_path / name, ["one, two", "three\nfour" if "csv" in name else "three", "five"]
+    file, texts = tmp_path / name, ["one, two", "three\nfour", "five"]
     file.write_bytes(KINDS[name](texts))
     assert batchwright("submit", file, *contract).code == 0
     (row,) = cloud.run()
@@ -289,14 +300,36 @@ def test_an_input_of_any_kind_is_held_to_its_records(
     ]
 
 
+@pytest.mark.parametrize("name", ["book.md", "book.md.gz", "book.rst", "book"])
 def test_a_document_cannot_be_held_to_its_records(
-    cloud: Cloud, batchwright: Command, tmp_path: Path
+    cloud: Cloud, batchwright: Command, tmp_path: Path, name: str
 ) -> None:
-    job = ran(cloud, batchwright, tmp_path / "one.jsonl", "say a")
-    file = tmp_path / "book.md.gz"
-    file.write_bytes(gzip.compress(b"# A book"))
+    cloud.put_contract("books", BOOKS)
+    file, text = tmp_path / name, b"A book\n======\n\nOf things, and of others.\n"
+    file.write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    batchwright("submit", file, "--contract", "books")
+    (row,) = cloud.run()
+    assert row.counts()["succeeded"] == 1
 
-    said = batchwright("verify", job, "--input", file)
+    said = batchwright("verify", row.job_id, "--input", file)
 
     assert said.code == 4
     assert "cut into records by its job's contract" in said.err
+
+
+def test_an_input_is_held_to_files_here_too_where_the_receipt_tells_what_it_was(
+    cloud: Cloud, batchwright: Command, tmp_path: Path
+) -> None:
+    file, folder = tmp_path / "one.jsonl", tmp_path / "one"
+    job = ran(cloud, batchwright, file, "say a")
+    batchwright("results", job, "-o", folder)
+    told = batchwright("verify", folder, "--input", file)
+    receipt = orjson.loads((folder / RECEIPT).read_bytes())
+    del receipt["dialect"]
+    (folder / RECEIPT).write_bytes(orjson.dumps(receipt))
+
+    earlier = batchwright("verify", folder, "--input", file)
+
+    assert told.code == 0
+    assert earlier.code == 4
+    assert "did not tell what the input was read as" in earlier.err

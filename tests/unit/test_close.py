@@ -146,6 +146,17 @@ def test_a_job_that_is_not_incomplete_has_no_reason_to_be(laptop: Laptop) -> Non
     assert receipt(laptop, refused.job_id)["incomplete_reason"] is None
 
 
+def test_the_receipt_tells_what_the_file_was_read_as(laptop: Laptop) -> None:
+    chats, conversations, refused = (
+        laptop.run(content).job_id
+        for content in (chat_file(2), jsonl([converse_line("a", "four")]), b"{broken")
+    )
+
+    assert receipt(laptop, chats)["dialect"] == "openai_chat"
+    assert receipt(laptop, conversations)["dialect"] == "bedrock_converse"
+    assert receipt(laptop, refused)["dialect"] is None
+
+
 def test_a_bedrock_file_comes_back_with_bedrocks_manifest(laptop: Laptop) -> None:
     lines = [converse_line("a", "four"), converse_line("b", "five"), {"recordId": "c"}]
 

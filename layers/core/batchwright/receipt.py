@@ -67,11 +67,12 @@ def receipt_of(
     files: dict[str, ResultFile],
     tree: TreeFiles | None,
     *,
+    dialect: str | None,
     version: str,
 ) -> dict[str, Any]:
-    """Return a job's receipt; ``row`` is the job's row as it closes, ``version`` that of the code.
+    """Return a job's receipt; ``row`` is the job's row as it closes, ``dialect`` what its input was read as.
 
-    A job that was refused, or admitted by a version that had none, has no ``tree``.
+    ``version`` is that of the code. A job that was refused, or admitted by a version that had none, has no ``tree``.
     """
     return {
         "job_id": job.job_id,
@@ -82,6 +83,7 @@ def receipt_of(
         "lane_reason": row.lane_reason,
         "redrive": row.redrive.model_dump(mode="json") if row.redrive else None,
         "input": job.input.model_dump() if job.input else None,
+        "dialect": dialect,
         "contract": job.contract_name,
         "contract_digest": job.contract_digest,
         **row.tally.to_json(),

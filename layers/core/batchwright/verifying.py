@@ -43,6 +43,10 @@ type Seen = Callable[[int], None]
 """Hears how many bytes were read."""
 
 
+type RecordLines = Callable[[str | None], Iterable[bytes]]
+"""Yields the line of every record of a file, which was read as the dialect that it is told."""
+
+
 class JobRun(NamedTuple):
     """One run of a job."""
 
@@ -75,7 +79,7 @@ class Verifier:
         self.checkpoint: Checkpoint | None = None
         """The signed checkpoint that covers the job's end, where it is good."""
 
-    def differences(self, record_lines: Iterable[bytes] | None = None) -> Iterator[Difference]:
+    def differences(self, record_lines: RecordLines | None = None) -> Iterator[Difference]:
         """Yield what is not as it was sealed; ``record_lines`` are the input's, where it is at hand."""
         try:
             content = self._whole(RECEIPT)
@@ -109,7 +113,7 @@ class Verifier:
         yield Difference(file=RECEIPT, reason=reason)
 
     def _records(
-        self, receipt: dict[str, Any], told: dict[str, Any], record_lines: Iterable[bytes] | None
+        self, receipt: dict[str, Any], told: dict[str, Any], record_lines: RecordLines | None
     ) -> Iterator[Difference]:
         salt = self._salt()
         if salt is None:
@@ -117,7 +121,7 @@ class Verifier:
         results, leaves = Results(self.blocks, receipt), Leaves(self.blocks, told["levels"])
         reviewed = Reviewed(self.blocks, receipt)
         outcomes = File(self.blocks, OUTCOMES, receipt["files"][OUTCOMES]["pieces"])
-        inputs = iter(record_lines) if record_lines is not None else None
+        inputs = iter(record_lines(receipt.get("dialect"))) if record_lines is not None else None
         tree, counts = Tree(), Counter[str]()
         expected, pending, job_id = 0, bytearray(), receipt["job_id"]
         for number, facts in enumerate(outcomes.lines(), 1):

@@ -5,48 +5,48 @@ from functools import partial
 from pathlib import Path
 
 from batchwright.cli.faults import Code, Halt
+from batchwright.dialects import DOCUMENTS
 from batchwright.errors import Refused
-from batchwright.lines import BYTE_ORDER_MARK, Framing, lines, rows
+from batchwright.lines import SEPARATORS, Framing, lines, rows
 from batchwright.unfolding.choose import HEAD
 from batchwright.unfolding.compressed import is_compressed, unpacked
-from batchwright.unfolding.document import SUFFIXES
 from batchwright.unfolding.parquet import is_parquet, parquet_rows
 from batchwright.unfolding.requests import is_requests_body, requests
 
 BLOCK = 1 << 20
-PACKED = (".gz", ".zst")
 
 
-def record_lines(file: Path) -> Iterator[bytes]:
+def record_lines(file: Path, dialect: str | None) -> Iterator[bytes]:
     """Yield the line of every record; an empty one where it is too long to be read.
 
+    ``dialect`` is what the job has read it as: only its contract knew a table's separator, and what is a document.
     Raises :class:`Halt` where the records do not follow from the file alone, or it is broken.
     """
-    name = file.name.lower()
-    for ending in PACKED:
-        name = name.removesuffix(ending)
-    if name.endswith(SUFFIXES):
+    if dialect is None:
+        told = f"{file}: the receipt is of a version that did not tell what the input was read as"
+        raise Halt(told, Code.REFUSED)
+    if dialect in DOCUMENTS:
         told = f"{file}: a document is cut into records by its job's contract, so it cannot be held to the outcomes"
         raise Halt(told, Code.REFUSED)
     try:
-        yield from _records(file, tabs=name.endswith(".tsv"))
+        yield from _records(file, dialect)
     except Refused as fault:
         raise Halt(f"{file}: {fault}", Code.REFUSED) from None
 
 
-def _records(file: Path, *, tabs: bool) -> Iterator[bytes]:
+def _records(file: Path, dialect: str) -> Iterator[bytes]:
     head = next(_blocks(file), b"")[:HEAD]
-    if is_parquet(head):
+    if dialect == "parquet" and is_parquet(head):
         with file.open("rb") as opened:
             yield from _contents(lines, parquet_rows(opened))
-    elif is_requests_body(head):
+    elif dialect == "anthropic" and is_requests_body(head):
         yield from _contents(lines, requests(_blocks(file)))
-    elif head.removeprefix(BYTE_ORDER_MARK).lstrip().startswith(b"{"):
-        yield from _contents(lines, _blocks(file))
-    else:
-        found = _contents(partial(rows, separator=b"\t" if tabs else b","), _blocks(file))
+    elif dialect in SEPARATORS:
+        found = _contents(partial(rows, separator=SEPARATORS[dialect]), _blocks(file))
         next(found, None)  # the header
         yield from found
+    else:
+        yield from _contents(lines, _blocks(file))
 
 
 def _blocks(file: Path) -> Iterator[bytes]:

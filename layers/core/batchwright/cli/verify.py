@@ -4,6 +4,7 @@ import binascii
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def verify(files: Evidence, key: PublicKey | None, input_file: Path | None) -> d
     """Hold a job's files to its receipt and seal; return what was found."""
     with _bar(_size(files)) as seen:
         verifier = Verifier(files, key=key, verifies=verifies, seen=seen, run=files.run)
-        found = verifier.differences(record_lines(input_file) if input_file else None)
+        found = verifier.differences(partial(record_lines, input_file) if input_file else None)
         differences = [*islice(found, MOST_TOLD)]
     checkpoint = verifier.checkpoint
     return {

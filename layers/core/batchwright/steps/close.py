@@ -149,7 +149,8 @@ def _closed(
     if dialect in BEDROCK:
         files = {**files, MANIFEST: _manifest(row, world)}
         row = replace(row, results=_places(row, files, tree))
-    row, receipt = _receipt(row, receipt_of(job, row, files, tree, version=__version__), world)
+    made = receipt_of(job, row, files, tree, dialect=dialect, version=__version__)
+    row, receipt = _receipt(row, made, world)
     _report(job, row, receipt, findings, world)
     _seal(closed(job, row, tree, receipt), row, world)
     if job.salt:
