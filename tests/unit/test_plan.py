@@ -182,7 +182,7 @@ def test_a_refused_plan_leaves_no_plan(laptop: Laptop) -> None:
     assert len(laptop.objects.lines(problems_key(job_id))) == 31
 
 
-@pytest.mark.parametrize("broken", [b"{broken", b"garbage", b"[1]", b'{"x": 1}'])
+@pytest.mark.parametrize("broken", [b"{broken", b"garbage", b"[1]", b'{"x": 1}', b'{"x": "\0"}'])
 def test_a_broken_first_line_does_not_hide_the_dialect(laptop: Laptop, broken: bytes) -> None:
     row = laptop.run(broken + b"\n" + chat_file(2))
 
@@ -196,6 +196,17 @@ def test_a_broken_first_line_does_not_hide_the_dialect(laptop: Laptop, broken: b
         "cancelled": 0,
         "pending": 0,
     }
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32-le"])
+def test_a_file_in_another_encoding_is_refused_and_told_so(laptop: Laptop, encoding: str) -> None:
+    laptop.put_contract("tags", TABLE)
+    content = chat_file(3).decode().encode(encoding)
+
+    for key in ("inbox/a.jsonl", "inbox/tags/a.jsonl"):
+        reason = laptop.run(content, key).reason
+        assert reason is not None
+        assert (reason.code, reason.line) == ("unsupported_encoding", 1)
 
 
 def test_a_line_too_long_to_be_read_fails_alone_and_is_never_fetched(laptop: Laptop) -> None:

@@ -37,7 +37,8 @@ from batchwright.totals import Total
 
 # A broken first line must not hide the dialect of the good ones after it.
 LINES_TRIED = 100
-UNTOLD = {"invalid_json_line", "unknown_dialect"}
+# A zero byte may be one bad line's: of a file in UTF-16 every line has some.
+UNTOLD = {"invalid_json_line", "unknown_dialect", "unsupported_encoding"}
 
 
 class Progress(Struct, kw_only=True):

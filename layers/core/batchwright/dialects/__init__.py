@@ -37,8 +37,7 @@ KNOWN = "; docs/formats.md tells the dialects, and --dialect says which it is"
 def detect(first: Line, contract: Contract, wanted: str | None = None) -> Dialect:
     """Tell the dialect of a file from its first line that is not blank, or take the one that is ``wanted``.
 
-    Raises :class:`Refused` where the line is of no dialect that is known; ``invalid_json_line`` where another line may
-    still tell.
+    Raises :class:`Refused` where the line is of no dialect that is known, or may be broken and another still tell.
     """
     content = first.content or b""
     if content.startswith(UTF_16) or b"\x00" in content:
