@@ -45,6 +45,9 @@ from tests.fakes import (
 from tests.lanefakes import ListedTasks, MemorySlots, MemorySubmissions
 from tests.signers import KeptSigner
 
+KEY = "arn:aws:kms:us-east-1:123456789012:key/laptop"
+"""What its bucket is encrypted under."""
+
 
 @dataclass
 class Laptop:
@@ -110,6 +113,7 @@ class Laptop:
             events=self.events,
             clock=self.clock,
             models=self.models,
+            key=KEY,
             ledger=self.ledger,
             submissions=self.submissions,
             slots=self.slots,

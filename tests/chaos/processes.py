@@ -269,6 +269,7 @@ def planned(bed: Bed, content: bytes, key: str) -> str:
         events=ListedEvents(),
         clock=SystemClock(),
         models=(MODEL,),
+        key="",
         ledger=ListedLedger(),
         submissions=MemorySubmissions(),
         slots=MemorySlots(lambda: 0.0),

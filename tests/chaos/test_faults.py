@@ -322,6 +322,7 @@ def at_the_door(bed: Bed, workflows: ListedWorkflows) -> World:
         events=ListedEvents(),
         clock=SystemClock(),
         models=(MODEL,),
+        key="",
         ledger=ListedLedger(),
         submissions=MemorySubmissions(),
         slots=MemorySlots(lambda: 0.0),

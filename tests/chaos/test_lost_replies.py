@@ -294,6 +294,7 @@ def test_a_job_whose_row_was_written_and_the_reply_lost_is_started_all_the_same(
         events=ListedEvents(),
         clock=SystemClock(),
         models=(MODEL,),
+        key="",
         ledger=ListedLedger(),
         submissions=MemorySubmissions(),
         slots=MemorySlots(lambda: 0.0),

@@ -75,6 +75,7 @@ class Cloud:
             events=ListedEvents(),
             clock=SystemClock(),
             models=self.models,
+            key="",
             ledger=self.ledger,
             submissions=MemorySubmissions(),
             slots=MemorySlots(lambda: 0.0),

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -13,7 +14,14 @@ from botocore.stub import Stubber
 
 from batchwright.aws.s3 import BLOCK, BODY_TRIES, PART, S3Objects, part_size
 from batchwright.cli.local import LocalObjects
-from batchwright.errors import AlreadyExists, Missing, Unavailable, UploadGone
+from batchwright.errors import (
+    AccessDenied,
+    AlreadyExists,
+    KeyDenied,
+    Missing,
+    Unavailable,
+    UploadGone,
+)
 from batchwright.job import Pin
 from batchwright.ports import Changeable, Erasable, Objects, Upload
 from batchwright.uploads import whole
@@ -159,6 +167,36 @@ def test_a_read_that_breaks_each_time_is_told() -> None:
             S3Objects(client, "box").read("a")
 
         s3.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(
+    ("alone", "kind"),
+    [
+        ({"SSEKMSKeyId": "arn:aws:kms:us-east-1:1:key/theirs"}, KeyDenied),
+        ({}, AccessDenied),
+        (None, AccessDenied),
+    ],
+    ids=["only its key is denied", "it has no key", "nothing may be seen of it"],
+)
+def test_an_object_whose_key_may_not_be_used_is_told_from_one_that_may_not_be_seen(
+    alone: dict[str, Any] | None, kind: type[AccessDenied]
+) -> None:
+    client = boto3.client("s3", region_name="us-east-1")
+    asked = {"Bucket": "box", "Key": "a"}
+    with Stubber(client) as s3:
+        for expected in (asked | HEAD_ALONE, asked):
+            if expected == asked and alone is not None:
+                s3.add_response("head_object", alone, asked)
+            else:
+                s3.add_client_error(
+                    "head_object", "403", http_status_code=403, expected_params=expected
+                )
+
+        with pytest.raises(AccessDenied) as caught:
+            S3Objects(client, "box").pin("a")
+
+    assert type(caught.value) is kind
+    assert getattr(caught.value, "key", None) == (alone or {}).get("SSEKMSKeyId")
 
 
 @pytest.mark.parametrize("place", ["in memory", "in S3"])

@@ -6,12 +6,12 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from batchwright.errors import AccessDenied, BatchwrightError, Unavailable
-from batchwright.job import Job, JobRow, Status, timestamp
+from batchwright.errors import AccessDenied, BatchwrightError, KeyDenied, Unavailable
+from batchwright.job import Job, JobRow, Pin, Status, timestamp
 from batchwright.message import contract_of
 from batchwright.places import inline_key, job_key
 from tests.fakes import MODEL, ListedEvents, MemoryJobs, MemoryObjects
-from tests.laptop import Laptop, chat_file, chat_line
+from tests.laptop import KEY, Laptop, chat_file, chat_line
 
 CONTRACT = f"name: triage\nroutes: [{{model: '{MODEL}'}}]\nmodels: {{'*': '{MODEL}'}}\n"
 
@@ -47,6 +47,19 @@ class ClosedBucket(MemoryObjects):
         if self.closed:
             raise Unavailable("the bucket is away")
         super().write(key, content)
+
+
+class LockedInbox(MemoryObjects):
+    """A bucket whose inbox is under a key that may not be used."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self._key = key
+
+    def pin(self, key: str, version_id: str | None = None) -> Pin:
+        if key.startswith("inbox/"):
+            raise KeyDenied("no right to the key", key=self._key)
+        return super().pin(key, version_id)
 
 
 @pytest.fixture
@@ -369,6 +382,24 @@ def test_a_file_that_was_deleted_before_it_was_read_is_refused(laptop: Laptop) -
     laptop.objects.delete("inbox/a.jsonl")
 
     assert refusal_of(laptop, laptop.say(event)) == "input_missing"
+
+
+def test_a_file_under_a_key_that_the_stack_may_not_use_is_refused() -> None:
+    laptop = Laptop(objects=LockedInbox("arn:aws:kms:us-east-1:1:key/theirs"))
+
+    job_id = laptop.drop(chat_file(1))
+
+    assert refusal_of(laptop, job_id) == "input_no_permissions"
+    assert laptop.finish(job_id).status is Status.FAILED
+
+
+def test_a_right_to_the_stacks_own_key_that_is_missing_keeps_the_message() -> None:
+    laptop = Laptop(objects=LockedInbox(KEY))
+
+    with pytest.raises(AccessDenied):
+        laptop.drop(chat_file(1))
+
+    assert laptop.jobs.rows == {}
 
 
 def test_a_file_for_a_contract_that_is_not_there_is_refused_until_it_is(laptop: Laptop) -> None:

@@ -18,6 +18,7 @@
     │   └── WorkerKilled       workers died at it
     ├── JobStops               nobody's record would fare better
     │   ├── AccessDenied
+    │   │   └── KeyDenied      not the object: the key that it is encrypted under
     │   ├── ModelUnknown
     │   ├── BudgetExceeded
     │   └── FilterBroken       a filter's service is not there, or fails every time
@@ -167,6 +168,15 @@ class AccessDenied(JobStops):
     """AWS refuses the call: a permission or model access is missing."""
 
     code = "access_denied"
+
+
+class KeyDenied(AccessDenied):
+    """An object may be read, and the key that it is encrypted under may not be used."""
+
+    def __init__(self, message: str, *, key: str) -> None:
+        """``key`` is its ARN."""
+        super().__init__(message)
+        self.key = key
 
 
 class ModelUnknown(JobStops):

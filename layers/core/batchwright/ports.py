@@ -57,7 +57,10 @@ class Objects(Protocol):
         ...
 
     def pin(self, key: str, version_id: str | None = None) -> Pin:
-        """Return the object's version as it stands; raises :class:`Missing` or :class:`AccessDenied`."""
+        """Return the object's version as it stands.
+
+        Raises :class:`Missing`, :class:`AccessDenied`, or :class:`KeyDenied` where only its key is at fault.
+        """
         ...
 
     def read(self, key: str, *, span: tuple[int, int] | None = None) -> bytes:

@@ -55,7 +55,7 @@ class Settings(BaseModel):
     batch_role_arn: str = ""
     """What Bedrock's batch inference takes on to read and write the bucket; only submit has it."""
     bucket_key: str = ""
-    """The key that the bucket is encrypted under; it has this, too."""
+    """The key that the bucket is encrypted under; only submit and admit have it."""
     aws_region: str = ""
 
     @property

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError, IncompleteReadError, ResponseStreamingError
 
 from batchwright.aws.faults import code_of, told
-from batchwright.errors import Missing, Unavailable
+from batchwright.errors import KeyDenied, Missing, Unavailable
 from batchwright.job import Pin
 from batchwright.places import INBOX, UPLOADS
 
@@ -33,6 +33,7 @@ CHECKSUMS = (
     "ChecksumCRC32",
 )
 NO_WORD = "400"
+FORBIDDEN = "403"
 # A version's id that can be none, and an object under a key of its owner's.
 NOBODYS = {"InvalidArgument", "InvalidRequest"}
 # S3 says 409 where two conditional writes of one key meet; which of them wins is known at the next try.
@@ -74,9 +75,10 @@ class S3Objects:
             try:
                 return dict(self._s3.head_object(**asked, ChecksumMode="ENABLED"))
             except ClientError as fault:
-                if code_of(fault) != NO_WORD:
-                    raise
-                self._read_in_vain(asked)
+                if code_of(fault) == NO_WORD:
+                    self._read_in_vain(asked)
+                if code_of(fault) == FORBIDDEN:
+                    self._look_without_key(asked)
                 raise
 
     def _read_in_vain(self, asked: Any) -> None:
@@ -89,6 +91,18 @@ class S3Objects:
                     f"read of {_named(asked['Key'])}: AWS says {code_of(fault)}"
                 ) from None
             raise
+
+    def _look_without_key(self, asked: Any) -> None:
+        """Raise :class:`KeyDenied` where only an object's checksum may not be seen, which wants the object's key.
+
+        (docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html)
+        """
+        try:
+            key = self._s3.head_object(**asked).get("SSEKMSKeyId")
+        except ClientError:
+            return
+        if key:
+            raise KeyDenied(f"head of {_named(asked['Key'])}: its key may not be used", key=key)
 
     def read(self, key: str, *, span: tuple[int, int] | None = None) -> bytes:
         """Return an object, or a part of it."""

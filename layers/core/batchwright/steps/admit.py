@@ -17,6 +17,7 @@ from batchwright.errors import (
     AccessDenied,
     AlreadyExists,
     ContractInvalid,
+    KeyDenied,
     Missing,
     Refused,
     Unavailable,
@@ -36,6 +37,8 @@ class World(commands.World):
 
     models: tuple[str, ...]
     """The ids that the stack may ask."""
+    key: str
+    """What the bucket is encrypted under."""
     new_salt: Callable[[], str]
     """32 random bytes, in hexadecimal."""
     unsaid: Callable[[str, str], None] = lambda *_: None
@@ -168,6 +171,15 @@ class Door:
         except Missing:
             raise Refused(
                 "input_missing", "the object is not there; was it deleted before it was read?"
+            ) from None
+        except KeyDenied as denied:
+            if (
+                denied.key == self._world.key
+            ):  # a right of our own is missing: the message must wait for it
+                raise
+            raise Refused(
+                "input_no_permissions",
+                "the object is encrypted under a key that the stack may not use; put it without one",
             ) from None
 
     def _made(

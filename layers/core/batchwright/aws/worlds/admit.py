@@ -25,6 +25,7 @@ def world() -> World:
         tasks=tasks(),
         clock=SystemClock(),
         models=settings().models,
+        key=settings().bucket_key,
         new_salt=lambda: secrets.token_hex(32),
         kept=kept_by(settings()),
         unsaid=_unsaid,
