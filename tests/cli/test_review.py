@@ -14,10 +14,13 @@ import pytest
 
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.ledger import DynamoDBLedger
+from batchwright.aws.s3 import S3Objects
 from batchwright.cli import main, verify
 from batchwright.cli.evidence import Kept
+from batchwright.cli.results import download
 from batchwright.cli.stack import find_stack
 from batchwright.decision import Word
+from batchwright.job import Pin
 from batchwright.ledger import Appended
 from batchwright.places import QUARANTINE, result_key
 from batchwright.reviewing import Review, Reviewer
@@ -386,6 +389,39 @@ def test_whoever_decides_while_a_job_is_verified_has_changed_nothing(
         if next(reads) <= turn:
             break
     assert turn > 12, "each time it was read later"
+
+
+class BusyObjects(S3Objects):
+    """The same, of the bucket, of what people decided."""
+
+    meanwhile: Callable[[], None]
+
+    def pin(self, key: str, version_id: str | None = None) -> Pin:
+        if key.endswith(("decisions.jsonl", "released.jsonl")):
+            self.meanwhile()
+        return super().pin(key, version_id)
+
+
+@pytest.mark.parametrize("before", [(), ("mail",)])
+@pytest.mark.parametrize("turn", range(4))
+def test_what_is_decided_while_results_are_brought_comes_whole_or_not_at_all(
+    cloud: Cloud, batchwright: Command, job: str, tmp_path: Path, before: tuple[str, ...], turn: int
+) -> None:
+    for record in before:
+        assert release(batchwright, job, record) == 0
+    stack, reads = find_stack(), itertools.count()
+    objects = BusyObjects(stack.s3, stack.objects.bucket)
+
+    def meanwhile() -> None:
+        if next(reads) == turn:
+            assert release(batchwright, job, "code") == 0
+
+    objects.meanwhile = meanwhile
+
+    download(cloud.row(job), tmp_path, replace(stack, objects=objects))
+
+    assert next(reads) > turn
+    assert batchwright("verify", tmp_path, "--json").json["files"]["differences"] == []
 
 
 def test_decisions_stand_when_the_job_is_redriven(

@@ -11,7 +11,7 @@ from batchwright.cli.faults import Code, Halt
 from batchwright.decision import DECISIONS, RELEASED
 from batchwright.errors import Missing
 from batchwright.holding import Check
-from batchwright.job import JobRow
+from batchwright.job import JobRow, Pin
 from batchwright.marked import visible
 from batchwright.places import file_name, result_key
 from batchwright.receipt import Piece
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from batchwright.cli.stack import Stack
 
 PROBLEMS = "problems"
+DECIDED_TRIES = 5
 
 
 def download(row: JobRow, directory: Path, stack: "Stack") -> dict[str, str]:
@@ -54,11 +55,27 @@ def download(row: JobRow, directory: Path, stack: "Stack") -> dict[str, str]:
                 raise
         else:
             places[name] = str(place)
-    for name in (DECISIONS, RELEASED):
-        with suppress(Missing):  # where nobody decided anything yet
-            _fetch(result_key(row.job_id, name), directory / name, stack, None)
-            places[name.removesuffix(".jsonl")] = str(directory / name)
+    return places | _decided(row.job_id, directory, stack)
+
+
+def _decided(job_id: str, directory: Path, stack: "Stack") -> dict[str, str]:
+    """Download what people decided; once more where they did meanwhile: a released line comes with its decision."""
+    places: dict[str, str] = {}
+    for _ in range(DECIDED_TRIES):
+        seen = _decisions(job_id, stack)
+        for name in (DECISIONS, RELEASED):
+            with suppress(Missing):  # where nobody decided anything yet
+                _fetch(result_key(job_id, name), directory / name, stack, None)
+                places[name.removesuffix(".jsonl")] = str(directory / name)
+        if _decisions(job_id, stack) == seen:
+            break
     return places
+
+
+def _decisions(job_id: str, stack: "Stack") -> Pin | None:
+    with suppress(Missing):
+        return stack.objects.pin(result_key(job_id, DECISIONS))
+    return None
 
 
 def _whose(directory: Path) -> str | None:
