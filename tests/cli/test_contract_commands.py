@@ -99,6 +99,32 @@ def test_what_is_doubtful_is_a_warning(
     assert said.out.startswith("warning ")
 
 
+@pytest.mark.parametrize("command", ["check", "put", "diff"])
+def test_a_contract_that_is_nested_without_end_is_at_fault(
+    cloud: Cloud, batchwright: Command, file: Path, command: str
+) -> None:
+    assert cloud
+    file.write_text("a: " + "[" * 3000)
+
+    said = batchwright("contract", command, file)
+
+    assert said.code == 4
+    assert "it is not YAML that can be read" in said.out + said.err
+
+
+def test_a_list_of_terms_that_is_no_text_is_named(
+    nowhere: pytest.MonkeyPatch, batchwright: Command, file: Path
+) -> None:
+    assert nowhere
+    file.write_text(f"{GOOD}filters: {{output: [{{terms: {{file: bin.txt, then: review}}}}]}}\n")
+    (file.parent / "bin.txt").write_bytes(b"\xff\xfe\x00")
+
+    said = batchwright("contract", "check", file)
+
+    assert said.code == 2
+    assert said.err == f"batchwright: {file.parent}/bin.txt: it is no text in UTF-8\n"
+
+
 def test_a_contract_is_shown_as_it_was_put(cloud: Cloud, batchwright: Command, file: Path) -> None:
     assert cloud
     batchwright("contract", "put", file)

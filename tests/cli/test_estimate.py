@@ -561,3 +561,19 @@ def test_a_name_that_is_not_utf_8_is_told_as_far_as_it_is(
 
     assert (said.code, said.json["file"]) == (0, f"{tmp_path}/caf?.jsonl")
     assert "cafU+DCE9.jsonl" in batchwright("estimate", file).out
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_no_amount_is_cut_where_the_terminal_is_narrow(
+    batchwright: Command, tmp_path: Path, nowhere: pytest.MonkeyPatch, width: int
+) -> None:
+    file = tmp_path / "mails.jsonl"
+    file.write_bytes(chat_file(9))
+    for name, value in {"FORCE_COLOR": "1", "TTY_COMPATIBLE": "1", "COLUMNS": width}.items():
+        nowhere.setenv(name, str(value))
+
+    said = batchwright("estimate", file)
+
+    table = Text.from_ansi(said.out).plain.partition("chunks")[2].partition("otherwise")[0]
+    assert "us.a" in table
+    assert "\u2026" not in table

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import yaml
 
+from batchwright.cli.faults import Code, Halt
 from batchwright.contract import DEFAULT, NAME, Contract, default_contract
 from batchwright.contractadvice import advice_on
 from batchwright.contractfaults import Fault
@@ -162,10 +163,19 @@ def _text(file: Path) -> bytes:
     with file.open("rb") as opened:
         text = opened.read(LARGEST_CONTRACT + 1)
     fields = _fields(text)
-    whole = with_lists(fields, lambda name: (file.parent / name).read_bytes())
+    whole = with_lists(fields, lambda name: _list(file.parent / name))
     if whole == fields:
         return text
     return yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=1000).encode()
+
+
+def _list(file: Path) -> bytes:
+    content = file.read_bytes()
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        raise Halt(f"{file}: it is no text in UTF-8", Code.USAGE) from None
+    return content
 
 
 def _own_name(text: bytes) -> str | None:
@@ -177,5 +187,5 @@ def _own_name(text: bytes) -> str | None:
 def _fields(text: bytes) -> Any:
     try:
         return yaml.safe_load(text) if len(text) <= LARGEST_CONTRACT else None
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         return None  # reading it whole will say where the fault is

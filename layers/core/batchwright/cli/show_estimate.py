@@ -132,7 +132,9 @@ def _table(facts: dict[str, Any]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("model", overflow="fold")
     for title in ("records", "tokens in", "out at most", *facts["lanes"], "time"):
-        table.add_column(title, justify="right")
+        table.add_column(
+            title, justify="right", overflow="fold"
+        )  # an amount that is cut is another
     for model in facts["models"]:
         table.add_row(model["model"], f"{model['records']:,}", *_amounts(model))
     if len(facts["models"]) > 1:
