@@ -23,6 +23,7 @@ from batchwright.run import Run, RunState
 from batchwright.schedule import Change, Item, Span
 from batchwright.segment import Settled
 from batchwright.usage import Usage
+from tests import timelapse
 from tests.canary import silent, silent_object
 
 MODEL = "us.amazon.nova-lite-v1:0"
@@ -232,7 +233,10 @@ class MemoryJobs:
 class MemoryBudgets:
     """What jobs may spend."""
 
-    def __init__(self) -> None:
+    def __init__(self, passed: Callable[[], float] = timelapse.passed) -> None:
+        """``passed`` is a clock in seconds."""
+        self._passed = passed
+        self._moved_at: dict[str, float] = {}
         self.held: dict[str, Money] = {}
         self.holds: dict[tuple[str, str], int] = {}
         self._taken: dict[tuple[str, str, str], tuple[int, ...]] = {}
@@ -248,17 +252,16 @@ class MemoryBudgets:
             if money.spent + money.reserved + amount > limit:
                 return False
             self._taken[wish] = (amount, limit)
-            self.held[job_id] = replace(money, reserved=money.reserved + amount)
+            self._move(job_id, reserved=amount)
             return True
 
     def settle(self, job_id: str, *, reserved: int, spent: int, token: str) -> None:
         wish = ("settle", job_id, token)
         with self._lock:
-            money = self.money(job_id)
             if self._again(wish, (reserved, spent)):
                 return
             self._taken[wish] = (reserved, spent)
-            self.held[job_id] = Money(spent=money.spent + spent, reserved=money.reserved - reserved)
+            self._move(job_id, reserved=-reserved, spent=spent)
 
     def hold(self, job_id: str, amount: int, *, limit: int, name: str) -> int | None:
         with self._lock:
@@ -267,18 +270,25 @@ class MemoryBudgets:
                 if money.spent + money.reserved + amount > limit:
                     return None
                 self.holds[job_id, name] = amount
-                self.held[job_id] = replace(money, reserved=money.reserved + amount)
+                self._move(job_id, reserved=amount)
             return self.holds[job_id, name]
 
     def release(self, job_id: str, *, held: int, spent: int, name: str) -> None:
         with self._lock:
             if self.holds.get((job_id, name)) == held:
                 del self.holds[job_id, name]
-                money = self.money(job_id)
-                self.held[job_id] = Money(spent=money.spent + spent, reserved=money.reserved - held)
+                self._move(job_id, reserved=-held, spent=spent)
 
     def money(self, job_id: str) -> Money:
-        return self.held.get(job_id, Money())
+        unmoved = self._passed() - self._moved_at.get(job_id, self._passed())
+        held = sum(amount for (job, _), amount in self.holds.items() if job == job_id)
+        return replace(self.held.get(job_id, Money()), held=held, unmoved=unmoved)
+
+    def _move(self, job_id: str, *, reserved: int, spent: int = 0) -> None:
+        money = self.held.get(job_id, Money())
+        reserved += money.reserved
+        self.held[job_id] = replace(money, spent=money.spent + spent, reserved=reserved)
+        self._moved_at[job_id] = self._passed()
 
     def _again(self, wish: tuple[str, str, str], words: tuple[int, ...]) -> bool:
         assert self._taken.get(wish, words) == words, "a token stands for one wish"

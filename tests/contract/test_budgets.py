@@ -1,6 +1,7 @@
 """What the money of jobs must do: the same in memory and in DynamoDB."""
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -89,11 +90,16 @@ def dynamodb(aws: None, transactions: Transactions) -> Any:  # noqa: ARG001 - mo
     return client
 
 
+@pytest.fixture
+def clock() -> StoppedClock:
+    return StoppedClock(datetime(2026, 11, 22, 23, 59, 59, tzinfo=UTC))
+
+
 @pytest.fixture(params=["in memory", "in DynamoDB"])
-def budgets(request: pytest.FixtureRequest) -> Budgets:
+def budgets(request: pytest.FixtureRequest, clock: StoppedClock) -> Budgets:
     if request.param == "in memory":
-        return MemoryBudgets()
-    return DynamoDBBudgets(request.getfixturevalue("dynamodb"), "jobs")
+        return MemoryBudgets(lambda: clock.now().timestamp())
+    return DynamoDBBudgets(request.getfixturevalue("dynamodb"), "jobs", clock=clock)
 
 
 def test_a_job_that_spent_nothing_has_no_money_booked(budgets: Budgets) -> None:
@@ -116,7 +122,7 @@ def test_what_a_name_holds_is_held_once_and_for_as_long_as_it_takes(budgets: Bud
     assert budgets.hold("j", 41, limit=100, name="bw-2") is None
     assert budgets.hold("j", 101, limit=100, name="bw-3") is None
 
-    assert budgets.money("j") == Money(reserved=60)
+    assert budgets.money("j") == Money(reserved=60, held=60)
 
 
 def test_what_was_held_is_released_once_and_can_be_held_again(budgets: Budgets) -> None:
@@ -135,8 +141,45 @@ def test_what_nobody_holds_is_not_released(budgets: Budgets) -> None:
     budgets.release("j", held=59, spent=45, name="bw-1")
     budgets.release("k", held=60, spent=45, name="bw-1")
 
-    assert budgets.money("j") == Money(reserved=60)
+    assert budgets.money("j") == Money(reserved=60, held=60)
     assert budgets.money("k") == Money()
+
+
+MOVES: list[Callable[[Budgets], object]] = [
+    lambda budgets: budgets.reserve("j", 1, limit=100, token="2"),
+    lambda budgets: budgets.settle("j", reserved=1, spent=1, token="3"),
+    lambda budgets: budgets.hold("j", 1, limit=100, name="bw-2"),
+    lambda budgets: budgets.release("j", held=60, spent=1, name="bw-1"),
+]
+
+
+@pytest.mark.parametrize("move", MOVES, ids=["reserve", "settle", "hold", "release"])
+def test_it_is_told_for_how_long_no_money_has_moved(
+    budgets: Budgets, clock: StoppedClock, move: Callable[[Budgets], object]
+) -> None:
+    assert budgets.money("j").unmoved == 0
+    budgets.hold("j", 60, limit=100, name="bw-1")
+    budgets.reserve("j", 10, limit=100, token="1")
+    assert budgets.money("j").unmoved == 0
+
+    clock.time += timedelta(hours=1)
+    still = budgets.money("j")
+    move(budgets)
+
+    assert 2_700 <= still.unmoved <= 3_600
+    assert budgets.money("j").unmoved == 0
+
+
+def test_what_is_refused_moves_nothing(budgets: Budgets, clock: StoppedClock) -> None:
+    budgets.hold("j", 60, limit=100, name="bw-1")
+    clock.time += timedelta(hours=1)
+
+    assert not budgets.reserve("j", 41, limit=100, token="1")
+    assert budgets.hold("j", 41, limit=100, name="bw-2") is None
+    assert budgets.hold("j", 60, limit=100, name="bw-1") == 60
+    budgets.release("j", held=59, spent=0, name="bw-1")
+
+    assert budgets.money("j").unmoved >= 2_700
 
 
 def test_a_wish_above_the_whole_budget_is_refused_from_the_beginning(budgets: Budgets) -> None:
@@ -259,8 +302,11 @@ def test_a_call_whose_connection_broke_is_sent_again_with_the_same_token(dynamod
     assert sent[0] == sent[1]
 
 
-def test_a_wish_made_again_after_midnight_is_still_the_same(dynamodb: Any) -> None:
-    clock = StoppedClock(datetime(2026, 11, 22, 23, 59, 59, tzinfo=UTC))
+@pytest.mark.parametrize("hour", ["23:59:59", "11:14:59"])
+def test_a_wish_made_again_in_another_quarter_of_an_hour_is_still_the_same(
+    dynamodb: Any, hour: str
+) -> None:
+    clock = StoppedClock(datetime.fromisoformat(f"2026-11-22T{hour}+00:00"))
     budgets = DynamoDBBudgets(dynamodb, "jobs", clock=clock)
 
     assert budgets.reserve("j", 60, limit=100, token="1")
@@ -271,18 +317,19 @@ def test_a_wish_made_again_after_midnight_is_still_the_same(dynamodb: Any) -> No
 
 
 def test_money_is_kept_as_long_as_the_results(dynamodb: Any) -> None:
-    clock = StoppedClock(datetime(2026, 11, 22, 12, tzinfo=UTC))
+    clock = StoppedClock(datetime(2026, 11, 22, 12, 14, 59, tzinfo=UTC))
     DynamoDBBudgets(dynamodb, "jobs", life=timedelta(days=30), clock=clock).reserve(
         "j", 60, limit=100, token="1"
     )
 
     (item,) = dynamodb.scan(TableName="jobs")["Items"]
 
-    expected = int(datetime(2026, 12, 22, tzinfo=UTC).timestamp())
+    noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
     assert item == {
         "job_id": {"S": "j"},
         "sk": {"S": "money"},
         "committed": {"N": "60"},
         "reserved": {"N": "60"},
-        "expires_at": {"N": str(expected)},
+        "expires_at": {"N": str(int((noon + timedelta(days=30)).timestamp()))},
+        "moved_at": {"N": str(int(noon.timestamp()))},
     }

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from batchwright.chunk import Chunk
 from batchwright.completion import Completion
 from batchwright.errors import (
     BudgetExceeded,
@@ -22,8 +23,8 @@ from batchwright.errors import (
 )
 from batchwright.job import Status
 from batchwright.money import BILLIONTHS, Money
-from batchwright.pace import LeftForLater
-from batchwright.purse import Purse
+from batchwright.pace import PATIENCE, SHORTEST_REST, LeftForLater
+from batchwright.purse import LONGEST_LIFE, Purse
 from batchwright.request import Request
 from tests import timelapse
 from tests.fakes import MODEL, MemoryBudgets, ScriptedEngine, echo
@@ -91,15 +92,85 @@ async def test_money_that_others_have_set_aside_is_waited_for() -> None:
     assert pace.waits == [1.0]
 
 
-async def test_money_that_never_comes_back_is_not_waited_for_without_end() -> None:
+async def test_who_waits_for_others_in_vain_rests_and_does_not_stop_the_job() -> None:
     budgets = MemoryBudgets()
-    pace = QuickPace()
-    budgets.reserve("j", 900, limit=LIMIT, token="a worker that was killed")
+    pace = QuickPace(answered_at=-PATIENCE - 1)
+    budgets.reserve("j", 900, limit=LIMIT, token="other")
 
-    with pytest.raises(BudgetExceeded):
+    with pytest.raises(LeftForLater):
         await purse(budgets, pace).reserve(500)
 
-    assert sum(pace.waits) == 15
+    assert pace.rest is not None
+    assert pace.rest >= SHORTEST_REST / 2
+
+
+async def test_a_worker_that_waits_for_its_own_calls_does_not_rest() -> None:
+    budgets = MemoryBudgets()
+    pace = QuickPace(answered_at=-PATIENCE - 1, most_waits=3)
+    mine = purse(budgets, pace)
+    await mine.reserve(900)
+
+    with pytest.raises(LeftForLater):
+        await mine.reserve(500)
+
+    assert pace.rest is None
+
+
+@dataclass
+class Clock:
+    """Seconds."""
+
+    now: float = 0.0
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def watched(clock: Clock) -> MemoryBudgets:
+    """Money whose clock is at hand."""
+    return MemoryBudgets(lambda: clock.now)
+
+
+async def test_what_has_not_moved_for_a_workers_life_was_set_aside_by_workers_that_are_dead(
+    clock: Clock, watched: MemoryBudgets
+) -> None:
+    watched.reserve("j", 900, limit=LIMIT, token="a worker that was killed")
+    clock.now = LONGEST_LIFE - 1
+    with pytest.raises(LeftForLater):
+        await purse(watched, QuickPace(answered_at=-PATIENCE - 1)).reserve(500)
+    clock.now = LONGEST_LIFE + 1
+
+    with pytest.raises(BudgetExceeded, match="workers that were killed"):
+        await purse(watched).reserve(500)
+
+    await purse(watched).reserve(100)  # what others do not hold is there
+
+
+async def test_what_is_held_for_batches_comes_back_however_long_they_take(
+    clock: Clock, watched: MemoryBudgets
+) -> None:
+    watched.hold("j", 900, limit=LIMIT, name="batch")
+    clock.now = 100 * LONGEST_LIFE
+
+    with pytest.raises(LeftForLater):
+        await purse(watched, QuickPace(answered_at=-PATIENCE - 1)).reserve(500)
+
+
+async def test_who_waits_gives_back_what_would_do_for_another() -> None:
+    budgets = MemoryBudgets()
+    mine, other = purse(budgets, QuickPace(answered_at=-PATIENCE - 1)), purse(budgets)
+    for each in (mine, other):
+        await each.reserve(450)
+        each.settle(450, 0)
+
+    with pytest.raises(LeftForLater):
+        await mine.reserve(600)
+    await other.reserve(600)
+
+    assert budgets.money("j").reserved >= 600
 
 
 async def test_what_is_spent_is_not_waited_for_at_all() -> None:
@@ -224,6 +295,36 @@ async def test_what_is_set_aside_for_a_record_that_is_given_up_meanwhile_is_give
     assert budgets.money("j") == Money()
 
 
+class Late(MemoryBudgets):
+    """Books nothing before it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_book = Event()
+
+    def settle(self, job_id: str, *, reserved: int, spent: int, token: str) -> None:
+        self.may_book.wait()
+        super().settle(job_id, reserved=reserved, spent=spent, token=token)
+
+
+async def test_what_is_booked_while_another_booking_is_told_is_told_too() -> None:
+    budgets = Late()
+    mine = purse(budgets)
+    await mine.reserve(100)
+    mine.settle(100, 40)
+    first = asyncio.create_task(mine.book())
+    await asyncio.sleep(0)
+    await mine.reserve(10)
+    mine.settle(10, 5)
+    second = asyncio.create_task(mine.close())
+    await asyncio.sleep(0)
+
+    budgets.may_book.set()
+    await asyncio.gather(first, second)
+
+    assert budgets.money("j") == Money(spent=45, reserved=0)
+
+
 @given(
     st.integers(1, 2000),
     st.lists(st.tuples(st.integers(0, 3), st.integers(1, 300), st.floats(0, 1)), max_size=60),
@@ -235,12 +336,14 @@ def test_many_workers_never_spend_more_than_the_budget_and_give_all_of_it_back(
     budgets = MemoryBudgets()
 
     async def work() -> int:
-        purses = [purse(budgets, limit=limit) for _ in range(4)]
+        purses = [
+            purse(budgets, QuickPace(answered_at=-PATIENCE - 1), limit=limit) for _ in range(4)
+        ]
         spent = 0
         for worker, amount, part in calls:
             try:
                 await purses[worker].reserve(amount)
-            except BudgetExceeded:
+            except (BudgetExceeded, LeftForLater):
                 continue
             assert spent + amount <= limit, "it could cost that much"
             cost = int(amount * part)
@@ -362,3 +465,73 @@ def test_an_answer_that_filled_the_context_is_paid_for() -> None:
 async def test_a_budget_is_told_to_the_digit_that_counts(limit: int, told: str) -> None:
     with pytest.raises(BudgetExceeded, match=re.escape(f"the budget of {told} has")):
         await purse(MemoryBudgets(), limit=limit).reserve(limit + 1)
+
+
+LONG = CONTRACT.replace("max_tokens: 100", "max_tokens: 2000")
+
+
+@dataclass
+class Crew:
+    """Workers side by side, each of which the workflow calls again as often as it asks for it."""
+
+    laptop: Laptop
+    waits: int = 0
+
+    async def run(self, job_id: str) -> set[str]:
+        """Work on all chunks of a job; return how they ended."""
+        return set(await asyncio.gather(*map(self._settle, self.laptop.chunks(job_id))))
+
+    async def _settle(self, chunk: Chunk) -> str:
+        while (answer := await self.laptop.invoke(chunk, in_flight=20))["state"] in GOES_ON:
+            self.waits += answer["state"] == "paused"
+            await asyncio.sleep(answer.get("seconds", 0))
+        state: str = answer["state"]
+        return state
+
+
+GOES_ON = {"more", "paused"}
+
+
+@pytest.mark.parametrize("takes", [5.0, 60.0])
+async def test_a_job_that_costs_a_hundredth_of_its_budget_does_not_end_for_want_of_money(
+    takes: float,
+) -> None:
+    laptop = Laptop(engine=ScriptedEngine(takes=takes), chunk_records=20)
+    laptop.put_contract("cheap", LONG % "0.005")
+    file = jsonl([chat_line(f"req-{number}", "hello") for number in range(80)])
+    job_id = laptop.drop(file, "inbox/cheap/file.jsonl")
+    laptop.plan(job_id)
+    crew = Crew(laptop)
+
+    ends = await crew.run(job_id)
+
+    assert ends == {"done"}
+    laptop.close(job_id)
+    assert laptop.row(job_id).counts()["succeeded"] == 80
+    assert laptop.row(job_id).tally.calls == 80, "who waits for money throws nothing away"
+    money = laptop.budgets.money(job_id)
+    assert money.reserved == 0
+    assert money.spent < 0.005 * BILLIONTHS / 50
+    assert crew.waits > 0
+
+
+async def test_where_dead_workers_hold_the_money_the_job_ends_with_what_is_left_and_says_so() -> (
+    None
+):
+    engine = ScriptedEngine()
+    laptop, job_id = budgeted("0.002", engine)
+    laptop.plan(job_id)
+    limit = int(0.002 * BILLIONTHS)
+    laptop.budgets.reserve(job_id, limit, limit=limit, token="a worker that was killed")
+    began = asyncio.get_running_loop().time()
+
+    ends = await Crew(laptop).run(job_id)
+
+    assert ends == {"stopped"}
+    waited = asyncio.get_running_loop().time() - began
+    assert LONGEST_LIFE < waited < LONGEST_LIFE + 2 * SHORTEST_REST
+    laptop.close(job_id)
+    reason = laptop.row(job_id).reason
+    assert reason is not None
+    assert "workers that were killed" in reason.message
+    assert engine.calls == []

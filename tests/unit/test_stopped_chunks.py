@@ -26,8 +26,9 @@ routes: [{{engine: bedrock, model: "{MODEL}", max_tokens: 100}}]
 models: {{"*": "{MODEL}"}}
 deadline: 30m
 """
-# There is room for some calls, and not for a chunk's.
-BUDGET = "budget: {usd: 0.0006}\n"
+# There is room for many calls, and not for one that says so much.
+BUDGET = "budget: {usd: 0.001}\n"
+MUCH = "x" * 20_000
 
 
 @dataclass
@@ -159,12 +160,12 @@ class Bed:
 
 
 async def test_a_budget_that_ends_in_one_chunk_throws_away_no_answer_of_another() -> None:
-    bed = Bed(("60", "1"), CONTRACT + BUDGET)
+    bed = Bed(("60", f"1 {MUCH}"), CONTRACT + BUDGET)
 
     row = await bed.run(every=1, width=2)
 
     assert row.incomplete_reason == "budget:usd"
-    assert 0 < bed.calls < 2 * CHUNK_RECORDS
+    assert bed.calls == CHUNK_RECORDS
     assert row.counts()["succeeded"] == row.tally.calls == bed.calls
     assert row.tally.cost_usd is not None
     spent = bed.laptop.budgets.money(bed.job_id).spent

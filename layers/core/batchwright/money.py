@@ -3,7 +3,7 @@
 A budget is kept by bounds and not by guesses: money is set aside for the most that a call can cost, before it is made.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -53,6 +53,10 @@ class Money:
     spent: int = 0
     reserved: int = 0
     """Set aside for calls whose cost is not known yet; what a killed worker had set aside stays here."""
+    held: int = 0
+    """The part of it that is set aside for batches, which give it back when they end."""
+    unmoved: float = field(default=0.0, compare=False)
+    """For how many seconds, at least, nothing was set aside, spent or given back."""
 
 
 class Rates(NamedTuple):

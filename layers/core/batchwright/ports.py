@@ -209,7 +209,7 @@ class Budgets(Protocol):
         ...
 
     def money(self, job_id: str) -> Money:
-        """Return what a job has spent and reserved, over all its redrives."""
+        """Return what a job has spent and reserved, over all its redrives, and for how long nothing of it has moved."""
         ...
 
 

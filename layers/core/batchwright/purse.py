@@ -23,9 +23,11 @@ from batchwright.usage import Usage
 # does not lie with workers that no longer need it.
 SLICE = 64
 PART = 20
-# Others may give back what they have set aside; so long is waited for it, looked at so often.
-PATIENCE = 15.0
+# Others may give back what they have set aside: it is looked at so often, and after a while by the next worker.
 BETWEEN_LOOKS = 1.0
+# No worker lives for longer (docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html), and each gives back when
+# it leaves: what has not moved since was set aside by workers that were killed.
+LONGEST_LIFE = 900.0
 CENT = 0.01
 
 
@@ -41,7 +43,7 @@ class Payer(Protocol):
         ...
 
     async def reserve(self, amount: int) -> None:
-        """Set aside what a call may cost; raises :class:`BudgetExceeded`."""
+        """Set aside what a call may cost; raises :class:`BudgetExceeded`, or :class:`LeftForLater` to wait for long."""
         ...
 
     def settle(self, amount: int, spent: int) -> None:
@@ -108,6 +110,7 @@ class Purse:
         self._spent = 0
         self._untold: list[Booking] = []
         self._unheard: Booking | None = None
+        self._telling = asyncio.Lock()
 
     def most_for(self, request: Request, route: Route) -> int:
         """Return what a call may cost at most."""
@@ -123,19 +126,17 @@ class Purse:
         return spent_of(route, usage)
 
     async def reserve(self, amount: int) -> None:
-        """Set aside what a call may cost, waiting for what may come back."""
+        """Set aside what a call may cost, waiting for what may come back: at last in the workflow, which is free."""
         async with self._turn:
-            waited = 0.0
             while self._free < amount:
                 money = await asyncio.to_thread(self._budgets.money, self._job_id)
                 if await self._fetch(amount, money):
                     continue
-                if waited >= PATIENCE or self._hopeless(amount, money):
-                    raise BudgetExceeded(
-                        f"the budget of {_told(self._limit)} has no room for another call"
-                    )
-                await self._pace.wait(BETWEEN_LOOKS, for_all=False)
-                waited += 0 if self._assigned else BETWEEN_LOOKS
+                self._check(amount, money)
+                idle = self._assigned == 0
+                if idle:  # it does not do here, and may do for others, who wait likewise
+                    await self.close()
+                await self._pace.wait(BETWEEN_LOOKS, for_all=idle)
             self._free -= amount
             self._assigned += amount
 
@@ -183,28 +184,34 @@ class Purse:
         self._free += wish.reserved if granted else 0
         return granted
 
-    def _hopeless(self, amount: int, money: Money) -> bool:
-        """Whether not even all that is set aside would do: what is spent never comes back."""
+    def _check(self, amount: int, money: Money) -> None:
+        """Raise :class:`BudgetExceeded` where nothing comes back that would do: what is spent does not."""
         unbooked = self._spent + sum(booking.spent for booking in self._untold)
-        return money.spent + unbooked + amount > self._limit
+        told = f"the budget of {_told(self._limit)} has no room for another call"
+        if money.spent + unbooked + amount > self._limit:
+            raise BudgetExceeded(told)
+        if money.unmoved > LONGEST_LIFE and not (money.held or self._assigned):
+            dead = _told(money.reserved)
+            raise BudgetExceeded(
+                f"{told}: {dead} of it stay set aside for the calls of workers that were killed"
+            )
 
     async def _tell(self, *, give_back: int) -> None:
         spent, self._spent = self._spent, 0
         if spent or give_back:
             self._untold.append(Booking(spent + give_back, spent, self._new_token()))
-        try:
-            while self._untold:
-                first = self._untold[0]
-                await asyncio.to_thread(
-                    self._budgets.settle,
-                    self._job_id,
-                    reserved=first.reserved,
-                    spent=first.spent,
-                    token=first.token,
-                )
-                del self._untold[0]
-        except Unavailable:
-            pass  # told again the next time; what is never told stays set aside
+        with suppress(Unavailable):  # told again the next time; what is never told stays set aside
+            async with self._telling:
+                while self._untold:
+                    first = self._untold[0]
+                    await asyncio.to_thread(
+                        self._budgets.settle,
+                        self._job_id,
+                        reserved=first.reserved,
+                        spent=first.spent,
+                        token=first.token,
+                    )
+                    del self._untold[0]
 
 
 def _told(amount: int) -> str:

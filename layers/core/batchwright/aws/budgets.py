@@ -7,12 +7,13 @@ DynamoDB takes once in ten minutes
 
 import random
 import time
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from batchwright.aws.clock import SystemClock
 from batchwright.aws.faults import exceptions_of, told
 from batchwright.aws.jobs import ROW_LIFE
+from batchwright.aws.rows import seconds
 from batchwright.digest import digest_of_envelope
 from batchwright.errors import Unavailable
 from batchwright.money import Money
@@ -25,6 +26,9 @@ MONEY = "money"
 # A condition cannot add, so what is spent and reserved is kept as one number, too.
 FITS = "attribute_not_exists(committed) OR committed <= :most"
 LONGEST_TOKEN = 36
+# When money moved is told by the quarter of an hour: a wish that is made again within ten minutes must have the same
+# words, which may be those of the quarter before.
+QUARTER = timedelta(minutes=15)
 # What a name holds is an attribute of its own: few names hold any at once.
 HOLD = "hold#"
 FREE = "attribute_not_exists(#hold)"
@@ -70,7 +74,7 @@ class DynamoDBBudgets:
         if amount > limit:
             return None
         update = self._update(
-            job_id, {"committed": amount, "reserved": amount}, self._today(), limit - amount
+            job_id, {"committed": amount, "reserved": amount}, self._quarter(), limit - amount
         )
         standing = self._changed(update, name, "SET #hold = :held,", amount, f"{FREE} AND ({FITS})")
         if standing is None:
@@ -81,7 +85,7 @@ class DynamoDBBudgets:
     def release(self, job_id: str, *, held: int, spent: int, name: str) -> None:
         """Give back what a name holds; where it holds none any more, that was done."""
         added = {"committed": spent - held, "reserved": -held, "spent": spent}
-        update = self._update(job_id, added, self._today())
+        update = self._update(job_id, added, self._quarter())
         self._changed(update, name, "REMOVE #hold SET", held, "#hold = :held")
 
     def money(self, job_id: str) -> Money:
@@ -91,19 +95,25 @@ class DynamoDBBudgets:
                 TableName=self._table, Key=_key(job_id), ConsistentRead=True
             )
         item = found.get("Item", {})
-        numbers = {name: int(item[name]["N"]) for name in ("spent", "reserved") if name in item}
-        return Money(**numbers)
+        numbers = {name: int(value["N"]) for name, value in item.items() if "N" in value}
+        now = self._clock.now().timestamp()
+        moved_by = numbers.get("moved_at", now) + QUARTER.total_seconds()
+        return Money(
+            spent=numbers.get("spent", 0),
+            reserved=numbers.get("reserved", 0),
+            held=sum(number for name, number in numbers.items() if name.startswith(HOLD)),
+            unmoved=max(0.0, now - moved_by),
+        )
 
     def _write(
         self, job_id: str, added: dict[str, int], token: str, most: int | None = None
     ) -> bool:
-        today = self._today()
+        quarter = self._quarter()
         try:
-            return self._written(self._update(job_id, added, today, most), token)
+            return self._written(self._update(job_id, added, quarter, most), token)
         except self._exceptions.IdempotentParameterMismatchException:
-            # The same token must come with the same words, and before midnight they named the day before.
-            yesterday = today - timedelta(days=1)
-            return self._written(self._update(job_id, added, yesterday, most), token)
+            # The same token must come with the same words, and they named the quarter before.
+            return self._written(self._update(job_id, added, quarter - QUARTER, most), token)
 
     def _changed(
         self, update: dict[str, Any], name: str, verb: str, held: int, condition: str
@@ -134,15 +144,16 @@ class DynamoDBBudgets:
                 return None
         raise Unavailable(f"{WHAT}: {ATTEMPTS} writes met transactions")
 
-    def _today(self) -> date:
-        return self._clock.now().astimezone(UTC).date()
+    def _quarter(self) -> datetime:
+        now = self._clock.now()
+        return now - (now - datetime.min.replace(tzinfo=UTC)) % QUARTER
 
     def _update(
-        self, job_id: str, added: dict[str, int], day: date, most: int | None = None
+        self, job_id: str, added: dict[str, int], quarter: datetime, most: int | None = None
     ) -> dict[str, Any]:
         values = {f":{name}": number for name, number in added.items()}
-        start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        values[":expires_at"] = int((start + self._life).timestamp())
+        values[":expires_at"] = seconds(quarter + self._life)
+        values[":moved_at"] = seconds(quarter)
         condition: dict[str, Any] = {}
         if most is not None:
             values[":most"] = most
@@ -151,7 +162,7 @@ class DynamoDBBudgets:
         return {
             "TableName": self._table,
             "Key": _key(job_id),
-            "UpdateExpression": f"SET expires_at = :expires_at ADD {adds}",
+            "UpdateExpression": f"SET expires_at = :expires_at, moved_at = :moved_at ADD {adds}",
             "ExpressionAttributeValues": {
                 name: {"N": str(number)} for name, number in values.items()
             },
