@@ -206,7 +206,7 @@ def test_a_worker_that_is_late_after_the_close_changes_nothing(laptop: Laptop) -
     laptop.close(job_id, {"Error": "States.Timeout", "Cause": ""})
     before = laptop.objects.read(f"results/{job_id}/outcomes.jsonl")
 
-    assert timelapse.run(laptop.invoke(chunk)) == {"state": "done"}
+    assert timelapse.run(laptop.invoke(chunk)) == {"state": "stopped", "reason": "workflow_failed"}
 
     laptop.close(job_id)
     assert laptop.objects.read(f"results/{job_id}/outcomes.jsonl") == before
