@@ -318,6 +318,31 @@ def test_forgetting_asks_first(
     assert batchwright("verify", job).code == 0
 
 
+def test_who_asks_for_what_was_forgotten_is_told(
+    batchwright: Command, job: str, mails: Path, tmp_path: Path
+) -> None:
+    assert batchwright("forget", job, "--yes").code == 0
+
+    said = [
+        batchwright(*command)
+        for command in (
+            ("results", job, "-o", tmp_path / "out"),
+            ("trace", job, "line-1"),
+            ("prove", job, "line-1"),
+            ("review", "list", job),
+        )
+    ]
+    again = batchwright("submit", mails)
+
+    assert [one.code for one in said] == [4, 4, 4, 4]
+    gone = "of job {} is no longer there: the job was forgotten, or its time is over (ResultRetentionDays)"
+    assert [one for one in said if gone.format(job) not in one.err] == []
+    assert (
+        "stands already, and its results are no longer there; --again runs it once more"
+        in again.err
+    )
+
+
 def test_a_job_that_runs_is_not_forgotten(cloud: Cloud, batchwright: Command, mails: Path) -> None:
     batchwright("submit", mails)
     (admitted,) = cloud.admit()

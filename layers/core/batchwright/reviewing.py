@@ -24,7 +24,7 @@ from batchwright.lines import lines
 from batchwright.outcome import DECODER, Ending, Outcome
 from batchwright.places import held_key, result_key
 from batchwright.ports import Changeable, Clock, Ledger
-from batchwright.verifying import OUTCOMES, SALT
+from batchwright.verifying import OUTCOMES, SALT, gone
 
 # So many at once are one write of the files; each is an entry of the ledger of its own.
 AT_ONCE = 200
@@ -99,7 +99,11 @@ class Review:
         wanted = {Ending.REVIEW, Ending.BLOCKED} if blocked else {Ending.REVIEW}
         decided = self.decided()
         key = result_key(self.job_id, OUTCOMES, self._redrive)
-        for line in lines(self._objects.blocks(self._objects.pin(key))):
+        try:
+            pin = self._objects.pin(key)
+        except Missing:
+            raise gone(self.job_id, OUTCOMES) from None
+        for line in lines(self._objects.blocks(pin)):
             if b'"held":"' not in (line.content or b""):
                 continue  # most records are nobody's to review
             outcome = DECODER.decode(line.content or b"")

@@ -233,6 +233,14 @@ class Verifier:
             yield block
 
 
+def gone(job_id: str, name: str) -> Missing:
+    """Return what is raised where a file of a job that has ended is not there."""
+    return Missing(
+        f"{name} of job {job_id} is no longer there: the job was forgotten, or its time is over"
+        " (ResultRetentionDays)"
+    )
+
+
 def _out_of_order(outcome: Outcome, number: int, expected: int) -> Difference:
     index = outcome.index
     if index < expected:

@@ -24,6 +24,7 @@ from batchwright.cli.show_estimate import Reading, write_estimate
 from batchwright.cli.submit import Via, submit
 from batchwright.cli.watch import find_job, wait, watch, with_progress
 from batchwright.contract import DEFAULT
+from batchwright.errors import Missing
 from batchwright.job import JobRow
 from batchwright.quotas import Quota
 
@@ -117,7 +118,7 @@ def submit_command(
         dialect=dialect,
     )
     if not as_json:
-        said = "is a new job" if submitted.new else "stands already; --again runs it once more"
+        said = "is a new job" if submitted.new else _standing(submitted.row, stack)
         typer.echo(f"job {submitted.job_id} {said}", err=True)
     row = wait(submitted.job_id, stack) if wait_for_end else submitted.standing()
     return _told_job(with_progress(stack.jobs, row), stack, as_json=as_json, new=submitted.new)
@@ -242,6 +243,17 @@ def estimate_command(
     else:
         write_estimate(facts)
     return found.code
+
+
+def _standing(row: JobRow | None, stack: "Stack") -> str:
+    """Say that a job stands, and whether what it published was deleted since."""
+    left = ""
+    try:
+        if row and row.results and "outcomes" in row.results:
+            stack.head(row.results["outcomes"])
+    except Missing:
+        left = ", and its results are no longer there"
+    return f"stands already{left}; --again runs it once more"
 
 
 def _told_job(

@@ -13,7 +13,7 @@ from batchwright.errors import Missing
 from batchwright.job import JobRow
 from batchwright.leaf import Salt
 from batchwright.places import result_key
-from batchwright.verifying import RECEIPT, SALT, SEAL, Files, JobRun
+from batchwright.verifying import RECEIPT, SALT, SEAL, Files, JobRun, gone
 
 if TYPE_CHECKING:
     from batchwright.cli.stack import Stack
@@ -62,7 +62,11 @@ class Kept:
 
     def blocks(self, name: str) -> Iterator[bytes]:
         """Yield a file's bytes."""
-        yield from self.stack.objects.blocks(self.stack.objects.pin(self._key(name)))
+        try:
+            pin = self.stack.objects.pin(self._key(name))
+        except Missing:
+            raise gone(self.row.job_id, name) from None
+        yield from self.stack.objects.blocks(pin)
 
     def span(self, name: str, start: int, end: int) -> bytes:
         """Return a part of a file."""

@@ -15,7 +15,7 @@ from batchwright.job import JobRow, Pin
 from batchwright.marked import visible
 from batchwright.places import file_name, result_key
 from batchwright.receipt import Piece
-from batchwright.verifying import RECEIPT
+from batchwright.verifying import RECEIPT, gone
 
 if TYPE_CHECKING:
     from batchwright.cli.stack import Stack
@@ -52,7 +52,7 @@ def download(row: JobRow, directory: Path, stack: "Stack") -> dict[str, str]:
         except Missing:
             # A step that died before it planned has written none; working files are also deleted sooner.
             if name != PROBLEMS:
-                raise
+                raise gone(row.job_id, file_name(key)) from None
         else:
             places[name] = str(place)
     return places | _decided(row.job_id, directory, stack)
