@@ -314,7 +314,7 @@ def test_forgetting_asks_first(
 
     assert (said.code, said.out) == (130, "")
     assert f"Delete inputs, answers and working files of job {job} for good?" in said.err
-    assert said.err.endswith(f"batchwright: job {job} was not forgotten; --yes does not ask\n")
+    assert said.err.endswith(f"\nbatchwright: job {job} was not forgotten; --yes does not ask\n")
     assert batchwright("verify", job).code == 0
 
 

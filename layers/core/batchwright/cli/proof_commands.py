@@ -141,7 +141,10 @@ def forget_command(
 def _agreed(question: str) -> bool:
     """Ask on stderr: what stands on stdout is the answer of the command."""
     typer.echo(f"{question} [y/N]: ", err=True, nl=False)
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    answer = sys.stdin.readline()
+    if not sys.stdin.isatty():  # where nobody types, nothing ends the line of the question
+        typer.echo(err=True)
+    return answer.strip().lower() in {"y", "yes"}
 
 
 def _evidence(job: str) -> Evidence:
