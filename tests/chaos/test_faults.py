@@ -221,7 +221,7 @@ FAULTS: Mapping[str, list[tuple[str, str]]] = {
             REPLIES,
             "test_a_segment_that_another_worker_wrote_meanwhile_stands_and_ours_follows",
         ),
-        (REPLIES, "test_a_read_that_breaks_is_no_segment_and_no_end_of_the_log"),
+        (REPLIES, "test_a_read_that_breaks_each_time_is_no_segment_and_no_end_of_the_log"),
         (REPLIES, "test_a_segment_whose_bytes_were_changed_stops_who_reads_it"),
     ],
     "38 rows whose time is over, still there": [
