@@ -235,12 +235,11 @@ def listing(laptop: Laptop) -> Listing:
     return objects
 
 
-def test_nobody_looks_for_answers_where_the_contract_keeps_none() -> None:
+@pytest.mark.parametrize("cache", ["{prompt: auto}", "null"])
+def test_nobody_looks_for_answers_where_the_contract_keeps_none(cache: str) -> None:
     laptop = Laptop()
-    laptop.put_contract(
-        "brief",
-        CONTRACT.replace("cache:", "cache: {prompt: auto} #") % (MODEL, MODEL, "{results: 1d}"),
-    )
+    contract = CONTRACT.replace("cache:", f"cache: {cache} #")
+    laptop.put_contract("brief", contract % (MODEL, MODEL, "{results: 1d}"))
     run(laptop, "hello", "again")
     objects = listing(laptop)
 

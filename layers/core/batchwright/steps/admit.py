@@ -173,9 +173,8 @@ class Door:
                 "input_missing", "the object is not there; was it deleted before it was read?"
             ) from None
         except KeyDenied as denied:
-            if (
-                denied.key == self._world.key
-            ):  # a right of our own is missing: the message must wait for it
+            # Where it is the stack's own, a right is missing, and the message must wait for it.
+            if denied.key == self._world.key:
                 raise
             raise Refused(
                 "input_no_permissions",

@@ -222,7 +222,10 @@ def _cached(
 ) -> Iterator[Iterator[Version]]:
     """Yield the answers that are kept for later, of some outcomes at a time: each takes a listing of its own."""
     job = _job(job_id, objects)
-    if job is None or not (job.contract or {}).get("cache", {}).get("exact"):
+    cache = (
+        job and job.contract and job.contract.get("cache")
+    )  # not all of the contract: with it come all the filters
+    if not (cache and cache.get("exact")):
         return
     digests = chain.from_iterable(_digests(job_id, each, objects) for each in range(redrives + 1))
     for some in batched(islice(digests, looked_up, None), LOOKED_UP_AT_ONCE, strict=False):
